@@ -142,12 +142,11 @@ def _check(task, images, index):
         if task.n_distractors:
             raise InputError("Clutter needs a canvas: use cluttered(size, n_distractors).")
         return index
-    check_shape("the canvas size", task.canvas, (2,))
     size, patch = images.shape[1:3], task.distractor_size
-    if task.canvas[0] < size[0] or task.canvas[1] < size[1]:
+    if len(task.canvas) != 2 or task.canvas[0] < size[0] or task.canvas[1] < size[1]:
         raise InputError(
-            f"The canvas should be at least as large as the images, {size[0]}x{size[1]}, but is "
-            f"{task.canvas[0]}x{task.canvas[1]}; choose a larger canvas."
+            f"The canvas (H, W) should be at least as large as the images, {size}, but is {task.canvas}; "
+            "choose a larger canvas."
         )
     if task.n_distractors < 0 or (task.n_distractors and not 1 <= patch <= min(size)):
         raise InputError(
