@@ -1,0 +1,180 @@
+"""The agent: sensor, glimpse network, core and heads, rolled out over T glimpses and differentiated.
+
+The rollout writes time-major arrays (T, N, …), row n = image n // M, rollout n % M. The backward pass takes
+the gradients of any scalar with respect to the heads' outputs and knows nothing of rewards.
+"""
+
+from typing import NamedTuple
+
+import numpy as np
+
+from .core import CoreCache, core_backward, core_forward
+from .glimpse import GlimpseCache, glimpse_backward, glimpse_forward
+from .heads import (
+    LocationCache,
+    baseline_backward,
+    baseline_forward,
+    label_backward,
+    label_forward,
+    location_backward,
+    location_forward,
+)
+from .ops import LinearCache
+from .policy import sample
+from .sensor import sensor_forward
+
+
+def init_params(config, rng, n_classes=10, channels=1, dtype=np.float32):
+    """The parameters as a flat dict. Their number does not depend on the image size.
+
+    Weights into a ReLU are N(0, 2/fan-in) (He et al. 2015), the heads' N(0, 1/fan-in) but for μ, which starts
+    at a hundredth of that, near the centre. Recurrent weights may start as the identity (Le et al. 2015).
+    """
+    retina = channels * len(config.scales) * config.patch_size**2
+    hidden, core = config.what_units + config.where_units, config.core_units
+    location = config.location_units or core
+    gain = np.sqrt(2)
+    layers = {  # name: (in, out, gain)
+        "glimpse.what": (retina, config.what_units, gain),
+        "glimpse.where": (2, config.where_units, gain),
+        "glimpse.combine": (hidden, config.glimpse_units, gain),
+        "core": (core + config.glimpse_units, core, gain),
+        "label": (core, n_classes, 1),
+        "location.hidden": (core, config.location_units, gain),
+        "location": (location, 2, 0.01),
+        "baseline": (core, 1, 1),
+    }
+    if not config.location_units:
+        del layers["location.hidden"]
+    params = {}
+    for name, (n_in, n_out, scale) in layers.items():
+        params[name + ".W"] = (rng.standard_normal((n_in, n_out)) * (scale / np.sqrt(n_in))).astype(dtype)
+        params[name + ".b"] = np.zeros(n_out, dtype)
+    if config.recurrent_init == "identity":
+        params["core.W"][:core] = np.eye(core, dtype=dtype)
+    if config.learn_std:
+        params["location.log_std"] = np.full(2, np.log(config.std), dtype)
+    return params
+
+
+def log_std(params, config):
+    """log σ (2,): a parameter if it is learned, the configured constant if not."""
+    if "location.log_std" in params:
+        return params["location.log_std"]
+    return np.full(2, np.log(config.std), params["core.W"].dtype)
+
+
+class Trajectory(NamedTuple):
+    image: np.ndarray  # (N,) the image of each row
+    loc: np.ndarray  # (T, N, 2) where each glimpse was taken
+    sample: np.ndarray  # (T−1, N, 2) the raw samples of which loc[1:] is clipped to the image
+    mu: np.ndarray  # (T−1, N, 2) mean of the policy
+    log_std: np.ndarray  # (2,)
+    logits: np.ndarray  # (S, N, K) label guesses: S = 1, the last step, or S = T, every step
+    baseline: np.ndarray  # (T−1, N) b_t from h_t, the state that decides on location t+1
+    glimpse: GlimpseCache  # each (T, N, …)
+    core: CoreCache  # each (T, N, …)
+    location: LocationCache  # each (T−1, N, …)
+
+
+def rollout(params, config, area, rng, rollouts=1, policy="sampled", every_step=False, frozen=None):
+    """Run the agent on every image, `rollouts` times; N = B · rollouts rows.
+
+    area: the images' SummedArea. policy: "sampled" from the Gaussian, its "mean", or "random" (uniform).
+    frozen: a Trajectory whose locations are taken again, for gradient checks: a sample is data.
+    """
+    dtype = params["core.W"].dtype
+    B, C = area.table.shape[:2]
+    T, N, w, k = config.glimpses, B * rollouts, config.patch_size, len(config.scales)
+    n_core = config.core_units
+    image = np.repeat(np.arange(B), rollouts)  # (N,)
+    sigma = log_std(params, config)
+
+    # One array for [h_{t−1}, g_t]: each part is written in place by the layer that makes it, so that the
+    # core's two inputs are one product. h_t is then a view of the row where step t+1 needs it.
+    hg = np.empty((T + 1, N, n_core + config.glimpse_units), dtype)
+    hg[0, :, :n_core] = 0  # h_0
+    h, g = hg[1:, :, :n_core], hg[:T, :, n_core:]
+    phi = np.empty((T, N, C * k * w * w), dtype)
+    hidden = np.empty((T, N, config.what_units + config.where_units), dtype)
+    loc = np.empty((T, N, 2), dtype)
+    samples, mu = np.empty((T - 1, N, 2), dtype), np.empty((T - 1, N, 2), dtype)
+    location_hidden = np.empty((T - 1, N, config.location_units), dtype) if config.location_units else h[:-1]
+
+    uniform = policy == "random" or config.start == "uniform"
+    loc[0] = rng.uniform(-1, 1, (N, 2)) if uniform and frozen is None else 0
+    if frozen is not None:
+        loc[0] = frozen.loc[0]
+    for t in range(T):
+        phi[t], _ = sensor_forward(area, loc[t], config.scales, w, image, config.continuous)
+        glimpse_forward(params, phi[t], loc[t], hidden[t], out=g[t])
+        core_forward(params, hg[t], out=h[t])
+        if t < T - 1:  # a location after the last glimpse would only add variance
+            mu[t], cache = location_forward(params, h[t])
+            if config.location_units:
+                location_hidden[t] = cache.hidden
+            if frozen is not None:
+                samples[t] = frozen.sample[t]
+            elif policy == "random":
+                samples[t] = rng.uniform(-1, 1, (N, 2))
+            else:
+                samples[t] = mu[t] if policy == "mean" else sample(rng, mu[t], sigma)
+            np.clip(samples[t], -1, 1, out=loc[t + 1])
+
+    # The other two heads decide nothing on the way, so they read all steps at once.
+    labelled = h if every_step else h[-1:]  # (S, N, core)
+    logits, _ = label_forward(params, labelled.reshape(-1, n_core))
+    baseline, _ = baseline_forward(params, h[:-1].reshape(-1, n_core))
+    return Trajectory(
+        image, loc, samples, mu, sigma,
+        logits.reshape(len(labelled), N, -1),
+        baseline.reshape(T - 1, N),
+        GlimpseCache(phi, loc, hidden, g),
+        CoreCache(hg[:T], h),
+        LocationCache(h[:-1], location_hidden),
+    )  # fmt: skip
+
+
+class Cotangents(NamedTuple):
+    """∂L/∂(each output of the heads), for whatever scalar L."""
+
+    logits: np.ndarray  # (S, N, K)
+    mu: np.ndarray  # (T−1, N, 2)
+    log_std: np.ndarray  # (2,)
+    baseline: np.ndarray  # (T−1, N)
+
+
+def backward(params, trajectory, cotangents, flow=("label", "location", "baseline")):
+    """Gradients of all parameters, from the cotangents at the heads.
+
+    flow names the heads whose gradient goes on into the core and the glimpse network; the parameters of the
+    others are trained on a state that they do not shape. Returns a dict with the keys of `params`.
+    """
+    h = trajectory.core.h  # (T, N, core)
+    T, N, n_core = h.shape
+    steps = {"label": slice(T - len(trajectory.logits), T), "location": slice(0, T - 1), "baseline": slice(0, T - 1)}
+    state = {head: _rows(h[part]) for head, part in steps.items()}
+    location_cache = LocationCache(state["location"], _rows(trajectory.location.hidden))
+    dh_from = {}
+    dh_from["label"], label = label_backward(
+        _rows(cotangents.logits), LinearCache(state["label"], params["label.W"])
+    )
+    dh_from["location"], location = location_backward(params, _rows(cotangents.mu), location_cache)
+    dh_from["baseline"], baseline = baseline_backward(
+        cotangents.baseline.reshape(-1), LinearCache(state["baseline"], params["baseline.W"])
+    )
+    dh = np.zeros((T, N, n_core), h.dtype)
+    for head in flow:
+        dh[steps[head]] += dh_from[head].reshape(-1, N, n_core)
+
+    dg, core = core_backward(params, dh, trajectory.core)
+    glimpse = glimpse_backward(params, dg, GlimpseCache(*(_rows(a) for a in trajectory.glimpse)))
+    grads = glimpse | core | label | location | baseline
+    if "location.log_std" in params:
+        grads["location.log_std"] = cotangents.log_std
+    return {name: grads[name] for name in params}
+
+
+def _rows(array):
+    """(T, N, width) → (T·N, width): time is only one more way to number the rows."""
+    return array.reshape(-1, array.shape[-1])

@@ -1,0 +1,171 @@
+"""Every setting of a run, in one frozen record that checks itself.
+
+A configuration and a seed say all there is to say about a run. It is stored beside the results as JSON.
+"""
+
+import difflib
+import json
+from dataclasses import asdict, dataclass, field, fields, replace
+
+from .errors import InputError
+from .tasks import Task
+
+
+def _setting(default, text, allowed=None):
+    """A field: its default, what it means, and its range (low, high) or its list of choices."""
+    return field(default=default, metadata={"help": text, "allowed": allowed})
+
+
+@dataclass(frozen=True)
+class Config:
+    """The settings of the data, the model, the estimator and the optimiser, with the paper's as a guide.
+
+    Raises InputError for a value outside its range and for settings that contradict each other.
+    """
+
+    # The data
+    data: str = _setting("", "a .npz file or a folder of IDX files; empty: the embedded MNIST")
+    task: str = _setting("original", "images as they are, on a canvas, or among clutter", ["original", "translated", "cluttered"])
+    canvas: tuple = _setting((60, 60), "height and width of the canvas, in pixels (not for 'original')", (1, 4096))
+    distractors: int = _setting(4, "pieces of other digits on the canvas (only for 'cluttered')", (1, 1000))
+    distractor_size: int = _setting(8, "width of such a piece, in pixels", (1, 4096))
+    background: float = _setting(0.0, "what images show outside their border, in [0, 1]", (0, 1))
+    n_val: int = _setting(5000, "training images set aside for validation", (1, 10**7))
+
+    # The model
+    glimpses: int = _setting(6, "T, the number of glimpses", (1, 1000))
+    patch_size: int = _setting(8, "w, the width of the retina's squares in cells", (1, 512))
+    scales: tuple = _setting((1,), "width of a cell in pixels, one entry a square, (1, 2, 4) for three", (1, 512))
+    continuous: bool = _setting(False, "look at exact locations, not at the nearest pixel edges")
+    what_units: int = _setting(128, "width of h_g, what the retina saw", (1, 10**5))
+    where_units: int = _setting(128, "width of h_l, where it looked", (1, 10**5))
+    glimpse_units: int = _setting(256, "width of g, the glimpse feature", (1, 10**5))
+    core_units: int = _setting(256, "width of h, the core's state", (1, 10**5))
+    location_units: int = _setting(0, "width of the location head's hidden layer; 0: linear as in the paper", (0, 10**5))
+    std: float = _setting(0.1, "σ of the location policy, in image half-widths", (1e-4, 10))
+    learn_std: bool = _setting(False, "learn log σ")
+    start: str = _setting("uniform", "the first location", ["uniform", "centre"])
+    recurrent_init: str = _setting("identity", "initial weights from h_{t−1} to h_t", ["identity", "he"])
+
+    # The estimator
+    objective: str = _setting("hybrid", "labels by cross-entropy, or everything by REINFORCE", ["hybrid", "reinforce"])
+    flow: tuple = _setting(("label",), "heads whose gradient goes on into the core", ["label", "location", "baseline"])
+    rollouts: int = _setting(1, "M, Monte-Carlo rollouts per image", (1, 1000))
+    baseline: str = _setting("learned", "what is subtracted from the reward", ["none", "batch", "rollouts", "learned"])
+    reward: str = _setting("correct", "1 if the label is right, or the probability of the true label", ["correct", "probability"])
+    label_steps: str = _setting("last", "cross-entropy at the last step, or its mean over all", ["last", "every"])
+    location_weight: float = _setting(1.0, "λ, weight of the location term", (0, 1000))
+    baseline_weight: float = _setting(1.0, "weight of the baseline's squared error", (0, 1000))
+
+    # The optimiser
+    optimiser: str = _setting("adam", "Adam, or SGD with momentum as in the paper", ["adam", "sgd"])
+    learning_rate: float = _setting(1e-3, "step size at the start", (1e-9, 100))
+    final_rate: float = _setting(0.0, "step size at the end, as a share of the first", (0, 1))
+    momentum: float = _setting(0.9, "momentum of SGD, β₁ of Adam", (0, 0.9999))
+    weight_average: float = _setting(0.0, "decay of an exponential average of the weights; 0: none", (0, 0.99999))
+    batch_size: int = _setting(128, "images a step", (1, 10**6))
+    epochs: int = _setting(20, "passes over the training images", (1, 10**6))
+    validate_every: int = _setting(1, "epochs between two looks at the validation images", (1, 10**6))
+    seed: int = _setting(0, "seed of everything random", (0, 2**63 - 1))
+
+    def __post_init__(self):
+        for f in fields(self):
+            object.__setattr__(self, f.name, _valid(f, getattr(self, f.name)))
+        if self.baseline == "rollouts" and self.rollouts < 2:
+            raise InputError(
+                "baseline=rollouts compares the rollouts of one image, but rollouts is 1; "
+                "set rollouts=2 or more, or take baseline=batch."
+            )
+        if self.objective == "reinforce" and "location" not in self.flow:
+            raise InputError(
+                "objective=reinforce follows one gradient through the whole network, but flow leaves out "
+                "the location head; set flow=label,location."
+            )
+        if self.reward == "probability" and self.objective == "reinforce":
+            raise InputError(
+                "objective=reinforce rewards the label that was drawn, so reward should be 'correct'; "
+                "set reward=correct or objective=hybrid."
+            )
+
+    @property
+    def make_task(self):
+        """The task as `tasks.make_images` takes it."""
+        if self.task == "original":
+            return Task()
+        return Task(self.canvas, self.distractors if self.task == "cluttered" else 0, self.distractor_size)
+
+    def changed(self, settings):
+        """A copy with some settings replaced, from "key=value" strings or a dict."""
+        if not isinstance(settings, dict):
+            pairs = [s.partition("=") for s in settings]
+            for key, equals, _ in pairs:
+                if not equals:
+                    raise InputError(f"a setting should read key=value, but it is '{key}'; for example epochs=5.")
+            settings = {key.strip(): value.strip() for key, _, value in pairs}
+        known = [f.name for f in fields(self)]
+        for key in settings:
+            if key not in known:
+                near = difflib.get_close_matches(key, known, n=1)
+                hint = f"did you mean '{near[0]}'?" if near else "see minram train --help for all of them."
+                raise InputError(f"there is no setting '{key}'; {hint}")
+        return replace(self, **settings)
+
+    def to_json(self):
+        return json.dumps(asdict(self), indent=1)
+
+    @classmethod
+    def from_dict(cls, settings):
+        if not isinstance(settings, dict):
+            raise InputError("a configuration should be a JSON object of settings; take one that minram wrote.")
+        return cls().changed(settings)
+
+
+def _valid(f, value):
+    """The value of field f as its type, or InputError with the range that is allowed."""
+    allowed, kind = f.metadata["allowed"], type(f.default)
+    try:
+        if kind is tuple:
+            if isinstance(value, str):
+                value = [v for v in value.replace("x", ",").strip("()[] ").split(",") if v.strip()]
+            elif not isinstance(value, (tuple, list)):
+                value = [value]
+            item = str if isinstance(allowed, list) else int
+            value = tuple(_convert(item, v) for v in value)
+            if f.name == "canvas" and len(value) == 1:
+                value = value * 2
+            good = (len(value) == 2 if f.name == "canvas" else len(value) > 0 or f.name == "flow") and all(
+                v in allowed if item is str else allowed[0] <= v <= allowed[1] for v in value
+            )
+        else:
+            value = _convert(kind, value)
+            good = (
+                allowed is None or value in allowed if kind in (str, bool) else allowed[0] <= value <= allowed[1]
+            )
+    except (TypeError, ValueError):
+        good = False
+    if not good:
+        if isinstance(allowed, list):
+            wanted = "one of " + ", ".join(allowed) if kind is str else "some of " + ", ".join(allowed)
+        elif kind is bool:
+            wanted = "true or false"
+        else:
+            number = "a whole number" if kind is int else "a number"
+            number = {"canvas": "one or two whole numbers", "scales": "whole numbers"}.get(f.name, number)
+            wanted = f"{number} from {allowed[0]} to {allowed[1]}"
+        raise InputError(f"{f.name} should be {wanted}, but it is '{value}' ({f.metadata['help']}).")
+    return value
+
+
+def _convert(kind, value):
+    """int("3") and float("0.1") and bool("true"), but never int(3.7), which would hide a mistake."""
+    if kind is bool:
+        if str(value).lower() in ("true", "1", "yes"):
+            return True
+        if str(value).lower() in ("false", "0", "no"):
+            return False
+        raise ValueError
+    if isinstance(value, bool) or (kind is str and not isinstance(value, str)):
+        raise TypeError
+    if kind is int and isinstance(value, float) and value != int(value):
+        raise ValueError
+    return kind(value)

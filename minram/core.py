@@ -1,0 +1,50 @@
+"""The recurrent core: it compresses everything seen so far into h_t.
+
+    h_t = ReLU(h_{t−1} W_h + g_t W_g + b) = ReLU([h_{t−1}, g_t] W + b),    h_0 = 0
+
+This is the only file with a loop over time in its backward pass, because it is the only place where a
+derivative at one step depends on the next.
+"""
+
+from typing import NamedTuple
+
+import numpy as np
+
+from .ops import LinearCache, linear_backward, linear_forward, relu_backward, relu_forward
+
+
+class CoreCache(NamedTuple):
+    hg: np.ndarray  # (T, N, core + glimpse) the input [h_{t−1}, g_t] of each step
+    h: np.ndarray  # (T, N, core)
+
+
+def core_forward(params, hg, out=None):
+    """One step: h_t = ReLU([h_{t−1}, g_t] W + b), written into `out` if given.
+
+    hg (N, core + glimpse) → h (N, core). Source: Mnih et al. (2014), §3.1 and §4.
+    """
+    h, _ = linear_forward(hg, params["core.W"], params["core.b"], out=out)
+    return relu_forward(h, out=h)[0]
+
+
+def core_backward(params, dh, cache):
+    """Backpropagation through time, then one product for all steps.
+
+    With z_t = [h_{t−1}, g_t] W + b, so that h_t = ReLU(z_t), and dh_t what the heads send to step t alone:
+
+        dz_t = (dh_t + dz_{t+1} W_hᵀ) · [h_t > 0],   dz_{T+1} = 0
+
+    dh (T, N, core) → dg (T·N, glimpse), {"core.W": (core + glimpse, core), "core.b": (core,)}.
+    """
+    T, N, n_core = dh.shape
+    W = params["core.W"]
+    dz = np.empty(dh.shape, dh.dtype)  # (T, N, core)
+    dz[-1] = dh[-1]
+    relu_backward(dz[-1], cache.h[-1], out=dz[-1])
+    for t in reversed(range(T - 1)):
+        np.matmul(dz[t + 1], W[:n_core].T, out=dz[t])
+        dz[t] += dh[t]
+        relu_backward(dz[t], cache.h[t], out=dz[t])
+    rows = dz.reshape(T * N, n_core)
+    _, grads = linear_backward(rows, LinearCache(cache.hg.reshape(T * N, -1), W), input_gradient=False)
+    return rows @ W[n_core:].T, {"core.W": grads["W"], "core.b": grads["b"]}

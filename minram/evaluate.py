@@ -1,0 +1,62 @@
+"""How often is the agent wrong? One rollout or the average of many, after each glimpse, with an interval."""
+
+from typing import NamedTuple
+
+import numpy as np
+from scipy.special import softmax
+from scipy.stats import binomtest
+
+from .agent import rollout
+from .sensor import summed_area
+from .tasks import fixed_batches
+
+BATCH = 500  # rows at a time: large enough for fast products, small enough to stay in the cache
+
+
+class Evaluation(NamedTuple):
+    wrong: np.ndarray  # (T, n) was the most probable label after each glimpse wrong?
+    probabilities: np.ndarray  # (T, n, K) averaged over rollouts
+
+    @property
+    def errors(self):
+        """Share of wrong labels after each glimpse (T,)."""
+        return self.wrong.mean(axis=1)
+
+    @property
+    def error(self):
+        """Share of wrong labels after the last glimpse."""
+        return float(self.errors[-1])
+
+
+def evaluate(params, config, images, labels, policy="mean", rollouts=1, seed=0):
+    """Label every image and compare; probabilities, not their logarithms, are averaged over the rollouts.
+
+    images (n, h, w[, C]), labels (n,); the task is made from a fixed `seed`, which also fixes the first
+    locations and the samples. → Evaluation. Raises InputError for images that the task cannot use.
+    """
+    rng = np.random.default_rng([seed, 1])
+    chunks = []
+    for _, batch in fixed_batches(config.make_task, images, max(1, BATCH // rollouts), seed):
+        area = summed_area(batch, background_level(config, batch))
+        trajectory = rollout(params, config, area, rng, rollouts, policy, every_step=True)
+        p = softmax(trajectory.logits, axis=-1)  # (T, N, K)
+        chunks.append(p.reshape(len(p), len(batch), rollouts, -1).mean(axis=2))
+    probabilities = np.concatenate(chunks, axis=1)  # (T, n, K)
+    return Evaluation(probabilities.argmax(axis=-1) != labels, probabilities)
+
+
+def wilson(wrong, n):
+    """The 95 % Wilson score interval of an error rate (low, high), from the number of wrong labels of n."""
+    interval = binomtest(int(wrong), int(n)).proportion_ci(method="wilson")
+    return float(interval.low), float(interval.high)
+
+
+def percent(wrong):
+    """One rate as text: "1.23 % [1.03, 1.47]", the brackets its 95 % Wilson interval."""
+    low, high = wilson(wrong.sum(), wrong.size)
+    return f"{100 * wrong.mean():.2f} % [{100 * low:.2f}, {100 * high:.2f}]"
+
+
+def background_level(config, images):
+    """The background in the units of the images."""
+    return round(255 * config.background) if images.dtype == np.uint8 else config.background

@@ -1,0 +1,70 @@
+"""Optimisers on one flat vector, learning-rate annealing, and the average of the weights.
+
+The parameter dictionary's arrays are views into the vector, so an update is a handful of in-place operations
+however many parameters there are.
+"""
+
+import numpy as np
+
+
+def pack(params):
+    """Copy a dict of arrays into one vector → (vector, dict of views into it)."""
+    vector = np.concatenate([a.ravel() for a in params.values()])
+    return vector, unpack(vector, params)
+
+
+def unpack(vector, like):
+    """The views into `vector` with the names and shapes of `like`."""
+    views, start = {}, 0
+    for name, a in like.items():
+        views[name] = vector[start : start + a.size].reshape(a.shape)
+        start += a.size
+    return views
+
+
+def annealed(config, step, n_steps):
+    """The learning rate at `step` of `n_steps`: half a cosine from `learning_rate` down to its final share."""
+    share = 0.5 * (1 + np.cos(np.pi * step / n_steps))
+    return config.learning_rate * (config.final_rate + (1 - config.final_rate) * share)
+
+
+def optimiser_state(config, vector):
+    """The optimiser's memory, as arrays: what a checkpoint stores beside the parameters."""
+    state = {"momentum": np.zeros_like(vector)}
+    if config.optimiser == "adam":
+        state["square"] = np.zeros_like(vector)
+    if config.weight_average:
+        state["average"] = vector.copy()
+    return state
+
+
+def update(config, vector, gradient, state, step, rate):
+    """One step downhill, in place: this function changes `vector`, `gradient` and `state`.
+
+    SGD: v ← βv + g, θ ← θ − ηv.  Adam (Kingma & Ba 2015): m ← β₁m + (1−β₁)g, v ← β₂v + (1−β₂)g²,
+    θ ← θ − η m̂/(√v̂ + ε) with m̂ = m/(1−β₁ᵗ), v̂ = v/(1−β₂ᵗ), t = step + 1. The average of the weights is
+    ā ← ā + (1−d)(θ − ā), with a decay d that is smaller at the start, where old weights mean little.
+    """
+    m, beta1 = state["momentum"], config.momentum
+    if config.optimiser == "sgd":
+        m *= beta1
+        m += gradient
+        np.multiply(m, rate, out=gradient)
+    else:
+        v, beta2, eps, t = state["square"], 0.999, 1e-8, step + 1
+        m *= beta1
+        m += (1 - beta1) * gradient
+        v *= beta2
+        np.multiply(gradient, gradient, out=gradient)
+        gradient *= 1 - beta2
+        v += gradient
+        # m̂/(√v̂ + ε) = m·c/(√v + ε√(1−β₂ᵗ)) with c = √(1−β₂ᵗ)/(1−β₁ᵗ): two scalars instead of two arrays.
+        root = np.sqrt(1 - beta2**t)
+        np.sqrt(v, out=gradient)
+        gradient += eps * root
+        np.divide(m, gradient, out=gradient)
+        gradient *= rate * root / (1 - beta1**t)
+    vector -= gradient
+    if "average" in state:
+        decay = min(config.weight_average, (step + 1) / (step + 10))
+        state["average"] += (1 - decay) * (vector - state["average"])

@@ -1,0 +1,165 @@
+"""The glimpse sensor ρ(x, l): a small retina that sees sharply in the middle and coarsely around it.
+
+A retina is k concentric squares of w × w cells; a cell of scale s is the mean of s × s pixels. With the
+summed-area table S[i, j], the sum of all pixels above row edge i and left of column edge j, that mean is
+
+    (S[i+s, j+s] − S[i, j+s] − S[i+s, j] + S[i, j]) / s²
+
+whatever s is. Pixel edges are numbered 0..H and 0..W. Outside the image S is constant, so an edge outside
+is moved to the border and the cells there see the background.
+"""
+
+from typing import NamedTuple
+
+import numpy as np
+
+from .errors import InputError, check_shape
+
+
+class SummedArea(NamedTuple):
+    table: np.ndarray  # (B, C, H+1, W+1)
+    unit: float  # what one step of the stored pixels is worth: 1/255 for uint8, 1 for floats
+
+
+def summed_area(images, background=0):
+    """Make the table of `images` minus the `background` that they have outside their borders.
+
+    images (B, H, W) or (B, H, W, C), uint8 or float in [0, 1]; background in the same units.
+    Sums of integers are exact: float32 holds every integer up to 2²⁴, float64 up to 2⁵³.
+    Raises InputError for other shapes or dtypes. Source: Crow (1984); Viola & Jones (2001).
+    """
+    if images.ndim not in (3, 4) or (images.dtype != np.uint8 and images.dtype.kind != "f"):
+        raise InputError(
+            "images should be an array (B, H, W) or (B, H, W, C) of uint8 or floats, "
+            f"but it is {images.shape} of {images.dtype}; convert it first."
+        )
+    images = images.reshape(*images.shape[:3], -1).transpose(0, 3, 1, 2)  # (B, C, H, W)
+    B, C, H, W = images.shape
+    exact = images.dtype == np.uint8 and 255 * H * W <= 2**24
+    rows = np.zeros((B, C, H + 1, W), np.float32 if exact else np.float64)
+    np.subtract(images, background, out=rows[:, :, 1:])
+    # Sums along x are a product with a triangle of ones: twice as fast as cumsum, whose additions wait
+    # for each other. Sums along y then add whole rows.
+    table = rows @ np.triu(np.ones((W, W + 1), rows.dtype), k=1)  # (B, C, H+1, W+1)
+    for i in range(1, H + 1):
+        table[:, :, i] += table[:, :, i - 1]
+    return SummedArea(table, 1 / 255 if images.dtype == np.uint8 else 1.0)
+
+
+class SensorCache(NamedTuple):
+    area: SummedArea
+    image: np.ndarray  # (N,) which image each row looks at
+    edges: tuple  # row edges and column edges, each (N, k, w+1), integers, not yet clamped
+    fraction: tuple  # how far the true edges lie beyond those, each (N, k, 1), in pixels; None if aligned
+    value: np.ndarray  # (k, 1, 1) unit / s²
+
+
+def sensor_forward(area, loc, scales, patch_size, image=None, continuous=False):
+    """φ = ρ(x, l): what the retina sees at each location.
+
+    loc (N, 2) as (x, y), −1 the left and top edge of the image, +1 the right and bottom edge; image (N,) says
+    which image each row looks at (default: row n at image n) → φ (N, C·k·w·w), dtype of loc.
+    Aligned: each square is moved to the nearest pixel edges, so every cell is a mean of whole pixels.
+    Continuous: the table is interpolated bilinearly, which gives the exact mean at any location.
+    Raises InputError for a location array of another shape. Source: Mnih et al. (2014), §3.1.
+    """
+    check_shape("loc", loc, (None, 2))
+    H, W = area.table.shape[2] - 1, area.table.shape[3] - 1
+    s = np.asarray(scales)
+    centre = (loc + 1) * np.array([W / 2, H / 2], loc.dtype)  # (N, 2), pixels
+    start = centre[:, :, None] - (s * (patch_size / 2)).astype(loc.dtype)  # (N, 2, k), first edges
+    first = np.floor(start if continuous else start + loc.dtype.type(0.5))  # (N, 2, k)
+    edges = first.astype(np.intp)[..., None] + s[:, None] * np.arange(patch_size + 1)  # (N, 2, k, w+1)
+    fraction = (start - first)[..., None] if continuous else None  # (N, 2, k, 1)
+    cache = SensorCache(
+        area,
+        np.arange(len(loc)) if image is None else image,
+        (edges[:, 1], edges[:, 0]),
+        (fraction[:, 1], fraction[:, 0]) if continuous else None,
+        (area.unit / s**2).astype(loc.dtype)[:, None, None],
+    )
+    if continuous:
+        corners = sum(weight * _look_up(cache, *step) for step, weight in _bilinear(cache))
+    else:
+        corners = _look_up(cache)  # (N, C, k, w+1, w+1)
+    phi = np.multiply(_cells(corners), cache.value, dtype=loc.dtype, casting="same_kind")
+    return phi.reshape(len(loc), -1), cache
+
+
+def sensor_backward_location(dphi, cache):
+    """dl of the continuous sensor: the derivative of a mean is the difference of two edge averages.
+
+    dphi (N, C·k·w·w) → dl (N, 2). With ∂S/∂x, the interpolated step of S to the next column edge, in place
+    of S, the same four look-ups give ∂(cell sum)/∂x: what enters at the right edge minus what leaves at the
+    left one. Raises InputError for an aligned sensor, whose derivative is 0 almost everywhere.
+    Training never calls this: REINFORCE does without it.
+    """
+    if cache.fraction is None:
+        raise InputError(
+            "the location derivative needs a continuous sensor, but this cache is aligned; "
+            "call sensor_forward with continuous=True."
+        )
+    fy, fx = (f[:, None, :, None] for f in cache.fraction)  # (N, 1, k, 1, 1)
+    S = {step: _look_up(cache, *step) for step, _ in _bilinear(cache)}
+    dS_dx = (1 - fy) * (S[0, 1] - S[0, 0]) + fy * (S[1, 1] - S[1, 0])  # (N, C, k, w+1, w+1)
+    dS_dy = (1 - fx) * (S[1, 0] - S[0, 0]) + fx * (S[1, 1] - S[0, 1])
+    H, W = cache.area.table.shape[2] - 1, cache.area.table.shape[3] - 1
+    dcells = _shape(dphi, cache) * cache.value  # (N, C, k, w, w)
+    return np.stack(
+        [
+            (dcells * _cells(dS_dx)).sum(axis=(1, 2, 3, 4)) * (W / 2),
+            (dcells * _cells(dS_dy)).sum(axis=(1, 2, 3, 4)) * (H / 2),
+        ],
+        axis=1,
+    ).astype(dphi.dtype)
+
+
+def sensor_backward_image(dphi, cache):
+    """dx: the adjoint spreads each cell's cotangent evenly over the pixels that the cell saw.
+
+    dphi (N, C·k·w·w) → dx (B, H, W, C), for pixels in the units in which they were stored.
+    Each step is the transpose of the forward step: differences of corners, look-up, summed area.
+    """
+    dcells = _shape(dphi, cache) * cache.value  # (N, C, k, w, w)
+    dcorners = np.zeros((*dcells.shape[:3], dcells.shape[3] + 1, dcells.shape[4] + 1), dphi.dtype)
+    dcorners[..., 1:, 1:] += dcells
+    dcorners[..., :-1, 1:] -= dcells
+    dcorners[..., 1:, :-1] -= dcells
+    dcorners[..., :-1, :-1] += dcells
+    dtable = np.zeros(cache.area.table.shape, dphi.dtype)  # (B, C, H+1, W+1)
+    for step, weight in _bilinear(cache) if cache.fraction is not None else [((0, 0), 1)]:
+        np.add.at(dtable.reshape(-1), _index(cache, *step), weight * dcorners)
+    # Pixel (i, j) is in S at every edge below and to the right of it.
+    dx = dtable[:, :, :0:-1, :0:-1].cumsum(axis=2).cumsum(axis=3)[:, :, ::-1, ::-1]  # (B, C, H, W)
+    return dx.transpose(0, 2, 3, 1)
+
+
+def _index(cache, row_step=0, column_step=0):
+    """Flat indices into the table of the corners (edges + steps), clamped to the image."""
+    _, C, H1, W1 = cache.area.table.shape
+    rows = np.clip(cache.edges[0] + row_step, 0, H1 - 1) * W1  # (N, k, w+1)
+    columns = np.clip(cache.edges[1] + column_step, 0, W1 - 1)
+    base = (cache.image[:, None] * C + np.arange(C)) * (H1 * W1)  # (N, C)
+    rows = base[:, :, None, None] + rows[:, None]  # (N, C, k, w+1)
+    return rows[..., None] + columns[:, None, :, None]  # (N, C, k, w+1, w+1)
+
+
+def _look_up(cache, row_step=0, column_step=0):
+    return cache.area.table.reshape(-1).take(_index(cache, row_step, column_step))
+
+
+def _bilinear(cache):
+    """The four neighbours of a corner as (row step, column step) and their weights (N, 1, k, 1, 1)."""
+    fy, fx = (f[:, None, :, None] for f in cache.fraction)
+    return [((0, 0), (1 - fy) * (1 - fx)), ((0, 1), (1 - fy) * fx), ((1, 0), fy * (1 - fx)), ((1, 1), fy * fx)]
+
+
+def _cells(corners):
+    """Cell sums (..., w, w) from the table at the corners (..., w+1, w+1)."""
+    strips = corners[..., 1:, :] - corners[..., :-1, :]
+    return strips[..., 1:] - strips[..., :-1]
+
+
+def _shape(dphi, cache):
+    w = cache.edges[0].shape[-1] - 1
+    return dphi.reshape(len(dphi), cache.area.table.shape[1], -1, w, w)  # (N, C, k, w, w)
