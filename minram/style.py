@@ -1,0 +1,92 @@
+"""One look for every picture: colours by role, fonts, sizes. Safe for colour-blind readers.
+
+The colours are those of Okabe & Ito (2008), told apart with any kind of colour vision. Nothing changes on
+import: tutorials call `use()` once, and the package draws its own figures inside `context()`.
+"""
+
+import matplotlib
+from cycler import cycler
+from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.colors import LinearSegmentedColormap
+from matplotlib.figure import Figure
+
+BLUE, VERMILLION, GREEN, ORANGE = "#0072B2", "#D55E00", "#009E73", "#E69F00"
+SKY, PURPLE, YELLOW, INK, GREY = "#56B4E9", "#CC79A7", "#F0E442", "#222222", "#8A8A8A"
+
+COLOURS = {
+    "label": BLUE,
+    "location": VERMILLION,
+    "baseline": GREEN,
+    "reward": ORANGE,
+    "core": PURPLE,
+    "glimpse": SKY,
+    "exact": INK,  # what an estimate is compared with
+    "muted": GREY,
+    "right": BLUE,
+    "wrong": VERMILLION,
+}
+SCALES = (ORANGE, SKY, GREEN, PURPLE)  # outlines of the retina's squares, the finest first; then again
+IMAGE = "gray"  # black 0, white 1
+SIGNED = "RdBu_r"  # gradients: blue below 0, red above; give symmetric limits
+DENSITY = LinearSegmentedColormap.from_list("density", ["#FFFFFF", "#FBD9A5", "#E69F00", "#B5470A", "#4A1402"])
+TIME = LinearSegmentedColormap.from_list("time", ["#FFF3B0", "#F5B82E", "#E8702A", "#C2357A", "#6A3FA0"])
+
+RC = {
+    "figure.figsize": (7, 3.2),
+    "figure.dpi": 100,
+    "figure.facecolor": "white",
+    "figure.constrained_layout.use": True,
+    "figure.titlesize": 11,
+    "savefig.dpi": 100,
+    "savefig.facecolor": "white",
+    "font.family": "sans-serif",
+    "font.sans-serif": ["DejaVu Sans"],  # comes with Matplotlib, so that pictures are the same everywhere
+    "mathtext.fontset": "dejavusans",
+    "font.size": 9.5,
+    "axes.prop_cycle": cycler(color=[BLUE, VERMILLION, GREEN, ORANGE, PURPLE, SKY, INK]),
+    "axes.titlesize": 10,
+    "axes.titlelocation": "left",
+    "axes.labelsize": 9.5,
+    "axes.labelcolor": INK,
+    "axes.edgecolor": "#666666",
+    "axes.linewidth": 0.8,
+    "axes.spines.top": False,
+    "axes.spines.right": False,
+    "axes.grid": True,
+    "axes.axisbelow": True,
+    "grid.color": "#E4E4E4",
+    "grid.linewidth": 0.7,
+    "text.color": INK,
+    "xtick.color": "#444444",
+    "ytick.color": "#444444",
+    "xtick.labelsize": 8.5,
+    "ytick.labelsize": 8.5,
+    "legend.frameon": False,
+    "legend.fontsize": 8.5,
+    "lines.linewidth": 1.8,
+    "lines.markersize": 5,
+    "image.cmap": IMAGE,
+    "image.interpolation": "nearest",  # a pixel is a square
+}
+
+
+def use():
+    """Draw everything from here on in this style; for notebooks and scripts."""
+    matplotlib.rcParams.update(RC)
+
+
+def context():
+    """The style inside a `with` block, or as a decorator of a function that draws."""
+    return matplotlib.rc_context(RC)
+
+
+def figure(rows=1, columns=1, size=(7, 3.2), **keywords):
+    """A figure that needs neither a display nor pyplot → (Figure, array of Axes (rows, columns))."""
+    fig = Figure(figsize=size, layout="constrained")
+    FigureCanvasAgg(fig)
+    return fig, fig.subplots(rows, columns, squeeze=False, **keywords)
+
+
+def time_colours(T):
+    """One colour for each of T glimpses, light to dark (T, 4)."""
+    return TIME([(t + 0.5) / T for t in range(T)])
