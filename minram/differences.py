@@ -13,7 +13,10 @@ EPS = np.finfo(np.float64).eps
 # it is least, 1e-13, at h ~ ε^(1/5). At ε^(1/4) rounding costs a digit more, but f may bend ten times faster:
 # truncation falls with the fourth power. (The two-point difference reaches 4e-11 at its best, h ~ ε^(1/3).)
 STEP = EPS ** (1 / 4)
-SHRINK = EPS ** (1 / 12)  # a step that meets a kink is tried again at ε^(1/3)
+SHRINK = EPS ** (1 / 12)  # where the step meets a kink or f bends too fast, the next is ε^(1/3)
+# Where f bends like exp(κx), the two-point slopes for h and h/2 differ by (κh)²/8 of their size, and the
+# five-point one is wrong by (κh)⁴/480: while the first is below 1e-4, the second is below 2e-9.
+BEND = 1e-4
 
 
 def evaluate(f, theta):
@@ -42,26 +45,41 @@ def move(theta, d, t):
     return {name: x + t * d[name] if name in d else x for name, x in theta.items()}
 
 
-def rounding_error(f, theta, rng):
-    """Standard deviation σ of the rounding error of f at theta, at least ε|f|/2.
+def base_point(f, theta, rng):
+    """f(θ), its signature and σ, the standard deviation of the rounding error of f near θ, at least ε|f|/2.
 
     Over steps of 1e-12 the third difference of any smooth f is below rounding, so what it shows is rounding;
-    its variance is (1 + 9 + 9 + 1) σ². Steps to one side only, as theta may lie on a kink.
-    Source: Hamming (1973), §10; Moré and Wild, Estimating computational noise (2011).
+    its variance is (1 + 9 + 9 + 1) σ². Steps to one side only, as θ may lie on a kink.
+    Errors: InputError if f is random, or so inexact that no difference could test a gradient.
+    Source: Hamming, Introduction to Applied Numerical Analysis; Moré and Wild (2011), doi 10.1137/100786125.
     """
     d = random_direction(theta, rng)
+    value, signature = evaluate(f, theta)
+    if evaluate(f, theta)[0] != value:
+        raise InputError("f should return the same for the same params, but differs from call to call; "
+                         "fix its random numbers.")  # fmt: skip
     values = [evaluate(f, move(theta, d, k * 1e-12))[0] for k in range(1, 25)]
-    return max(np.sqrt(np.mean(np.diff(values, 3) ** 2) / 20), EPS * np.abs(values).max() / 2)
+    sigma = max(np.sqrt(np.mean(np.diff(values, 3) ** 2) / 20), EPS * np.abs(values).max() / 2)
+    if sigma > 1e-10 * np.abs(values).max():
+        raise InputError(f"f should be exact to about 16 digits, but f = {value:.3g} has a rounding error "
+                         f"of {sigma:.1g}; compute in float64, and let its terms not cancel.")  # fmt: skip
+    return value, signature, sigma
 
 
-def five_point(f, at, signature, step, tries=2):
-    """Slope of f(at(t)) at t = 0: (8 [f(h/2) − f(−h/2)] − [f(h) − f(−h)]) / 6h, and the h used.
+def five_point(f, at, base, step, tries=2):
+    """Slope of f(at(t)) at t = 0 and its rounding error: (8 [f(h/2) − f(−h/2)] − [f(h) − f(−h)]) / 6h, σ/h.
 
-    The first h of step, step·SHRINK, ... at which all four points have the signature; nan if there is none.
+    base is f at t = 0 as from `base_point`. h is the first of step, step·SHRINK, ... at which all four points
+    have the base's signature and f bends little, or the last with that signature; (nan, nan) if none has.
     """
+    _, signature, sigma = base
+    slope = error = np.nan
     for h in step * SHRINK ** np.arange(tries):
         points = [evaluate(f, at(t)) for t in (h / 2, -h / 2, h, -h)]
         if all(same_piece(signature, s) for _, s in points):
             (a, _), (b, _), (c, _), (d, _) = points
-            return (8 * (a - b) - (c - d)) / (6 * h), h
-    return np.nan, h
+            narrow, wide = (a - b) / h, (c - d) / (2 * h)
+            slope, error = (4 * narrow - wide) / 3, sigma / h
+            if abs(narrow - wide) <= BEND * abs(slope) + 10 * error:
+                break
+    return slope, error

@@ -7,7 +7,7 @@ returns a `Report`: print it, or `assert report.passed, report`.
 
 import numpy as np
 
-from minram.differences import EPS, STEP, evaluate, five_point, move, random_direction, rounding_error
+from minram.differences import EPS, STEP, base_point, five_point, move, random_direction
 from minram.errors import InputError
 from minram.gradreport import Report, Row, judge, unfit_rows
 from minram.taylor import TaylorResult, taylor_slope, v_curve
@@ -18,20 +18,20 @@ __all__ = ["Report", "Row", "TaylorResult", "check_adjoint", "check_complex_step
 SIGMAS = 10  # rounding allowed, in σ/h: five standard deviations of the five-point difference (1.9 σ/h)
 
 
-def check_gradient(f, params, grads, *, entries=None, rng=None, step=STEP, rtol=1e-7, floor=None,
+def check_gradient(f, params, grads, *, entries=None, rng=None, step=None, rtol=1e-7, floor=None,
                    expect_zero=(), max_kinks=0.05):  # fmt: skip
     """Compare every entry, or `entries` random ones a parameter, with five-point differences.
 
-    h = step · max(1, |θ|); |a − n| ≤ rtol · max(|a|, |n|, floor). The floor is 10 (σ/h + ε max|a|) / rtol: a difference cannot see
-    less than σ/h, σ being the measured rounding error of f (at least ε|f|/2), nor are the gradient's own sums
-    better than ε max|a|. Smaller entries are compared to that absolute accuracy, and a parameter with nothing
-    above it fails as "zero" unless named in expect_zero (then it fails if there is something). An entry whose
-    step changes the signature is a kink: not compared, counted, a failure beyond the share max_kinks. Give a
-    smaller step if f bends on a scale far below max(1, |θ|). Errors: InputError if params or f are unfit.
+    |a − n| ≤ rtol · max(|a|, |n|, floor); steps are h = step · max(1, |θ|), or shorter if f bends or kinks.
+    The floor is 10 (σ/h + ε max|a|) / rtol, as differences see nothing below σ/h, σ being the rounding error
+    of f as measured, at least ε|f|/2, and the gradient's own sums are no better than ε max|a|. Entries under
+    it are compared to within rtol · floor; a parameter with none above that fails as "zero", unless it is in
+    expect_zero (then it fails if there is one). An entry whose step changes the signature is a kink: not
+    compared, counted, and a failure beyond the share max_kinks. Errors: InputError if params or f are unfit.
     """
     rng = np.random.default_rng(0) if rng is None else rng
     theta, names, rows = _prepare(params, grads, expect_zero)
-    (_, signature), sigma = evaluate(f, theta), rounding_error(f, theta, rng)
+    base = base_point(f, theta, rng)
 
     def slope(x, i):
         old = x.flat[i]
@@ -40,9 +40,9 @@ def check_gradient(f, params, grads, *, entries=None, rng=None, step=STEP, rtol=
             x.flat[i] = old + t
             return theta
 
-        numeric, h = five_point(f, at, signature, step * max(1.0, abs(old)))
+        numeric, error = five_point(f, at, base, (step or STEP) * max(1.0, abs(old)))
         x.flat[i] = old
-        return numeric, sigma / h
+        return numeric, error
 
     rows += _entrywise(slope, theta, names, grads, entries, rng, rtol=rtol, floor=floor, max_kinks=max_kinks,
                        expect_zero=expect_zero)  # fmt: skip
@@ -76,22 +76,22 @@ def check_complex_step(f, params, grads, *, entries=None, rng=None, rtol=1e-12, 
                                       max_kinks=0.0, expect_zero=expect_zero)))  # fmt: skip
 
 
-def check_directions(f, params, grads, *, n=5, rng, step=STEP, rtol=1e-7, expect_zero=(), max_kinks=0.2):
+def check_directions(f, params, grads, *, n=5, rng, step=None, rtol=1e-7, expect_zero=(), max_kinks=0.2):
     """Compare ∇f·d along n random d over all parameters ("all"), and over each, with five-point differences.
 
     For full-size networks: 4n evaluations of f a parameter, whatever its size; one wrong entry shows in
     almost every direction. d ~ N(0, 1) max(1, |θ|); floor, zeros and kinks as in `check_gradient`.
     """
     theta, names, rows = _prepare(params, grads, expect_zero)
-    (_, signature), sigma = evaluate(f, theta), rounding_error(f, theta, rng)
+    base = base_point(f, theta, rng)
     for title, group in [("all", names), *((name, [name]) for name in names)]:
         analytic, numeric, noise = np.empty((3, n))
         for j in range(n):
             d = random_direction({name: theta[name] for name in group}, rng)
             terms = np.concatenate([(grads[name] * d[name]).ravel() for name in group])
             # One more, smaller step than for an entry: a direction moves every unit and meets more kinks.
-            numeric[j], h = five_point(f, lambda t, d=d: move(theta, d, t), signature, step, tries=3)
-            analytic[j], noise[j] = terms.sum(), SIGMAS * (sigma / h + EPS * np.abs(terms).sum())
+            numeric[j], error = five_point(f, lambda t, d=d: move(theta, d, t), base, step or STEP, tries=3)
+            analytic[j], noise[j] = terms.sum(), SIGMAS * (error + EPS * np.abs(terms).sum())
         shape = theta[title].shape if title in theta else (terms.size,)
         rows.append(judge(title, shape, [(j,) for j in range(n)], analytic, numeric, noise, rtol=rtol,
                           max_kinks=max_kinks, expect_zero=set(group) <= set(expect_zero)))  # fmt: skip
@@ -103,8 +103,8 @@ def check_pair(forward, backward, inputs, *, rng, signature=None, wrt=None, **op
 
     forward(**inputs) -> (y, cache), y an array or a (named) tuple; backward(dy, cache), dy built like y,
     returns a dict by the inputs' names, or (dx, ..., dict) with the gradients of the first inputs in order,
-    or dx alone. An input may be a dict of parameters known by their own names. Checked are all floating inputs,
-    or those in wrt. signature(cache) -> tuple of arrays finds kinks; options go to `check_gradient`.
+    or dx alone. An input may be a dict of parameters, known by their own names. Checked are the inputs named
+    in wrt, or all floating ones. signature(cache) -> tuple of arrays finds kinks; options: `check_gradient`.
     """
     flat = {}
     for name, given in inputs.items():
@@ -152,7 +152,8 @@ def check_adjoint(forward, adjoint, x_shape, y_shape, rng, *, n=3, dtype=np.floa
     for j in range(n):
         u, v = rng.standard_normal(x_shape).astype(dtype), rng.standard_normal(y_shape).astype(dtype)
         Au, Av = forward(u.copy()), adjoint(v.copy())
-        if faults := unfit_rows({f"{name} A u": v, f"{name} A' v": u}, {f"{name} A u": Au, f"{name} A' v": Av}):
+        titles = f"{name}: A u", f"{name}: A' v"
+        if faults := unfit_rows(dict(zip(titles, (v, u))), dict(zip(titles, (Au, Av)))):
             return Report(tuple(faults))
         u, v, Au, Av = (a.ravel().astype(np.float64) for a in (u, v, Au, Av))  # the only rounding left is A's
         left[j], right[j] = Au @ v, u @ Av
