@@ -1,0 +1,411 @@
+import errno
+import gzip
+import io
+import os
+import struct
+import sys
+import tracemalloc
+import zipfile
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from hypothesis.extra import numpy as hnp
+
+from minram import checkpoint, data
+from minram.errors import InputError
+from minram.files import MAX_RATIO, SLACK, atomic_write, read_idx, read_npz
+
+IDX_CODES = {"u1": 0x08, "i1": 0x09, "i2": 0x0B, "i4": 0x0C, "f4": 0x0D, "f8": 0x0E}
+posix = pytest.mark.skipif(sys.platform == "win32", reason="POSIX only")
+
+
+def idx_bytes(array):
+    header = struct.pack(f">HBB{array.ndim}I", 0, IDX_CODES[array.dtype.str[1:]], array.ndim, *array.shape)
+    return header + array.astype(array.dtype.newbyteorder(">")).tobytes()
+
+
+def npy_bytes(array):
+    file = io.BytesIO()
+    np.lib.format.write_array(file, array)
+    return file.getvalue()
+
+
+def zip_bytes(members, method=zipfile.ZIP_DEFLATED):
+    file = io.BytesIO()
+    with zipfile.ZipFile(file, "w", method) as archive:
+        for name, content in members.items():
+            archive.writestr(name, content)
+    return file.getvalue()
+
+
+# ---- what is well-formed is read ----
+
+plain_arrays = hnp.arrays(
+    st.sampled_from(["?", "<i2", ">i4", "|u1", "<u8", "<f2", ">f4", "<f8"]),
+    hnp.array_shapes(min_dims=0, max_dims=4, min_side=0, max_side=5),
+)
+
+
+@given(st.dictionaries(st.sampled_from(["x", "y_train", "params/core.W", "0"]), plain_arrays), st.booleans())
+@settings(max_examples=60, deadline=None)
+def test_npz_gives_back_what_numpy_saved(tmp_path_factory, arrays, compressed):
+    path = tmp_path_factory.mktemp("npz") / "a.npz"
+    (np.savez_compressed if compressed else np.savez)(path, **arrays)
+    got = read_npz(path)
+    assert got.keys() == arrays.keys()
+    for name, array in arrays.items():
+        assert got[name].dtype == array.dtype.newbyteorder("=")
+        assert got[name].flags.writeable
+        np.testing.assert_array_equal(got[name], array, strict=False)
+        assert got[name].shape == array.shape
+
+
+def test_npz_keeps_the_memory_order(tmp_path):
+    array = np.asfortranarray(np.arange(6.0).reshape(2, 3))
+    np.savez(tmp_path / "a.npz", a=array)
+    got = read_npz(tmp_path / "a.npz")["a"]
+    np.testing.assert_array_equal(got, array)
+    assert got.flags.f_contiguous and not got.flags.c_contiguous
+
+
+@pytest.mark.parametrize("gzipped", [False, True])
+@pytest.mark.parametrize("dtype", IDX_CODES)
+def test_idx(tmp_path, dtype, gzipped):
+    array = np.arange(-30, 30).reshape(3, 4, 5).astype(dtype)
+    content = idx_bytes(array)
+    (tmp_path / "a").write_bytes(gzip.compress(content) if gzipped else content)
+    got = read_idx(tmp_path / "a")
+    assert got.dtype == array.dtype
+    np.testing.assert_array_equal(got, array)
+
+
+# ---- what is not is one InputError, and little memory ----
+
+
+class Pickled:
+    def __reduce__(self):
+        return os._exit, (1,)  # unpickling ends the test run
+
+
+def npz_of(header, content=b""):
+    length = struct.pack("<H", len(header))
+    return zip_bytes({"a.npy": b"\x93NUMPY\x01\x00" + length + header + content})
+
+
+def header_of(descr="'<f8'", shape="(1,)", order="False"):
+    return f"{{'descr': {descr}, 'fortran_order': {order}, 'shape': {shape}, }}\n".encode()
+
+
+# The zip and the array in it agree on 872 bytes, but the compressed stream goes on for 30 million.
+LYING = bytearray(npz_of(header_of("'|u1'", "(872,)"), bytes(30_000_000)))
+for place in (LYING.find(b"PK\3\4") + 22, LYING.find(b"PK\1\2") + 24):
+    LYING[place : place + 4] = struct.pack("<I", 10 + len(header_of("'|u1'", "(872,)")) + 872)
+NPY = npy_bytes(np.arange(100.0))
+NPZ = zip_bytes({"a.npy": NPY})
+ENCRYPTED = bytearray(NPZ)
+ENCRYPTED[6] |= 1
+ENCRYPTED[ENCRYPTED.find(b"PK\1\2") + 8] |= 1
+BOMB = np.zeros(30_000_000, np.uint8)
+STORED = bytearray(zip_bytes({"a.npy": NPY}, zipfile.ZIP_STORED))
+STORED[300] ^= 1
+NO_NUMBERS = "not bools, integers or floats"
+
+BAD_NPZ = {
+    "empty": (b"", "not a zip"),
+    "text": (b"hello" * 100, "not a zip"),
+    "a bare array": (NPY, "not a zip"),
+    "truncated": (NPZ[:-30], "not a zip"),
+    "beheaded": (NPZ[30:], ""),
+    "one flipped bit": (bytes(STORED), "CRC"),
+    "encrypted": (bytes(ENCRYPTED), "encrypted"),
+    "no array in it": (zip_bytes({"a.txt": b"hello"}), "not an array"),
+    "text named as an array": (zip_bytes({"a.npy": b"hello hello"}), "not an array"),
+    "a short array": (zip_bytes({"a.npy": b"\x93NUM"}), "too early"),
+    "another compression": (zip_bytes({"a.npy": NPY}, zipfile.ZIP_LZMA), "not an array"),
+    "two of one name": (zip_bytes({"a.npy": NPY, "a": NPY}), "same name"),
+    "objects": (zip_bytes({"a.npy": npy_bytes(np.array([Pickled()], object))}), NO_NUMBERS),
+    "strings": (zip_bytes({"a.npy": npy_bytes(np.array(["cat"]))}), NO_NUMBERS),
+    "records": (zip_bytes({"a.npy": npy_bytes(np.zeros(2, "i4, f4"))}), NO_NUMBERS),
+    "complex numbers": (zip_bytes({"a.npy": npy_bytes(np.zeros(2, "c8"))}), NO_NUMBERS),
+    "a bool of 7": (npz_of(header_of("'|b1'"), b"\7"), "neither 0 nor 1"),
+    "a huge shape": (npz_of(header_of(shape="(99999999999, 99999999999)"), bytes(8)), "its header says"),
+    "a huge empty shape": (npz_of(header_of(shape="(0, 99999999999, 99999999999)")), ""),
+    "many dimensions": (npz_of(header_of(shape="(" + "1, " * 99 + ")"), bytes(8)), ""),
+    "a long number": (npz_of(header_of(shape="(" + "9" * 9000 + ",)"), bytes(8)), ""),
+    "a negative shape": (npz_of(header_of(shape="(-1,)"), bytes(8)), "header .* damaged"),
+    "code in the header": (npz_of(header_of(shape="__import__('os')._exit(1)")), "header .* damaged"),
+    "deep brackets": (npz_of(b"(" * 9000), "header .* damaged"),
+    "an oversized header": (npz_of(header_of() + b" " * 20_000, bytes(8)), "oversized"),
+    "a longer array": (npz_of(header_of(), bytes(9)), "size that its header says"),
+    "a bomb": (zip_bytes({"a.npy": npy_bytes(BOMB)}), "declares 30000128 bytes"),
+    "a bomb of many": (zip_bytes({f"{i}.npy": npy_bytes(BOMB[:900_000]) for i in range(40)}), "declares 36"),
+    "a bomb that lies": (bytes(LYING), "CRC"),
+}
+IDX = idx_bytes(np.zeros((10, 4, 4), np.uint8))
+BAD_IDX = {
+    "empty": (b"", "too early"),
+    "text": (b"hello hello", "IDX header"),
+    "an unknown type": (b"\0\0\x0a\1\0\0\0\1\0", "IDX header"),
+    "no room for the shape": (IDX[:7], "too early"),
+    "truncated": (IDX[:-1], "too early"),
+    "longer": (IDX + b"\0", "longer than its header"),
+    "a huge shape": (b"\0\0\x0e\3" + b"\xff" * 12 + bytes(8), "declares"),
+    "many dimensions": (b"\0\0\x08\xff" + b"\0\0\0\1" * 255 + b"\0", ""),
+    "a gzip cut off": (gzip.compress(IDX)[:-9], ""),
+    "a gzip without its end": (gzip.compress(IDX)[:-1], ""),
+    "a gzip with another checksum": (gzip.compress(IDX)[:-8] + bytes(4) + struct.pack("<I", len(IDX)), "CRC"),
+    "a bomb": (gzip.compress(idx_bytes(BOMB)), "declares 30000000 bytes"),
+    "a bomb that lies": (gzip.compress(IDX + bytes(30_000_000)), "longer than its header"),
+}
+
+
+@pytest.mark.parametrize(
+    "reader, content, sentence",
+    [
+        pytest.param(reader, content, sentence, id=f"{reader.__name__}: {name}")
+        for reader, cases in [(read_npz, BAD_NPZ), (read_idx, BAD_IDX)]
+        for name, (content, sentence) in cases.items()
+    ],
+)
+def test_a_bad_file_is_one_sentence_and_little_memory(tmp_path, reader, content, sentence):
+    path = tmp_path / "file"
+    path.write_bytes(content)
+    tracemalloc.start()
+    try:
+        with pytest.raises(InputError, match=f"Cannot read .*{sentence}") as caught:
+            reader(path)
+        peak = tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
+    # Decompressors and buffers take a few hundred kilobytes; then nothing but copies of what was read.
+    assert peak < 4 * len(content) + 2 * SLACK
+    assert "\n" not in str(caught.value)
+    assert path.read_bytes() == content
+
+
+@pytest.mark.parametrize("reader", [read_npz, read_idx])
+def test_an_accepted_file_takes_no_more_than_the_ratio(tmp_path, reader):
+    content, _ = (BAD_NPZ if reader is read_npz else BAD_IDX)["a bomb"]
+    (tmp_path / "a").write_bytes(content)
+    with pytest.raises(InputError, match="without compression"):
+        reader(tmp_path / "a")
+    tracemalloc.start()
+    try:
+        reader(tmp_path / "a", max_ratio=1100)  # deflate cannot do better than 1032
+        assert len(BOMB) <= tracemalloc.get_traced_memory()[1] < len(BOMB) + 8 * SLACK  # one copy
+    finally:
+        tracemalloc.stop()
+
+
+@pytest.mark.parametrize("reader", [read_npz, read_idx, checkpoint.load])
+def test_what_is_no_file_is_refused(tmp_path, reader):
+    for path in (tmp_path, tmp_path / "missing", "null\0byte"):
+        with pytest.raises(InputError, match="Cannot read"):
+            reader(path)
+
+
+@posix
+@pytest.mark.parametrize("reader", [read_npz, read_idx])
+def test_pipes_and_devices_are_refused_before_they_block(tmp_path, reader):
+    os.mkfifo(tmp_path / "pipe")
+    for path in (tmp_path / "pipe", "/dev/zero"):
+        with pytest.raises(InputError, match="regular file"):
+            reader(path)
+
+
+# ---- fuzzing ----
+
+
+def mutate(content, rng):
+    """Damage bytes in one to four places: flips, extreme numbers, cuts, repeats, noise."""
+    content = bytearray(content)
+    for _ in range(rng.integers(1, 5)):
+        if not content:
+            break
+        at = int(rng.integers(len(content)))
+        length = int(rng.integers(1, 9))
+        kind = rng.integers(7)
+        if kind == 0:
+            content[at] ^= 1 << int(rng.integers(8))
+        elif kind == 1:
+            extreme = int(rng.choice([0, 1, 0x7F, 0x80, 0xFF, 0x7FFF, 0xFFFF, 0x7FFFFFFF, 0xFFFFFFFF]))
+            content[at : at + 4] = extreme.to_bytes(4, ["little", "big"][rng.integers(2)])
+        elif kind == 2:
+            del content[at:]
+        elif kind == 3:
+            del content[at : at + length]
+        elif kind == 4:
+            content[at:at] = content[at : at + length]
+        elif kind == 5:
+            content[at : at + length] = rng.bytes(length)
+        else:
+            content[at : at + 1] = b"0123456789(),'<>[]{}fiubO |"[rng.integers(27) :][:1]
+    return bytes(content)
+
+
+def make_npz(tmp_path):
+    rng = np.random.default_rng(0)
+    arrays = {"x_train": rng.integers(0, 256, (20, 4, 4), dtype=np.uint8), "y_train": np.arange(20) % 10}
+    arrays |= {"x_test": arrays["x_train"][:3], "y_test": arrays["y_train"][:3]}
+    return {f"{name}.npy": npy_bytes(array) for name, array in arrays.items()}
+
+
+def make_checkpoint(tmp_path):
+    arrays = {"params/W": np.ones((3, 4), np.float32), "step": np.array(3)}
+    checkpoint.save(tmp_path / "c.npz", arrays, {"rng": checkpoint.rng_state(np.random.default_rng(0))})
+    with zipfile.ZipFile(tmp_path / "c.npz") as archive:
+        return {name: archive.read(name) for name in archive.namelist()}
+
+
+def fuzz_zip(make):
+    """Mutations of the whole file, and of one member of it that is then zipped with a right checksum."""
+
+    def fuzz(tmp_path, rng, n):
+        members = make(tmp_path)
+        whole = [zip_bytes(members, method) for method in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)]
+        for i in range(n):
+            if i % 2:
+                yield mutate(whole[i // 2 % 2], rng)
+            else:
+                name = list(members)[rng.integers(len(members))]
+                # The header of an array is where damage means something.
+                cut = int(rng.choice([32, 80, len(members[name])]))
+                yield zip_bytes(members | {name: mutate(members[name][:cut], rng) + members[name][cut:]})
+
+    return fuzz
+
+
+def fuzz_idx(tmp_path, rng, n):
+    for i in range(n):
+        damaged = mutate(IDX[: [16, 176][i % 2]], rng) + IDX[[16, 176][i % 2] :]
+        yield [damaged, gzip.compress(damaged, 1), mutate(gzip.compress(IDX), rng)][i % 3]
+
+
+def check_arrays(arrays, size):
+    assert all(array.dtype.kind in "biuf" and array.flags.writeable for array in arrays)
+    assert sum(array.nbytes for array in arrays) <= MAX_RATIO * size + SLACK
+
+
+def check_dataset(dataset, size):
+    for x, y in zip(dataset[::2], dataset[1::2]):
+        assert len(x) == len(y) > 0 and x.shape[1:] == dataset.image_shape and y.dtype == np.int64
+        assert 0 <= y.min() and y.max() < dataset.n_classes <= data.MAX_CLASSES
+        assert 0 <= x.min() and (x.dtype == np.uint8 or x.max() <= 1)
+
+
+FUZZED = {
+    "npz": (fuzz_zip(make_npz), read_npz, lambda out, size: check_arrays(out.values(), size)),
+    "idx": (fuzz_idx, read_idx, lambda out, size: check_arrays([out], size)),
+    "dataset": (fuzz_zip(make_npz), data.load, check_dataset),
+    "checkpoint": (
+        fuzz_zip(make_checkpoint),
+        checkpoint.load,
+        lambda out, size: (check_arrays(out[0].values(), size), json_like(out[1])),
+    ),
+}
+
+
+def json_like(meta):
+    assert isinstance(meta, dict)
+    try:
+        checkpoint.restore_rng(meta.get("rng")).random()
+    except InputError:
+        pass
+
+
+@pytest.mark.parametrize("name", FUZZED)
+def test_a_mutated_file_gives_valid_arrays_or_an_input_error(tmp_path, name):
+    fuzz, reader, check = FUZZED[name]
+    n = int(os.environ.get("MINRAM_FUZZ", 300))
+    path = tmp_path / "file"
+    refused = 0
+    for content in fuzz(tmp_path, np.random.default_rng(7), n):
+        path.write_bytes(content)
+        try:
+            out = reader(path)
+        except InputError as error:
+            assert "\n" not in str(error) and len(str(error)) < 1000
+            refused += 1
+        else:
+            check(out, len(content))
+    print(f"{name}: {n} files, {refused} refused, {n - refused} valid")
+    assert 0.5 * n < refused < n  # most mutations do harm, not all
+
+
+# ---- writing ----
+
+
+def no_space(file):
+    file.write(bytes(100_000))
+    raise OSError(errno.ENOSPC, "No space left on device")
+
+
+def test_a_full_disk_leaves_the_old_file_alone(tmp_path):
+    path = tmp_path / "a"
+    atomic_write(path, lambda file: file.write(b"old"))
+    with pytest.raises(InputError, match=r"No space left on device.*unchanged"):
+        atomic_write(path, no_space)
+    assert path.read_bytes() == b"old"
+    assert os.listdir(tmp_path) == ["a"]
+
+
+@posix
+def test_a_write_that_really_fails_leaves_the_old_file_alone(tmp_path):
+    import resource
+
+    path = tmp_path / "a.npz"
+    checkpoint.save(path, {"a": np.arange(3)}, {})
+    old = path.read_bytes()
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (50_000, hard))
+    try:
+        for n in (5_000, 6_200, 1_000_000):  # fails in the last flush, and in the middle
+            with pytest.raises(InputError, match="Cannot write"):
+                checkpoint.save(path, {"a": np.zeros(4_000), "b": np.zeros(n)}, {})
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+    assert path.read_bytes() == old
+    assert os.listdir(tmp_path) == ["a.npz"]
+
+
+def test_any_exception_while_writing_leaves_the_old_file_alone(tmp_path):
+    path = tmp_path / "a"
+    atomic_write(path, lambda file: file.write(b"old"))
+
+    def interrupted(file):
+        file.write(b"new")
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        atomic_write(path, interrupted)
+    assert path.read_bytes() == b"old"
+    assert os.listdir(tmp_path) == ["a"]
+
+
+@pytest.mark.skipif(sys.platform == "win32" or os.geteuid() == 0, reason="root may write everywhere")
+def test_a_read_only_folder_is_one_sentence(tmp_path):
+    tmp_path.chmod(0o500)
+    try:
+        with pytest.raises(InputError, match=r"Permission denied.*another folder"):
+            atomic_write(tmp_path / "a", lambda file: file.write(b"new"))
+    finally:
+        tmp_path.chmod(0o700)
+
+
+def test_only_regular_files_are_replaced(tmp_path):
+    with pytest.raises(InputError, match="regular file"):
+        atomic_write(tmp_path, lambda file: file.write(b"new"))
+    with pytest.raises(InputError, match="Cannot write"):
+        atomic_write(tmp_path / "missing" / "a", lambda file: file.write(b"new"))
+
+
+@posix
+def test_a_device_is_not_replaced_and_a_link_stays_a_link(tmp_path):
+    with pytest.raises(InputError, match="regular file"):
+        atomic_write("/dev/null", lambda file: file.write(b"new"))
+    (tmp_path / "real").write_bytes(b"old")
+    (tmp_path / "link").symlink_to(tmp_path / "real")
+    atomic_write(tmp_path / "link", lambda file: file.write(b"new"))
+    assert (tmp_path / "link").is_symlink() and (tmp_path / "real").read_bytes() == b"new"
