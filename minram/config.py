@@ -10,6 +10,8 @@ from dataclasses import asdict, dataclass, field, fields, replace
 from .errors import InputError
 from .tasks import Task
 
+TASKS = ["original", "translated", "cluttered"]
+
 
 def _setting(default, text, allowed=None):
     """A field: its default, what it means, and its range (low, high) or its list of choices."""
@@ -25,7 +27,7 @@ class Config:
 
     # The data
     data: str = _setting("", "a .npz file or a folder of IDX files; empty: the embedded MNIST")
-    task: str = _setting("original", "images as they are, on a canvas, or among clutter", ["original", "translated", "cluttered"])
+    task: str = _setting("original", "images as they are, on a canvas, or among clutter", TASKS)
     canvas: tuple = _setting((60, 60), "height and width of the canvas, in pixels (not for 'original')", (1, 4096))
     distractors: int = _setting(4, "pieces of other digits on the canvas (only for 'cluttered')", (1, 1000))
     distractor_size: int = _setting(8, "width of such a piece, in pixels", (1, 4096))
@@ -41,7 +43,7 @@ class Config:
     where_units: int = _setting(128, "width of h_l, where it looked", (1, 10**5))
     glimpse_units: int = _setting(256, "width of g, the glimpse feature", (1, 10**5))
     core_units: int = _setting(256, "width of h, the core's state", (1, 10**5))
-    location_units: int = _setting(0, "width of the location head's hidden layer; 0: linear as in the paper", (0, 10**5))
+    location_units: int = _setting(0, "width of the location head's hidden layer; 0: none, as in the paper", (0, 10**5))
     std: float = _setting(0.1, "σ of the location policy, in image half-widths", (1e-4, 10))
     learn_std: bool = _setting(False, "learn log σ")
     start: str = _setting("uniform", "the first location", ["uniform", "centre"])
@@ -52,7 +54,7 @@ class Config:
     flow: tuple = _setting(("label",), "heads whose gradient goes on into the core", ["label", "location", "baseline"])
     rollouts: int = _setting(1, "M, Monte-Carlo rollouts per image", (1, 1000))
     baseline: str = _setting("learned", "what is subtracted from the reward", ["none", "batch", "rollouts", "learned"])
-    reward: str = _setting("correct", "1 if the label is right, or the probability of the true label", ["correct", "probability"])
+    reward: str = _setting("correct", "1 for a right label, or that label's probability", ["correct", "probability"])
     label_steps: str = _setting("last", "cross-entropy at the last step, or its mean over all", ["last", "every"])
     location_weight: float = _setting(1.0, "λ, weight of the location term", (0, 1000))
     baseline_weight: float = _setting(1.0, "weight of the baseline's squared error", (0, 1000))
@@ -118,6 +120,16 @@ class Config:
         if not isinstance(settings, dict):
             raise InputError("a configuration should be a JSON object of settings; take one that minram wrote.")
         return cls().changed(settings)
+
+
+def describe_settings():
+    """All settings, one line each: name = default, meaning, choices."""
+    lines = []
+    for f in fields(Config):
+        default = ",".join(map(str, f.default)) if isinstance(f.default, tuple) else str(f.default)
+        choices = f": {', '.join(f.metadata['allowed'])}" if isinstance(f.metadata["allowed"], list) else ""
+        lines.append(f"{f.name + '=' + default:28} {f.metadata['help']}{choices}")
+    return "\n".join(lines)
 
 
 def _valid(f, value):

@@ -51,10 +51,9 @@ def wilson(wrong, n):
     return float(interval.low), float(interval.high)
 
 
-def percent(wrong):
-    """One rate as text: "1.23 % [1.03, 1.47]", the brackets its 95 % Wilson interval."""
-    low, high = wilson(wrong.sum(), wrong.size)
-    return f"{100 * wrong.mean():.2f} % [{100 * low:.2f}, {100 * high:.2f}]"
+def percent(error, interval):
+    """An error rate and its interval as text: "1.23 % [1.03, 1.47]"."""
+    return f"{100 * error:.2f} % [{100 * interval[0]:.2f}, {100 * interval[1]:.2f}]"
 
 
 def background_level(config, images):

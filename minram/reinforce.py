@@ -42,7 +42,7 @@ def advantages(reward, baseline, kind, rollouts=1):
     reward (N,), baseline (T−1, N) the baseline head's output, kind "none", "batch", "rollouts" or "learned"
     → (T−1, N). Source: Sutton & Barto (2018), §13.4.
     """
-    if kind == "batch" and reward.size < 2 or kind == "rollouts" and rollouts < 2:
+    if (kind == "batch" and reward.size < 2) or (kind == "rollouts" and rollouts < 2):
         raise InputError(f"the baseline '{kind}' compares rows, but there is only one; take 'learned' or 'none'.")
     if kind == "learned":
         b = baseline

@@ -1,7 +1,6 @@
-"""Training: minibatches, validation, checkpoints, and the test set once, at the end.
+"""Training: minibatches, validation after each epoch, and the test set once, at the end.
 
-A run lives in a folder: config.json, metrics.jsonl (one line an epoch), last.npz and best.npz (parameters
-and, in last.npz, all that a resume needs), result.json. Resuming gives the same bits as not stopping.
+Validation chooses the epoch whose parameters are kept. Resuming gives the same bits as not stopping.
 """
 
 import json
@@ -9,22 +8,17 @@ import signal
 import time
 from contextlib import contextmanager
 from pathlib import Path
-from typing import NamedTuple
 
 import numpy as np
 
-from . import checkpoint, data
-from .agent import backward, init_params, rollout
-from .config import Config
-from .errors import InputError
+from . import data
+from .agent import backward, rollout
 from .evaluate import background_level, evaluate, wilson
-from .files import atomic_write
-from .optim import annealed, optimiser_state, pack, unpack, update
+from .optim import annealed, update
 from .reinforce import cotangents
+from .run import SUMS, fresh, load_params, load_run, resumed, save_params, save_run, write_text
 from .sensor import summed_area
 from .tasks import make_images
-
-SUMS = ("loss", "error", "reward", "advantage_square", "baseline_error")
 
 
 class Diverged(ArithmeticError):
@@ -35,19 +29,20 @@ class Stopped(Exception):
     """The run was asked to stop, and what it needs to go on is saved."""
 
 
-def train(config, folder, resume=False, report=print, dataset=None):
+def train(config, folder, resume=False, report=lambda line, epoch_done: None, dataset=None):
     """Train from scratch, or go on from the folder's last checkpoint → the result as a dict.
 
-    report(text) gets one line an epoch. Raises InputError for unusable settings, data or folders, Diverged
-    where numbers stop being finite, and Stopped after Ctrl-C or a termination signal.
+    report(line, epoch_done) is called after each epoch, and about twice a second within one. Raises
+    InputError for unusable settings, data or folders, Diverged where numbers stop being finite, and Stopped
+    after Ctrl-C or a termination signal.
     """
     folder = Path(folder)
     dataset = dataset or load_data(config)
-    run = _resumed(config, folder, dataset) if resume else _fresh(config, folder, dataset)
+    run = resumed(config, folder) if resume else fresh(config, folder, dataset)
     with _stop_requests() as stop_requested:
         while run.meta["epoch"] < config.epochs:
-            _train_epoch(run, config, folder, dataset, stop_requested)
-            report(_finish_epoch(run, config, folder, dataset))
+            _train_epoch(run, config, folder, dataset, report, stop_requested)
+            report(_finish_epoch(run, config, folder, dataset), True)
     return _finish(config, folder, dataset)
 
 
@@ -56,49 +51,13 @@ def load_data(config):
     return data.load(config.data or None, n_val=config.n_val)
 
 
-class Run(NamedTuple):
-    """The state of a run: everything that changes from step to step, and that a checkpoint holds."""
-
-    vector: np.ndarray  # the parameters, flat
-    params: dict  # views into it
-    optimiser: dict
-    task_rng: np.random.Generator  # makes the images
-    policy_rng: np.random.Generator  # draws locations
-    meta: dict  # epoch, step in the epoch, sums over the epoch, best validation error, seconds
-
-    @property
-    def averaged(self):
-        """The parameters to use: the average of the weights where there is one."""
-        return unpack(self.optimiser.get("average", self.vector), self.params)
-
-
-def _fresh(config, folder, dataset):
-    if (folder / "last.npz").exists():
-        raise InputError(f"{folder} holds a run already; go on with --resume, or choose another folder with --out.")
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise InputError(f"the run folder {folder} cannot be made ({error.strerror}); choose another with --out.") from None
-    channels = dataset.image_shape[2] if len(dataset.image_shape) == 3 else 1
-    seeds = np.random.SeedSequence(config.seed).spawn(3)
-    vector, params = pack(init_params(config, np.random.default_rng(seeds[0]), dataset.n_classes, channels))
-    run = Run(
-        vector, params, optimiser_state(config, vector),
-        np.random.default_rng(seeds[1]), np.random.default_rng(seeds[2]),
-        {"epoch": 0, "step": 0, "sums": [0.0] * len(SUMS), "best": None, "seconds": 0.0},
-    )  # fmt: skip
-    _write_text(folder / "config.json", config.to_json())
-    _write_text(folder / "metrics.jsonl", "")
-    save_run(run, config, folder)
-    return run
-
-
-def _train_epoch(run, config, folder, dataset, stop_requested):
+def _train_epoch(run, config, folder, dataset, report, stop_requested):
     n, meta = len(dataset.x_train), run.meta
     steps = n // config.batch_size or 1  # the last few images of the permutation wait for the next epoch
     order = np.random.default_rng([config.seed, meta["epoch"]]).permutation(n)
     gradient = np.empty_like(run.vector)
-    start = time.monotonic() - meta["seconds"]
+    shown = time.monotonic()
+    start = shown - meta["seconds"]
     while meta["step"] < steps:
         index = order[meta["step"] * config.batch_size :][: config.batch_size]
         outcome = train_step(run, config, dataset, index, gradient, meta["epoch"] * steps + meta["step"], steps)
@@ -108,12 +67,22 @@ def _train_epoch(run, config, folder, dataset, stop_requested):
         )  # fmt: skip
         meta["sums"] = [total + float(x) for total, x in zip(meta["sums"], numbers)]
         meta["seconds"] = time.monotonic() - start
+        if time.monotonic() - shown > 0.5:
+            shown, done = time.monotonic(), meta["epoch"] * steps + meta["step"]
+            record = _means(meta, meta["step"])
+            report(_progress(config, record, done / steps, done * config.batch_size / meta["seconds"]), False)
         if stop_requested():
             save_run(run, config, folder)
             raise Stopped(
                 f"Stopped and saved in epoch {meta['epoch'] + 1}, step {meta['step']} of {steps}. "
                 f"Go on with: minram train --resume --out {folder}"
             )
+
+
+def _means(meta, steps):
+    """The line of metrics.jsonl for the epoch under way, of which so many steps are done."""
+    means = {name: total / steps for name, total in zip(SUMS, meta["sums"])}
+    return {"epoch": meta["epoch"] + 1, **means, "seconds": meta["seconds"]}
 
 
 def train_step(run, config, dataset, index, gradient, step, steps_per_epoch):
@@ -156,28 +125,33 @@ def _finish_epoch(run, config, folder, dataset):
     meta, n = run.meta, len(dataset.x_train)
     steps = n // config.batch_size or 1
     epoch = meta["epoch"] + 1
-    record = {"epoch": epoch} | {name: total / steps for name, total in zip(SUMS, meta["sums"])}
+    record = _means(meta, steps)
     start = time.monotonic()
     if epoch % config.validate_every == 0 or epoch == config.epochs:
         record["val_errors"] = evaluate(run.averaged, config, dataset.x_val, dataset.y_val).errors.tolist()
         record["val_error"] = record["val_errors"][-1]
     meta["seconds"] += time.monotonic() - start
-    record |= {"seconds": round(meta["seconds"], 2), "images_per_second": round(epoch * steps * config.batch_size / meta["seconds"])}
+    record["seconds"] = round(meta["seconds"], 2)
     improved = "val_error" in record and (meta["best"] is None or record["val_error"] < meta["best"]["val_error"])
     if improved:
         meta["best"] = {"epoch": epoch, "val_error": record["val_error"]}
     meta |= {"epoch": epoch, "step": 0, "sums": [0.0] * len(SUMS)}
-    meta["metrics"] = meta.get("metrics", []) + [record]
+    meta["metrics"].append(record)
     # The order matters: best.npz may be newer than last.npz after a crash, and is then written again.
     if improved:
         save_params(folder / "best.npz", run.averaged, config, meta["best"])
     save_run(run, config, folder)
-    _write_text(folder / "metrics.jsonl", "".join(json.dumps(r) + "\n" for r in meta["metrics"]))
-    left = meta["seconds"] / epoch * (config.epochs - epoch)
-    val = f"{100 * record['val_error']:5.2f} %" if "val_error" in record else "      –"
+    write_text(folder / "metrics.jsonl", "".join(json.dumps(r) + "\n" for r in meta["metrics"]))
+    return _progress(config, record, epoch, epoch * steps * config.batch_size / meta["seconds"])
+
+
+def _progress(config, record, epochs_done, images_per_second):
+    """One line: "epoch  3/20  loss 0.1234  reward 0.9612  validation error 3.21 %  12,345 images/s  56 s left"."""
+    val = f"{100 * record['val_error']:5.2f} %" if "val_error" in record else "    – "
+    left = record["seconds"] * (config.epochs / epochs_done - 1)
     return (
-        f"epoch {epoch:3d}/{config.epochs}  loss {record['loss']:.4f}  reward {record['reward']:.4f}  "
-        f"validation error {val}  {record['images_per_second']:6,d} images/s  {left:4.0f} s left"
+        f"epoch {record['epoch']:3d}/{config.epochs}  loss {record['loss']:.4f}  reward {record['reward']:.4f}  "
+        f"validation error {val}  {images_per_second:,.0f} images/s  {left:.0f} s left"
     )
 
 
@@ -197,63 +171,8 @@ def _finish(config, folder, dataset):
             "interval": wilson(wrong[-1].sum(), n),
             "by_glimpse": wrong.mean(axis=1).tolist(),
         }
-    _write_text(path, json.dumps(result, indent=1))
+    write_text(path, json.dumps(result, indent=1))
     return result
-
-
-# What is on disk.
-
-
-def save_params(path, params, config, meta):
-    """Write parameters with the configuration they belong to: enough to evaluate, show or transfer."""
-    arrays = {f"params/{name}": a for name, a in params.items()}
-    checkpoint.save(path, arrays, {"config": json.loads(config.to_json()), **meta})
-
-
-def load_params(path):
-    """Read what save_params or save_run wrote → (params, config, meta)."""
-    arrays, meta = checkpoint.load(path)
-    config = Config.from_dict(meta.get("config"))
-    params = {name.removeprefix("params/"): a for name, a in arrays.items() if name.startswith("params/")}
-    if not params:
-        raise InputError(f"{path} should hold the parameters of an agent, but it holds none; take a best.npz.")
-    like = init_params(config, np.random.default_rng(0), params["label.b"].size if "label.b" in params else 1)
-    for name, a in like.items():
-        # The retina's channels are known only from the weights themselves.
-        expected = (None, a.shape[1]) if name == "glimpse.what.W" else a.shape
-        got = params[name].shape if name in params else None
-        if got is None or len(got) != len(expected) or any(e not in (None, g) for e, g in zip(expected, got)):
-            raise InputError(f"{path} should hold {name} of shape {expected}, but it is {got}; the file is damaged.")
-    return {name: params[name] for name in like}, config, meta
-
-
-def save_run(run, config, folder):
-    arrays = {f"params/{name}": a for name, a in run.params.items()}
-    arrays |= {f"optimiser/{name}": a for name, a in run.optimiser.items()}
-    rngs = {"task_rng": checkpoint.rng_state(run.task_rng), "policy_rng": checkpoint.rng_state(run.policy_rng)}
-    checkpoint.save(folder / "last.npz", arrays, {"config": json.loads(config.to_json()), **run.meta, **rngs})
-
-
-def load_run(path):
-    """→ (params, optimiser, meta) of a last.npz."""
-    params, _, meta = load_params(path)
-    arrays, _ = checkpoint.load(path)
-    optimiser = {k.removeprefix("optimiser/"): a for k, a in arrays.items() if k.startswith("optimiser/")}
-    return params, optimiser, meta
-
-
-def _resumed(config, folder, dataset):
-    params, optimiser, meta = load_run(folder / "last.npz")
-    if Config.from_dict(meta["config"]) != config:
-        raise InputError(f"{folder} was begun with other settings; resume it without --set, or begin a new folder.")
-    vector, params = pack(params)
-    rngs = (checkpoint.restore_rng(meta.pop(name)) for name in ("task_rng", "policy_rng"))
-    del meta["config"]
-    return Run(vector, params, optimiser, *rngs, meta)
-
-
-def _write_text(path, text):
-    atomic_write(path, lambda file: file.write(text.encode()))
 
 
 @contextmanager
