@@ -48,7 +48,7 @@ def move(theta, d, t):
 def base_point(f, theta, rng):
     """f(θ), its signature and σ, the standard deviation of the rounding error of f near θ, at least ε|f|/2.
 
-    Over steps of 1e-12 the third difference of any smooth f is below rounding, so what it shows is rounding;
+    Over steps of 1e-10 the third difference of any smooth f is below rounding, so what it shows is rounding;
     its variance is (1 + 9 + 9 + 1) σ². Steps to one side only, as θ may lie on a kink.
     Errors: InputError if f is random, or so inexact that no difference could test a gradient.
     Source: Hamming, Introduction to Applied Numerical Analysis; Moré and Wild (2011), doi 10.1137/100786125.
@@ -58,7 +58,7 @@ def base_point(f, theta, rng):
     if evaluate(f, theta)[0] != value:
         raise InputError("f should return the same for the same params, but differs from call to call; "
                          "fix its random numbers.")  # fmt: skip
-    values = [evaluate(f, move(theta, d, k * 1e-12))[0] for k in range(1, 25)]
+    values = [evaluate(f, move(theta, d, k * 1e-10))[0] for k in range(1, 25)]
     sigma = max(np.sqrt(np.mean(np.diff(values, 3) ** 2) / 20), EPS * np.abs(values).max() / 2)
     if sigma > 1e-10 * np.abs(values).max():
         raise InputError(f"f should be exact to about 16 digits, but f = {value:.3g} has a rounding error "

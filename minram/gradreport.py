@@ -76,12 +76,13 @@ def judge(name, shape, where, analytic, numeric, noise, *, rtol, floor=None, max
     expected. where: n index tuples; analytic: (n,); numeric: (n,), nan where the step crossed a kink.
     """
     kink = np.isnan(numeric)
-    a, b, noise = analytic[~kink], numeric[~kink], np.maximum(noise[~kink], np.finfo(float).tiny)
+    a, b, noise = analytic[~kink], numeric[~kink], noise[~kink]
     checked, kinks = len(a), int(kink.sum())
     if checked == 0:
         return Row(name, shape, 0, kinks, verdict="kinks" if kinks else "ok" if expect_zero else "zero")
     abs_err, size = np.abs(a - b), np.maximum(np.abs(a), np.abs(b))
-    rel_err = abs_err / np.maximum(size, noise / rtol if floor is None else floor)
+    least = np.maximum(noise / rtol if floor is None else np.broadcast_to(floor, kink.shape)[~kink], 1e-300)
+    rel_err = abs_err / np.maximum(size, least)
     worst = int(np.argmax(rel_err))  # argmax finds a nan first: a gradient that is nan is the worst
     zero = bool(np.all(size <= noise))
     if not rel_err[worst] <= rtol:
