@@ -81,7 +81,11 @@ def _read_keys(path):
 
 def _read_folder(folder):
     found = {}
-    for path in sorted(Path(folder).iterdir(), reverse=True):  # reversed: a plain file replaces its .gz
+    try:
+        paths = sorted(Path(folder).iterdir(), reverse=True)  # reversed: a plain file replaces its .gz
+    except OSError as error:
+        raise InputError(f"Cannot read the folder {folder} ({error.strerror}): check its permissions.") from error
+    for path in paths:
         if match := IDX_NAME.fullmatch(path.name):
             prefix, part, kind, _ = match.groups()
             key = ("x" if kind == "images" else "y") + ("_train" if part == "train" else "_test")
@@ -103,7 +107,7 @@ def _check_part(part, x, y):
             f"x_{part} should hold images of the shape (n, H, W) or (n, H, W, C), as uint8, or as float32 or "
             f"float64 in [0, 1], but has the shape {x.shape} and is {x.dtype}; reshape or convert it."
         )
-    if x.dtype.kind == "f" and not (x.min() >= 0 and x.max() <= 1):  # a NaN fails this too
+    if x.dtype != np.uint8 and not (x.min() >= 0 and x.max() <= 1):  # a NaN fails this too
         raise InputError(
             f"x_{part} should hold finite floats in [0, 1], but goes from {x.min()} to {x.max()}; "
             "divide bytes by 255, or save them as uint8."
