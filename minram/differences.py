@@ -6,7 +6,7 @@ f(params) -> scalar, or (scalar, signature) where the function has kinks: the si
 
 import numpy as np
 
-from minram.errors import InputError
+from .errors import InputError
 
 EPS = np.finfo(np.float64).eps
 # The five-point difference has the error h⁴f⁽⁵⁾/480 + 1.9 σ/h, σ the rounding error of f. For a well-scaled f

@@ -7,10 +7,10 @@ returns a `Report`: print it, or `assert report.passed, report`.
 
 import numpy as np
 
-from minram.differences import EPS, STEP, base_point, five_point, move, random_direction
-from minram.errors import InputError
-from minram.gradreport import Report, Row, judge, unfit_rows
-from minram.taylor import TaylorResult, taylor_slope, v_curve
+from .differences import EPS, STEP, base_point, five_point, move, random_direction
+from .errors import InputError
+from .gradreport import Report, Row, judge, unfit_rows
+from .taylor import TaylorResult, taylor_slope, v_curve
 
 __all__ = ["Report", "Row", "TaylorResult", "check_adjoint", "check_complex_step", "check_directions",
            "check_gradient", "check_pair", "taylor_slope", "v_curve"]  # fmt: skip

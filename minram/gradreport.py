@@ -5,7 +5,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from minram.errors import InputError
+from .errors import InputError
 
 
 class Row(NamedTuple):
@@ -33,7 +33,7 @@ class Row(NamedTuple):
 
 @dataclass(frozen=True)
 class Report:
-    """Rows of one or more checks: `str()` is the table, `+` joins, `report["W"]` is the row of that name."""
+    """Rows of one or more checks: `str()` is the table, `+` joins, `report["W"]` is the last row so named."""
 
     rows: tuple = ()
 
@@ -46,7 +46,7 @@ class Report:
         return Report(self.rows + other.rows)
 
     def __getitem__(self, name):
-        return next(row for row in self.rows if row.name == name)
+        return {row.name: row for row in self.rows}[name]
 
     def raise_if_failed(self):
         if not self.passed:

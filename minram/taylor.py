@@ -4,8 +4,8 @@ from typing import NamedTuple
 
 import numpy as np
 
-from minram.differences import base_point, evaluate, move, random_direction, same_piece
-from minram.gradreport import require_fit
+from .differences import base_point, evaluate, move, random_direction, same_piece
+from .gradreport import require_fit
 
 
 class TaylorResult(NamedTuple):
