@@ -1,0 +1,45 @@
+"""What several test files share."""
+
+import inspect
+import sys
+import types
+
+import numpy as np
+
+from minram.config import Config
+
+TINY = Config(
+    glimpses=3, patch_size=2, scales=(1, 3), what_units=4, where_units=3, glimpse_units=5, core_units=4,
+    recurrent_init="he",
+)  # fmt: skip
+
+
+def close(actual, expected, scale, steps):
+    """Equal to rounding: |a − b| ≤ steps · ε · scale, for a result of so many roundings of numbers ≤ scale."""
+    bound = steps * np.finfo(np.asarray(actual).dtype).eps * scale
+    error = np.abs(np.asarray(actual) - expected)
+    assert actual.shape == np.shape(expected)
+    assert np.all(error <= bound), f"off by {np.max(error - bound):.2g} more than rounding can explain"
+
+
+def plant(monkeypatch, module, old, new):
+    """Replace one piece of a module's source, which must occur exactly once, until the test ends.
+
+    The functions keep their identity and only change their code, so every module that imported them has the
+    planted ones too.
+    """
+    module = sys.modules[f"minram.{module}"]
+    source = inspect.getsource(module)
+    assert source.count(old) == 1, f"{old!r} occurs {source.count(old)} times in {module.__name__}"
+    assert new != old
+    changed = types.ModuleType(module.__name__)
+    changed.__package__ = module.__package__
+    exec(compile(source.replace(old, new), module.__file__, "exec"), changed.__dict__)
+    planted = 0
+    for name, function in vars(changed).items():
+        if isinstance(function, types.FunctionType) and function.__module__ == module.__name__:
+            original = getattr(module, name)
+            if original.__code__ != function.__code__:
+                monkeypatch.setattr(original, "__code__", function.__code__)
+                planted += 1
+    assert planted, "the change does not change the code"
