@@ -57,11 +57,11 @@ def init_params(config, rng, n_classes=10, channels=1, dtype=np.float32):
     return params
 
 
-def log_std(params, config):
-    """log σ (2,): a parameter if it is learned, the configured constant if not."""
+def log_std(params, config, progress=1.0):
+    """log σ (2,): a parameter if it is learned; if not, what the settings say at this share of the training."""
     if "location.log_std" in params:
         return params["location.log_std"]
-    return np.full(2, np.log(config.std), params["core.W"].dtype)
+    return np.full(2, np.log(config.std) + progress * np.log(config.final_std), params["core.W"].dtype)
 
 
 class Trajectory(NamedTuple):
@@ -77,18 +77,19 @@ class Trajectory(NamedTuple):
     location: LocationCache  # each (T−1, N, …)
 
 
-def rollout(params, config, area, rng, rollouts=1, policy="sampled", every_step=False, frozen=None):
+def rollout(params, config, area, rng, rollouts=1, policy="sampled", every_step=False, frozen=None, progress=1.0):
     """Run the agent on every image, `rollouts` times; N = B · rollouts rows.
 
     area: the images' SummedArea. policy: "sampled" from the Gaussian, its "mean", or "random" (uniform).
-    frozen: a Trajectory whose locations are taken again, for gradient checks: a sample is data.
+    frozen: a Trajectory whose locations are taken again, for gradient checks: a sample is data. progress: the
+    share of the training that is over, where σ is annealed.
     """
     dtype = params["core.W"].dtype
     B, C = area.table.shape[:2]
     T, N, w, k = config.glimpses, B * rollouts, config.patch_size, len(config.scales)
     n_core = config.core_units
     image = np.repeat(np.arange(B), rollouts)  # (N,)
-    sigma = log_std(params, config)
+    sigma = log_std(params, config, progress)
 
     # One array for [h_{t−1}, g_t]: each part is written in place by the layer that makes it, so that the
     # core's two inputs are one product. h_t is then a view of the row where step t+1 needs it.

@@ -45,6 +45,7 @@ class Config:
     core_units: int = _setting(256, "width of h, the core's state", (1, 10**5))
     location_units: int = _setting(0, "width of the location head's hidden layer; 0: none, as in the paper", (0, 10**5))
     std: float = _setting(0.1, "σ of the location policy, in image half-widths", (1e-4, 10))
+    final_std: float = _setting(1.0, "σ at the end of training, as a share of std; it falls geometrically", (1e-4, 1))
     learn_std: bool = _setting(False, "learn log σ")
     start: str = _setting("uniform", "the first location", ["uniform", "centre"])
     recurrent_init: str = _setting("identity", "initial weights from h_{t−1} to h_t", ["identity", "he"])
@@ -83,6 +84,8 @@ class Config:
                 "objective=reinforce follows one gradient through the whole network, but flow leaves out "
                 "the location head; set flow=label,location."
             )
+        if self.learn_std and self.final_std != 1:
+            raise InputError("σ is either learned or annealed; set final_std=1 or learn_std=false.")
         if self.reward == "probability" and self.objective == "reinforce":
             raise InputError(
                 "objective=reinforce rewards the label that was drawn, so reward should be 'correct'; "

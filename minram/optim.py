@@ -22,9 +22,9 @@ def unpack(vector, like):
     return views
 
 
-def annealed(config, step, n_steps):
-    """The learning rate at `step` of `n_steps`: half a cosine from `learning_rate` down to its final share."""
-    share = 0.5 * (1 + np.cos(np.pi * step / n_steps))
+def annealed(config, progress):
+    """The learning rate after a share `progress` of the steps: half a cosine from the first to the final rate."""
+    share = 0.5 * (1 + np.cos(np.pi * progress))
     return config.learning_rate * (config.final_rate + (1 - config.final_rate) * share)
 
 

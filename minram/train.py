@@ -90,13 +90,16 @@ def train_step(run, config, dataset, index, gradient, step, steps_per_epoch):
     images = make_images(config.make_task, dataset.x_train, index, run.task_rng)
     area = summed_area(images, background_level(config, images))
     every = config.label_steps == "every"
-    trajectory = rollout(run.params, config, area, run.policy_rng, config.rollouts, every_step=every)
+    progress = step / (config.epochs * steps_per_epoch)
+    trajectory = rollout(
+        run.params, config, area, run.policy_rng, config.rollouts, every_step=every, progress=progress
+    )
     heads, outcome = cotangents(trajectory, dataset.y_train[index], config, run.policy_rng)
     grads = backward(run.params, trajectory, heads, config.flow)
     np.concatenate([g.ravel() for g in grads.values()], out=gradient)
     if not np.isfinite(outcome.loss + gradient @ gradient):
         raise Diverged(_where_not_finite(trajectory, heads, grads, step, steps_per_epoch))
-    rate = annealed(config, step, config.epochs * steps_per_epoch)
+    rate = annealed(config, progress)
     update(config, run.vector, gradient, run.optimiser, step, rate)
     return outcome
 
