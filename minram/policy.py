@@ -6,6 +6,7 @@ What is scored is the raw sample a. The sensor looks at a clipped to the image, 
 another distribution than π, and its score would not have mean zero.
 """
 
+import math
 from typing import NamedTuple
 
 import numpy as np
@@ -26,7 +27,7 @@ def log_prob_forward(a, mu, log_std):
     """log π(a | μ, σ). a, mu (..., 2), log_std (2,) → (...). Source: Williams (1992), §6."""
     std = np.exp(log_std)
     z = (a - mu) / std  # (..., 2)
-    return -(0.5 * z * z + log_std + 0.5 * np.log(2 * np.pi)).sum(axis=-1), LogProbCache(z, std)
+    return -(0.5 * z * z + log_std + 0.5 * math.log(2 * math.pi)).sum(axis=-1), LogProbCache(z, std)
 
 
 def log_prob_backward(dlogp, cache):

@@ -37,7 +37,7 @@ def summed_area(images, background=0):
     B, C, H, W = images.shape
     exact = images.dtype == np.uint8 and 255 * H * W <= 2**24
     rows = np.zeros((B, C, H + 1, W), np.float32 if exact else np.float64)
-    np.subtract(images, background, out=rows[:, :, 1:])
+    np.subtract(images, background, out=rows[:, :, 1:], dtype=rows.dtype)  # as bytes, 0 − 1 would be 255
     # Sums along x are a product with a triangle of ones: twice as fast as cumsum, whose additions wait
     # for each other. Sums along y then add whole rows.
     table = rows @ np.triu(np.ones((W, W + 1), rows.dtype), k=1)  # (B, C, H+1, W+1)
