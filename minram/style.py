@@ -25,11 +25,13 @@ COLOURS = {
     "right": BLUE,
     "wrong": VERMILLION,
 }
-SCALES = (ORANGE, SKY, GREEN, PURPLE)  # outlines of the retina's squares, the finest first; then again
+SCALES = (SKY, GREEN, YELLOW, PURPLE)  # outlines of the retina's squares, the finest first; then again
 IMAGE = "gray"  # black 0, white 1
 SIGNED = "RdBu_r"  # gradients: blue below 0, red above; give symmetric limits
 DENSITY = LinearSegmentedColormap.from_list("density", ["#FFFFFF", "#FBD9A5", "#E69F00", "#B5470A", "#4A1402"])
-TIME = LinearSegmentedColormap.from_list("time", ["#FFF3B0", "#F5B82E", "#E8702A", "#C2357A", "#6A3FA0"])
+BELIEF = LinearSegmentedColormap.from_list("belief", ["#F6F8FA", "#A9CFE6", BLUE, "#003556"])  # 0 to 1
+# Of the steps of a path: every colour is seen on black, on white and on grey.
+TIME = LinearSegmentedColormap.from_list("time", ["#F7C948", "#EE7B30", "#C9376E", "#7B4FC9"])
 
 RC = {
     "figure.figsize": (7, 3.2),
@@ -88,5 +90,5 @@ def figure(rows=1, columns=1, size=(7, 3.2), **keywords):
 
 
 def time_colours(T):
-    """One colour for each of T glimpses, light to dark (T, 4)."""
-    return TIME([(t + 0.5) / T for t in range(T)])
+    """One colour for each of T glimpses, yellow first and purple last (T, 4)."""
+    return TIME([t / max(T - 1, 1) for t in range(T)])
