@@ -34,7 +34,7 @@ def retina(scene, n):
     """Where the retina's squares were and what it saw, glimpse by glimpse, for two images → Figure."""
     steps, m = steps_shown(scene, 8), min(n, 2, len(scene.images))
     width = 8.6 / max(len(steps), 6)
-    height = width * scene.images.shape[1] / scene.images.shape[2]
+    height = width * plots.aspect(scene.images)
     fig, axes = style.figure(
         2 * m, len(steps), (width * len(steps), m * (width + height + 0.55)), height_ratios=[height, width] * m
     )
@@ -51,16 +51,15 @@ def retina(scene, n):
 @style.context()
 def belief(scene, n):
     """Label probabilities after each glimpse, beside the path, for up to six images → Figure."""
-    n = min(n, len(scene.images), 6)
-    H, W = scene.images.shape[1:3]
+    n, aspect = min(n, len(scene.images), 6), plots.aspect(scene.images)
     columns, rows = min(n, 3), -(-n // 3)
-    fig, axes = style.figure(rows, 2 * columns, (3 * columns + 0.6, (1.35 * H / W + 0.6) * rows))
+    fig, axes = style.figure(rows, 2 * columns, (3 * columns + 0.6, (1.35 * aspect + 0.6) * rows))
     for ax in axes.flat[2 * n :]:
         ax.axis("off")
     for i, (left, right) in enumerate(axes.reshape(-1, 2)[:n]):
         draw_path(left, scene, i, len(scene.probabilities) - 1, squares=False)
         drawn = plots.label_belief(right, scene.probabilities[:, i], scene.labels[i])
-        right.set_box_aspect(H / W)
+        right.set_box_aspect(aspect)
         right.tick_params(labelsize=6.5, length=2, pad=2)
     fig.colorbar(drawn, ax=axes, label="p(label | glimpses so far)", shrink=0.8, aspect=25)
     return fig
@@ -72,8 +71,7 @@ def policy(scene, n=10):
     classes = np.unique(scene.labels)[:10]
     columns = min(len(classes), 5)
     rows = -(-len(classes) // columns)
-    H, W = scene.images.shape[1:3]
-    size = (1.5 * columns + 1.4, (1.35 * H / W + 0.35) * rows + 0.5)
+    size = (1.5 * columns + 1.4, (1.35 * plots.aspect(scene.images) + 0.35) * rows + 0.5)
     fig, axes = style.figure(rows, columns, size, sharex=True, sharey=True)
     white = 255 if scene.images.dtype == np.uint8 else 1
     for ax in axes.flat[len(classes) :]:

@@ -29,6 +29,11 @@ def image(ax, x, ticks=False):
         ax.set(xlabel="x (image half-widths)", ylabel="y (image half-heights)")
 
 
+def aspect(images):
+    """Height over width of the paper for images (n, H, W, …), bounded so that narrow ones make no long page."""
+    return min(max(images.shape[1] / images.shape[2], 0.5), 2.5)
+
+
 def squares(loc, shape, scales, patch_size, continuous=False):
     """The squares that the sensor averages over, found by the sensor itself.
 
@@ -90,10 +95,10 @@ def verdict(ax, label, predicted):
 @style.context()
 def glimpse_paths(images, loc, labels, predicted, scales, patch_size, continuous=False, columns=4):
     """A grid of paths: images (n, H, W[, C]), loc (T, n, 2), labels (n,), predicted (n,) → Figure."""
-    n, H, W = images.shape[:3]
+    n = len(images)
     columns = min(columns, n)
     rows = -(-n // columns)
-    fig, axes = style.figure(rows, columns, (1.75 * max(columns, 2), (1.7 * H / W + 0.25) * rows))
+    fig, axes = style.figure(rows, columns, (1.75 * max(columns, 2), (1.7 * aspect(images) + 0.25) * rows))
     for ax in axes.flat[n:]:
         ax.axis("off")
     for i, ax in enumerate(axes.flat[:n]):
@@ -189,7 +194,8 @@ def learning_curves(metrics):
     for ax in (error, by_glimpse):
         _percent_scale(ax)
     for ax in (loss, error, reward):
-        ax.legend(**{} if ax.lines else {"handles": []})
+        if ax.lines:
+            ax.legend()
     if validated:
         by_glimpse.legend(title="glimpse", loc="center left", bbox_to_anchor=(1, 0.5))
     return fig

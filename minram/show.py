@@ -20,8 +20,8 @@ from .tasks import fixed_images
 
 POOL = 400  # validation images that are looked at: enough to map the policy of each class
 SECONDS = 0.8  # a glimpse, in the moving pictures
-ICONS = {"minus": "−", "fast-backward": "⏮", "step-backward": "◂", "play fa-flip-horizontal": "◀", "pause": "❚❚",
-         "play": "▶", "step-forward": "▸", "fast-forward": "⏭", "plus": "+"}  # fmt: skip
+ICONS = {"minus": "−", "fast-backward": "⇤", "step-backward": "←", "play fa-flip-horizontal": "◀", "pause": "❚❚",
+         "play": "▶", "step-forward": "→", "fast-forward": "⇥", "plus": "+"}  # fmt: skip
 
 
 @style.context()
@@ -79,8 +79,8 @@ def write_figure(fig, out, name):
 @style.context()
 def write_movie(scene, out, m):
     """Write paths.gif and paths.html: paths, retina and beliefs of m images, glimpse by glimpse."""
-    steps = figures.steps_shown(scene, 24)
-    height = 2 * scene.images.shape[1] / scene.images.shape[2]
+    steps, m = figures.steps_shown(scene, 24), min(m, len(scene.images))
+    height = 2 * plots.aspect(scene.images)
     fig, axes = style.figure(3, m, (2.2 * max(m, 2), 3.6 + height), height_ratios=(height, 2, 1))
     gif = PillowWriter(fps=1 / SECONDS)
     html = HTMLWriter(fps=1 / SECONDS, embed_frames=True)
@@ -110,8 +110,12 @@ def _folder(out):
 
 
 def _self_contained(html):
-    """A whole page, with characters for the icons that Matplotlib's page fetches from the web."""
+    """A whole page, with characters for the icons that Matplotlib's page fetches from the web.
+
+    The random name of the animation becomes a fixed one: same seed, same bits.
+    """
     html = re.sub(r"<link[^>]*>", "", html)
+    html = html.replace(re.search(r"_anim_img(\w+)", html)[1], "_paths")
     html = re.sub(r'<i class="fa fa-([^"]*)"></i>', lambda icon: ICONS.get(icon[1], "•"), html)
     return (
         '<!doctype html>\n<html lang="en"><head><meta charset="utf-8"><title>Glimpse paths</title>\n'
