@@ -61,7 +61,7 @@ def belief(scene, n):
         drawn = plots.label_belief(right, scene.probabilities[:, i], scene.labels[i])
         right.set_box_aspect(aspect)
         right.tick_params(labelsize=6.5, length=2, pad=2)
-    fig.colorbar(drawn, ax=axes, label="p(label | glimpses so far)", shrink=0.8, aspect=25)
+    fig.colorbar(drawn, ax=axes, label="label probability", shrink=0.8, aspect=25)
     return fig
 
 
@@ -71,7 +71,7 @@ def policy(scene, n=10):
     classes = np.unique(scene.labels)[:10]
     columns = min(len(classes), 5)
     rows = -(-len(classes) // columns)
-    size = (1.5 * columns + 1.4, (1.35 * plots.aspect(scene.images) + 0.35) * rows + 0.5)
+    size = (1.5 * columns + 1.4, max(1.9, (1.35 * plots.aspect(scene.images) + 0.35) * rows + 0.5))
     fig, axes = style.figure(rows, columns, size, sharex=True, sharey=True)
     white = 255 if scene.images.dtype == np.uint8 else 1
     for ax in axes.flat[len(classes) :]:
