@@ -1,0 +1,194 @@
+"""The update, block by block: which objective each parameter follows, for each way the gradient may flow.
+
+The hybrid update is the gradient of no single scalar: the label head, the location head and the baseline
+follow one function each, and the state that they share follows those of the heads named in `flow`.
+"""
+
+from itertools import chain, combinations
+
+import numpy as np
+import pytest
+from scipy.special import log_softmax
+
+from minram.agent import backward
+from minram.errors import InputError
+from minram.gradcheck import check_gradient
+from minram.netcheck import SMALL, along, freeze, scalars
+from minram.reinforce import advantages, batch_baseline, cotangents, draw, rollouts_baseline
+
+HEADS = ("label", "location", "baseline")
+FLOWS = list(chain.from_iterable(combinations(HEADS, n) for n in range(4)))
+OBJECTIVES = {
+    "hybrid": {"label": ["cross-entropy"], "location": ["log-likelihood"], "baseline": ["baseline"]},
+    "reinforce": {"label": ["guess"], "location": ["log-likelihood"], "baseline": ["baseline"]},
+}
+
+
+def update(seed=0, **changes):
+    """A model, a rollout of it and the cotangents of one update, with images of three classes."""
+    r = np.random.default_rng(seed)
+    config = SMALL.changed({"glimpses": 3, "learn_std": True} | changes)
+    return freeze(config, r.random((10, 7, 9)), r.integers(0, 3, 10), 3, seed)
+
+
+def check_blocks(frozen, entries=8):
+    """Each head against its own function of the frozen rollout, the shared state against those in `flow`."""
+    config, functions = frozen.config, scalars(frozen)
+    grads = backward(frozen.params, frozen.trajectory, frozen.cotangents, config.flow)
+    own = OBJECTIVES[config.objective]
+    blocks = {head: own[head] for head in HEADS}
+    blocks["glimpse"] = blocks["core"] = [name for head in config.flow for name in own[head]]
+    for block, names in blocks.items():
+        part = {name: x for name, x in frozen.params.items() if name.startswith(block)}
+        if names:
+            f = along(frozen, lambda t, names=names: sum(functions[name](t) for name in names))
+            check_gradient(f, part, {name: grads[name] for name in part}, entries=entries).raise_if_failed()
+        else:
+            assert not any(grads[name].any() for name in part)
+    return grads
+
+
+@pytest.mark.parametrize("flow", FLOWS)
+def test_hybrid_for_each_flow(flow):
+    check_blocks(update(flow=flow))
+
+
+@pytest.mark.parametrize("flow", [flow for flow in FLOWS if "location" in flow])
+def test_reinforce_for_each_flow(flow):
+    check_blocks(update(objective="reinforce", flow=flow))
+
+
+@pytest.mark.parametrize("changes", [
+    {"label_steps": "every"},
+    {"reward": "probability"},
+    {"baseline": "none"},
+    {"baseline": "batch"},
+    {"baseline": "rollouts", "rollouts": 3},
+    {"location_weight": 0.3, "baseline_weight": 0.7},
+    {"learn_std": False, "location_units": 0},
+    {"objective": "reinforce", "flow": HEADS, "baseline": "batch", "label_steps": "every"},
+    {"objective": "reinforce", "flow": HEADS, "baseline": "none", "location_weight": 0.3},
+])  # fmt: skip
+def test_every_setting_of_the_estimator(changes):
+    check_blocks(update(**{"flow": HEADS} | changes))
+
+
+@pytest.mark.parametrize("T", [1, 2, 8])
+def test_any_number_of_glimpses(T):
+    frozen = update(glimpses=T, flow=HEADS)
+    if T > 1:
+        check_blocks(frozen)
+    else:  # no location to decide on: what is left is a classifier of one glimpse
+        grads = backward(frozen.params, frozen.trajectory, frozen.cotangents, HEADS)
+        assert not any(g.any() for name, g in grads.items() if name.startswith(("location", "baseline")))
+        f = along(frozen, scalars(frozen)["cross-entropy"])
+        part = [name for name in grads if name.startswith(("glimpse", "core", "label"))]
+        check_gradient(
+            f, {name: frozen.params[name] for name in part}, {name: grads[name] for name in part}
+        ).raise_if_failed()
+
+
+def test_cotangents_are_the_formulas():
+    """Row by row, step by step: a mean over rows, but a sum over time."""
+    frozen = update(baseline="learned", location_weight=0.3, baseline_weight=0.7, learn_std=True)
+    t, c, reward = frozen.trajectory, frozen.cotangents, frozen.outcome.reward
+    N = len(frozen.labels)
+    assert 0 < reward.sum() < N
+    dlog_std = np.zeros(2)
+    logp = log_softmax(t.logits[-1], axis=-1)
+    for n in range(N):
+        assert reward[n] == (logp[n].argmax() == frozen.labels[n])
+        onehot = np.arange(3) == frozen.labels[n]
+        np.testing.assert_allclose(c.logits[0, n], (np.exp(logp[n]) - onehot) / N, rtol=0, atol=1e-15)
+        for step in range(len(t.mu)):
+            advantage = reward[n] - t.baseline[step, n]
+            z = (t.sample[step, n] - t.mu[step, n]) / np.exp(t.log_std)
+            np.testing.assert_allclose(c.mu[step, n], -0.3 / N * advantage * z / np.exp(t.log_std), rtol=1e-13)
+            np.testing.assert_allclose(c.baseline[step, n], -0.7 / N * advantage, rtol=1e-13)
+            dlog_std -= 0.3 / N * advantage * (z**2 - 1)
+    np.testing.assert_allclose(c.log_std, dlog_std, rtol=1e-12)
+    assert frozen.outcome.loss == pytest.approx(-logp[np.arange(N), frozen.labels].mean(), rel=1e-14)
+    assert frozen.outcome.error == 1 - reward.mean()
+    assert frozen.outcome.baseline_error == pytest.approx(((t.baseline - reward) ** 2).mean(), rel=1e-14)
+
+
+def test_rewards():
+    probability = update(reward="probability")
+    logp = log_softmax(probability.trajectory.logits[-1], axis=-1)
+    N = len(probability.labels)
+    np.testing.assert_allclose(
+        probability.outcome.reward, np.exp(logp)[np.arange(N), probability.labels], rtol=1e-14
+    )
+    drawn = update(objective="reinforce", flow=HEADS)
+    np.testing.assert_array_equal(drawn.outcome.reward, drawn.guess == drawn.labels)
+    assert 0 < drawn.outcome.reward.sum() < N
+    # The share of wrong labels is that of the most probable one, whatever was drawn.
+    best = drawn.trajectory.logits[-1].argmax(-1)
+    assert drawn.outcome.error == (best != drawn.labels).mean()
+
+
+def test_labels_are_drawn_with_their_probabilities():
+    p = np.array([0.2, 0.0, 0.5, 0.3])
+    n = 10_000
+    counts = np.bincount(draw(np.tile(p, (n, 1)), np.random.default_rng(1)), minlength=4)
+    assert counts[1] == 0
+    # Each count within 4 standard errors of np.
+    assert (np.abs(counts - n * p) <= 4 * np.sqrt(n * p * (1 - p))).all()
+    # Probabilities that sum to a little less than 1 must not give a label that does not exist.
+    short = np.full((n, 4), 0.1)
+    assert draw(short, np.random.default_rng(1)).max() == 3
+
+
+def test_baselines_leave_the_row_itself_out():
+    r = np.random.default_rng(0).random(6)
+    for n in range(6):
+        others = [r[m] for m in range(6) if m != n]
+        assert batch_baseline(r)[n] == pytest.approx(np.mean(others), rel=1e-14)
+        same_image = [r[m] for m in range(6) if m != n and m // 3 == n // 3]
+        assert rollouts_baseline(r, 3)[n] == pytest.approx(np.mean(same_image), rel=1e-14)
+
+
+def test_advantages_have_a_row_for_each_decision():
+    r, b = np.arange(6.0), np.arange(12.0).reshape(2, 6) ** 2
+    np.testing.assert_array_equal(advantages(r, b, "learned"), r - b)
+    np.testing.assert_array_equal(advantages(r, b, "none"), [r, r])
+    np.testing.assert_array_equal(advantages(r, b, "batch"), [r - batch_baseline(r)] * 2)
+    np.testing.assert_array_equal(advantages(r, b, "rollouts", 3), [r - rollouts_baseline(r, 3)] * 2)
+
+
+@pytest.mark.parametrize("kind, rollouts", [("batch", 1), ("rollouts", 1)])
+def test_one_row_has_no_others(kind, rollouts):
+    with pytest.raises(InputError, match="only one"):
+        advantages(np.ones(1), np.zeros((2, 1)), kind, rollouts)
+
+
+def test_samples_rewards_and_baselines_are_constants():
+    """The cotangent of μ does not depend on what the reward and the baseline were made from.
+
+    Only values enter: with the same reward and baseline but other logits behind them, nothing changes.
+    """
+    frozen = update()
+    t = frozen.trajectory
+    labels = frozen.labels[:: frozen.config.rollouts]
+    sharper = t._replace(logits=t.logits * 3)  # the same most probable label
+    c, _ = cotangents(sharper, labels, frozen.config)
+    np.testing.assert_array_equal(c.mu, frozen.cotangents.mu)
+    np.testing.assert_array_equal(c.baseline, frozen.cotangents.baseline)
+    # And the baseline learns from its own error alone: λ does not reach it.
+    c, _ = cotangents(t, labels, frozen.config.changed({"location_weight": 100.0}))
+    np.testing.assert_array_equal(c.baseline, frozen.cotangents.baseline)
+    np.testing.assert_array_equal(c.logits, frozen.cotangents.logits)
+
+
+def test_float32_stays_float32():
+    frozen = update()
+    t = frozen.trajectory
+    narrow = type(t)(*(
+        type(x)(*(y.astype(np.float32) for y in x)) if isinstance(x, tuple) else
+        x.astype(np.float32) if x.dtype.kind == "f" else x for x in t
+    ))  # fmt: skip
+    labels = frozen.labels[:: frozen.config.rollouts]
+    for changes in ({}, {"reward": "probability"}, {"baseline": "batch"}, {"baseline": "rollouts"},
+                    {"objective": "reinforce", "flow": HEADS}):  # fmt: skip
+        c, _ = cotangents(narrow, labels, frozen.config.changed(changes), np.random.default_rng(0))
+        assert {x.dtype for x in c} == {np.dtype(np.float32)}, changes

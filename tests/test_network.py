@@ -1,0 +1,356 @@
+import numpy as np
+import pytest
+from helpers import TINY, close
+
+from minram import agent, glimpse, gradcheck, heads
+from minram.agent import Cotangents, backward, init_params, log_std, rollout
+from minram.config import Config
+from minram.core import CoreCache, core_backward, core_forward
+from minram.sensor import sensor_forward, summed_area
+
+RTOL = 1e-7  # the stated accuracy with ReLU, relative
+
+
+def weights(sizes, seed=0):
+    r = np.random.default_rng(seed)
+    return {name: r.normal(size=size) / np.sqrt(size[0]) for name, size in sizes.items()}
+
+
+def check_pair(forward, backward, inputs, **options):
+    report = gradcheck.check_pair(forward, backward, inputs, rng=np.random.default_rng(1), rtol=RTOL, **options)
+    report.raise_if_failed()
+
+
+# The parts
+
+
+def test_glimpse():
+    sizes = {"what": (8, 4), "where": (2, 3), "combine": (7, 5)}
+    both = {f"{name}.W": size for name, size in sizes.items()} | {f"{name}.b": size[1:] for name, size in sizes.items()}
+    params = weights({f"glimpse.{name}": size for name, size in both.items()})
+    r = np.random.default_rng(2)
+    inputs = {"params": params, "phi": r.normal(size=(6, 8)), "loc": r.normal(size=(6, 2))}
+    check_pair(
+        glimpse.glimpse_forward, lambda dg, cache: glimpse.glimpse_backward(params, dg, cache), inputs,
+        wrt=list(params), signature=lambda c: (c.hidden > 0, c.g > 0),
+    )  # fmt: skip
+
+
+def test_glimpse_is_the_papers_formula():
+    params = init_params(TINY, np.random.default_rng(0), dtype=np.float64)
+    p = {name: x + 0.1 for name, x in params.items()}
+    r = np.random.default_rng(2)
+    phi, loc = r.normal(size=(6, 8)), r.normal(size=(6, 2))
+    g, _ = glimpse.glimpse_forward(p, phi, loc)
+    h_g = np.maximum(phi @ p["glimpse.what.W"] + p["glimpse.what.b"], 0)
+    h_l = np.maximum(loc @ p["glimpse.where.W"] + p["glimpse.where.b"], 0)
+    n = TINY.what_units
+    both = h_g @ p["glimpse.combine.W"][:n] + h_l @ p["glimpse.combine.W"][n:] + p["glimpse.combine.b"]
+    close(g, np.maximum(both, 0), scale=np.abs(both).max(), steps=32)
+
+
+@pytest.mark.parametrize("T", [1, 2, 5])
+def test_core(T):
+    N, n_core, n_g = 3, 4, 5
+    params = weights({"core.W": (n_core + n_g, n_core), "core.b": (n_core,)})
+    g = np.random.default_rng(3).normal(size=(T, N, n_g))
+
+    def forward(params, g):
+        h, hg = np.zeros((T + 1, N, n_core)), []
+        for t in range(T):
+            hg.append(np.concatenate([h[t], g[t]], axis=1))
+            h[t + 1] = core_forward(params, hg[t])
+        return h[1:], CoreCache(np.array(hg), h[1:])
+
+    def backward(dh, cache):
+        dg, grads = core_backward(params, dh, cache)
+        return {"g": dg.reshape(g.shape)} | grads
+
+    check_pair(forward, backward, {"params": params, "g": g}, signature=lambda c: c.h > 0)
+
+
+@pytest.mark.parametrize("head", ["label", "location", "deep location", "baseline"])
+def test_heads(head):
+    sizes = {
+        "label": {"label.W": (4, 3), "label.b": (3,)},
+        "location": {"location.W": (4, 2), "location.b": (2,)},
+        "deep location": {
+            "location.hidden.W": (4, 5), "location.hidden.b": (5,), "location.W": (5, 2), "location.b": (2,)
+        },
+        "baseline": {"baseline.W": (4, 1), "baseline.b": (1,)},
+    }[head]  # fmt: skip
+    params, h = weights(sizes), np.random.default_rng(4).normal(size=(6, 4))
+    forward, backward = {
+        "label": (heads.label_forward, heads.label_backward),
+        "baseline": (heads.baseline_forward, heads.baseline_backward),
+    }.get(head, (heads.location_forward, lambda dmu, cache: heads.location_backward(params, dmu, cache)))
+
+    def pair(dy, cache):
+        dh, grads = backward(dy, cache)
+        return {"h": dh} | grads
+
+    kinks = (lambda c: c.hidden > 0) if head == "deep location" else None
+    check_pair(forward, pair, {"params": params, "h": h}, signature=kinks)
+    y, _ = forward(params, h)
+    assert y.shape == {"label": (6, 3), "baseline": (6,)}.get(head, (6, 2))
+
+
+# The rollout
+
+
+def scene(config=TINY, shape=(2, 7, 9), n_classes=3, seed=0, dtype=np.float64, background=0):
+    """Parameters whose biases are not 0 either, and images as the sensor takes them."""
+    r = np.random.default_rng(seed)
+    channels = shape[3] if len(shape) == 4 else 1
+    params = init_params(config, r, n_classes, channels, np.float64)
+    params = {name: (x + r.normal(0, 0.3, x.shape)).astype(dtype) for name, x in params.items()}
+    return params, summed_area(r.random(shape), background)
+
+
+def test_rollout_is_the_papers_recurrence():
+    config = TINY.changed({"glimpses": 4, "location_units": 3, "std": 0.8})
+    p, area = scene(config)
+    t = rollout(p, config, area, np.random.default_rng(5), 2, every_step=True)
+    np.testing.assert_array_equal(t.image, [0, 0, 1, 1])
+    np.testing.assert_array_equal(t.log_std, np.log([0.8, 0.8]))
+    h = np.zeros((4, config.core_units))
+    for step in range(4):
+        phi, _ = sensor_forward(area, t.loc[step], config.scales, config.patch_size, t.image)
+        np.testing.assert_array_equal(t.glimpse.phi[step], phi)
+        g, _ = glimpse.glimpse_forward(p, phi, t.loc[step])
+        n = config.core_units
+        h = np.maximum(h @ p["core.W"][:n] + g @ p["core.W"][n:] + p["core.b"], 0)
+        scale = 10 * np.abs(h).max()
+        close(t.core.h[step], h, scale, steps=64)
+        close(t.logits[step], h @ p["label.W"] + p["label.b"], scale, steps=64)
+        if step < 3:
+            hidden = np.maximum(h @ p["location.hidden.W"] + p["location.hidden.b"], 0)
+            close(t.mu[step], hidden @ p["location.W"] + p["location.b"], scale, steps=64)
+            # b_t is made from the state that decides on l_{t+1}, before it is known.
+            close(t.baseline[step], (h @ p["baseline.W"] + p["baseline.b"])[:, 0], scale, steps=64)
+            np.testing.assert_array_equal(t.loc[step + 1], np.clip(t.sample[step], -1, 1))
+    assert (np.abs(t.sample) > 1).any()
+    assert t.sample.shape == t.mu.shape == (3, 4, 2) and t.baseline.shape == (3, 4)
+
+
+def test_samples_scatter_around_the_mean_by_sigma():
+    config = TINY.changed({"std": 0.5, "glimpses": 2})
+    params, area = scene(config, (1, 7, 9))
+    t = rollout(params, config, area, np.random.default_rng(6), 4000)
+    z = (t.sample - t.mu) / 0.5
+    # Mean and mean square of 8000 normal numbers, within 4 standard errors.
+    assert abs(z.mean()) < 4 / np.sqrt(z.size)
+    assert abs((z**2).mean() - 1) < 4 * np.sqrt(2 / z.size)
+    learned = config.changed({"learn_std": True})
+    params["location.log_std"] = np.log([0.2, 1.5])
+    t = rollout(params, learned, area, np.random.default_rng(6), 4000)
+    np.testing.assert_array_equal(t.log_std, np.log([0.2, 1.5]))
+    z = (t.sample - t.mu) / [0.2, 1.5]
+    assert (np.abs((z**2).mean((0, 1)) - 1) < 4 * np.sqrt(2 / 4000)).all()
+
+
+def test_first_locations_and_policies():
+    params, area = scene()
+    r = np.random.default_rng(7)
+    first = rollout(params, TINY, area, r, 2000).loc[0]
+    # Uniform on [−1, 1]: mean 0 and mean square 1/3, whose variance is 4/45, within 4 standard errors.
+    assert abs(first.mean()) < 4 * np.sqrt(1 / 3 / first.size)
+    assert abs((first**2).mean() - 1 / 3) < 4 * np.sqrt(4 / 45 / first.size)
+    assert np.abs(first).max() > 0.99
+    centre = TINY.changed({"start": "centre"})
+    t = rollout(params, centre, area, r, policy="mean")
+    assert not t.loc[0].any()
+    np.testing.assert_array_equal(t.sample, t.mu)
+    t = rollout(params, centre, area, r, 500, policy="random")
+    assert 0.9 < np.abs(t.loc).max() <= 1
+    np.testing.assert_array_equal(t.sample, t.loc[1:])
+
+
+def test_same_seed_same_bits():
+    params, area = scene()
+    a, b, c = (rollout(params, TINY, area, np.random.default_rng(seed)) for seed in (8, 8, 9))
+    np.testing.assert_array_equal(a.logits, b.logits)
+    assert (a.logits != c.logits).any()
+
+
+def test_parameters():
+    config = Config(location_units=16, learn_std=True, std=0.25)
+    params = init_params(config, np.random.default_rng(0), 10, channels=3)
+    assert params["glimpse.what.W"].shape == (3 * 64, 128)
+    assert {x.dtype for x in params.values()} == {np.dtype(np.float32)}
+    np.testing.assert_array_equal(params["core.W"][:256], np.eye(256))
+    np.testing.assert_allclose(np.exp(log_std(params, config)), 0.25, rtol=1e-6)
+    for name, gain in (("glimpse.combine", 2), ("label", 1), ("glimpse.what", 2), ("location.hidden", 2)):
+        W = params[name + ".W"]
+        variance = gain / len(W)  # and the sample's variance has the relative standard error √(2/n)
+        assert abs(W.var() / variance - 1) < 4 * np.sqrt(2 / W.size)
+    he = init_params(config.changed({"recurrent_init": "he", "learn_std": False}), np.random.default_rng(0))
+    assert (he["core.W"][:256] != np.eye(256)).all()
+    assert "location.log_std" not in he and not any(x.any() for name, x in he.items() if name.endswith(".b"))
+
+
+# The gradient
+
+
+def random_cotangents(t, seed=1, dtype=np.float64):
+    r = np.random.default_rng(seed)
+    return Cotangents(*(r.normal(size=x.shape).astype(dtype) for x in (t.logits, t.mu, t.log_std, t.baseline)))
+
+
+def along(config, area, t, v, rollouts=1):
+    """Σ v · (outputs of the heads) along the frozen locations of t, and the ReLU masks."""
+
+    def f(params):
+        new = rollout(params, config, area, None, rollouts, every_step=len(t.logits) > 1, frozen=t)
+        value = sum(np.sum(a * b) for a, b in zip(v, (new.logits, new.mu, new.log_std, new.baseline)))
+        return value, (new.glimpse.hidden > 0, new.glimpse.g > 0, new.core.h > 0, new.location.hidden > 0)
+
+    return f
+
+
+def unused(params, T):
+    """The parameters whose heads decide nothing in a rollout of T glimpses."""
+    return [name for name in params if T == 1 and name.startswith(("location", "baseline")) and "std" not in name]
+
+
+def check_whole(config, shape=(2, 7, 9), rollouts=1, every_step=False, entries=None, seed=0, background=0):
+    params, area = scene(config, shape, seed=seed, background=background)
+    t = rollout(params, config, area, np.random.default_rng(seed), rollouts, every_step=every_step)
+    v = random_cotangents(t)
+    grads = backward(params, t, v)
+    assert list(grads) == list(params)
+    gradcheck.check_gradient(
+        along(config, area, t, v, rollouts), params, grads, rtol=RTOL, entries=entries,
+        expect_zero=unused(params, config.glimpses),
+    ).raise_if_failed()  # fmt: skip
+
+
+@pytest.mark.parametrize("T", range(1, 9))
+def test_every_parameter_through_time(T):
+    check_whole(TINY.changed({"glimpses": T, "learn_std": T % 2 == 0, "location_units": T % 2 * 4}), every_step=T > 4)
+
+
+@pytest.mark.parametrize("head", Cotangents._fields)
+def test_a_cotangent_at_one_head_alone(head):
+    config = TINY.changed({"learn_std": True, "location_units": 3})
+    params, area = scene(config)
+    t = rollout(params, config, area, np.random.default_rng(0), every_step=True)
+    v = Cotangents(*(x if name == head else x * 0 for name, x in zip(Cotangents._fields, random_cotangents(t))))
+    reached = {
+        "logits": ("glimpse", "core", "label"),
+        "mu": ("glimpse", "core", "location.W", "location.b", "location.hidden"),
+        "log_std": "location.log_std",
+        "baseline": ("glimpse", "core", "baseline"),
+    }[head]
+    others = [name for name in params if not name.startswith(reached)]
+    gradcheck.check_gradient(
+        along(config, area, t, v), params, backward(params, t, v), rtol=RTOL, entries=12, expect_zero=others
+    ).raise_if_failed()
+
+
+@pytest.mark.parametrize("options", [
+    {"shape": (2, 6, 5, 3), "background": 0.3},
+    {"shape": (1, 7, 9), "rollouts": 3},
+    {"config": TINY.changed({"continuous": True, "patch_size": 3})},
+    {"config": TINY.changed({"recurrent_init": "identity", "start": "centre"})},
+    {"config": TINY.changed({"scales": (1, 2, 5)})},
+])  # fmt: skip
+def test_every_kind_of_model(options):
+    check_whole(**{"config": TINY, "entries": 12} | options)
+
+
+@pytest.mark.parametrize("shape", [(28, 28), (60, 60), (100, 100), (37, 53)])
+def test_the_same_parameters_fit_images_of_any_size(shape):
+    params, _ = scene()
+    r = np.random.default_rng(0)
+    area = summed_area(r.integers(0, 256, (2, *shape), dtype=np.uint8))
+    t = rollout(params, TINY, area, r)
+    v = random_cotangents(t)
+    gradcheck.check_gradient(
+        along(TINY, area, t, v), params, backward(params, t, v), rtol=RTOL, entries=6
+    ).raise_if_failed()
+
+
+def rows_of(t, rows):
+    """A Trajectory's rows as one of their own: the row axis is the last but one, or the last of the baseline."""
+    def cut(x):
+        return x[:, rows] if x.ndim > 1 else x
+
+    parts = [type(c)(*map(cut, c)) for c in t[-3:]]
+    return agent.Trajectory(t.image[rows], *map(cut, t[1:-3]), *parts)
+
+
+def test_rows_are_independent():
+    """The gradient of a batch is the sum of its rows' gradients, and each row's is that of the row alone."""
+    config = TINY.changed({"location_units": 3})
+    params, _ = scene(config)
+    images = np.random.default_rng(3).random((5, 7, 9))
+    t = rollout(params, config, summed_area(images), np.random.default_rng(0), every_step=True)
+    v = random_cotangents(t)
+    whole = backward(params, t, v)
+    total = {name: 0 for name in params}
+    largest = {name: 0 for name in params}
+    for n in range(5):
+        alone = rollout(params, config, summed_area(images[n : n + 1]), None, every_step=True,
+                        frozen=rows_of(t, slice(n, n + 1)))  # fmt: skip
+        g = backward(params, alone, Cotangents(*(x[:, n : n + 1] if x.ndim > 1 else x for x in v)))
+        for name in params:
+            total[name] = total[name] + g[name]
+            largest[name] = np.maximum(largest[name], np.abs(g[name]).max())
+    for name in params:
+        # Each row's gradient is a sum of T products of sums: some 100 roundings of numbers not much larger.
+        close(whole[name], total[name], scale=10 * largest[name], steps=100)
+
+
+def test_rollouts_are_copies():
+    params, _ = scene()
+    images = np.random.default_rng(3).random((2, 7, 9))
+    t = rollout(params, TINY, summed_area(images), np.random.default_rng(0), 3)
+    copies = rollout(params, TINY, summed_area(images.repeat(3, axis=0)), None, frozen=t)
+    np.testing.assert_array_equal(t.image, [0, 0, 0, 1, 1, 1])
+    v = random_cotangents(t)
+    for a, b in ((t.logits, copies.logits), (t.mu, copies.mu), (t.baseline, copies.baseline)):
+        np.testing.assert_array_equal(a, b)
+    for a, b in zip(backward(params, t, v).values(), backward(params, copies, v).values()):
+        np.testing.assert_array_equal(a, b)
+
+
+def test_float32_is_float64_to_rounding():
+    """|g₃₂ − g₆₄| ≤ λ √K u |g|, entry by entry: K roundings along the longest path, |g| a sum over paths of |·|.
+
+    With the ReLU masks fixed, a gradient is a sum of products of weights, inputs and cotangents. Rounding
+    changes each by K factors 1 + δ, |δ| ≤ u, K the terms of all sums on the way: by λ √K u at most, but with
+    probability 2 exp(−λ²/2), if the δ are independent (Higham and Mary 2019). The sum of the absolute values
+    of these products is the gradient of the network of absolute values, all of whose ReLUs are open.
+    """
+    config = TINY.changed({"glimpses": 6, "std": 0.05, "start": "centre", "scales": (1, 2)})
+    params, area = scene(config, (1, 40, 40), dtype=np.float32)
+    params["location.b"] *= 0  # the retina stays inside the image, where the absolute φ below is 1
+    params["location.W"] *= np.float32(0.1)
+    params["core.W"] *= np.float32(0.3)  # absolute values that grow from step to step would say little
+    t = rollout(params, config, area, np.random.default_rng(0), every_step=True)
+    v = random_cotangents(t, dtype=np.float32)
+    grads = backward(params, t, v)
+    wide = {name: x.astype(np.float64) for name, x in params.items()}
+    t64 = rollout(wide, config, area, None, every_step=True, frozen=t)
+    grads64 = backward(wide, t64, Cotangents(*(x.astype(np.float64) for x in v)))
+    for a, b in ((t.core.h, t64.core.h), (t.glimpse.g, t64.glimpse.g), (t.glimpse.hidden, t64.glimpse.hidden)):
+        np.testing.assert_array_equal(a > 0, b > 0)
+
+    absolute = {name: np.abs(x) for name, x in wide.items()}
+    frozen = t._replace(loc=np.abs(t.loc), sample=np.abs(t.sample))
+    t_abs = rollout(absolute, config, summed_area(np.ones((1, 40, 40))), None, every_step=True, frozen=frozen)
+    np.testing.assert_array_equal(t_abs.glimpse.phi, 1)
+    sums = backward(absolute, t_abs, Cotangents(*(np.abs(x).astype(np.float64) for x in v)))
+    one_step = len(params["glimpse.what.W"]) + len(params["glimpse.combine.W"]) + len(params["core.W"]) + 6
+    K = 2 * config.glimpses * one_step + 6 * 4  # there and back, and the sum over T · N rows
+    u = np.finfo(np.float32).eps / 2
+    bound = {name: 6 * np.sqrt(K) * u * x for name, x in sums.items()}  # λ = 6: probability 3e-8
+    for name, g in grads.items():
+        assert g.dtype == np.float32
+        assert (np.abs(g - grads64[name]) <= bound[name]).all(), name
+    # The bound is not too wide to fail: with weights rounded to half precision, they leave it.
+    half = {name: x.astype(np.float16).astype(np.float64) for name, x in wide.items()}
+    t16 = rollout(half, config, area, None, every_step=True, frozen=t)
+    grads16 = backward(half, t16, Cotangents(*(x.astype(np.float64) for x in v)))
+    assert any((np.abs(grads16[name] - grads64[name]) > bound[name]).any() for name in grads)
