@@ -1,0 +1,134 @@
+"""Every lesson runs as a script, and its notebook is the executed form of that script.
+
+The notebooks are read as the JSON that they are, so that this needs none of the tools that make them.
+"""
+
+import base64
+import json
+import os
+import re
+import runpy
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parent.parent
+TUTORIALS = ROOT / "tutorials"
+LESSONS = sorted(TUTORIALS.glob("[0-9][0-9]_*.py"))
+BUILD = runpy.run_path(str(TUTORIALS / "build.py"))
+each_lesson = pytest.mark.parametrize("lesson", LESSONS, ids=lambda path: path.stem)
+
+
+def source(lesson):
+    return lesson.read_text(encoding="utf-8")
+
+
+def notebook(lesson):
+    return json.loads(source(lesson.with_suffix(".ipynb")))
+
+
+def outputs(lesson):
+    return [output for cell in notebook(lesson)["cells"] for output in cell.get("outputs", [])]
+
+
+@pytest.mark.tutorial
+@each_lesson
+def test_runs_as_a_script_within_a_minute(lesson, tmp_path):
+    environment = os.environ | {
+        "MPLBACKEND": "Agg", "PYTHONUTF8": "1",
+        "OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1",
+    }  # fmt: skip
+    # Where there is a display, plt.show() says that Agg has none.
+    no_display = "ignore:FigureCanvasAgg is non-interactive:UserWarning"
+    command = [sys.executable, "-W", "error", "-W", no_display, str(lesson)]
+    done = subprocess.run(
+        command, cwd=tmp_path, env=environment, capture_output=True, text=True, encoding="utf-8", timeout=60
+    )
+    assert done.returncode == 0, done.stdout[-2000:] + done.stderr[-4000:]
+
+
+@each_lesson
+def test_notebook_has_the_cells_of_its_source(lesson):
+    cells = [
+        (cell["cell_type"], tuple(cell["metadata"].get("tags", ())), "".join(cell["source"]))
+        for cell in notebook(lesson)["cells"]
+    ]
+    assert cells == BUILD["read_cells"](source(lesson)), f"run: python tutorials/build.py {lesson.name[:2]}"
+
+
+@each_lesson
+def test_notebook_was_run_from_top_to_bottom_without_a_complaint(lesson):
+    code = [cell for cell in notebook(lesson)["cells"] if cell["cell_type"] == "code"]
+    assert [cell["execution_count"] for cell in code] == list(range(1, len(code) + 1))
+    kinds = {(output["output_type"], output.get("name")) for output in outputs(lesson)}
+    assert kinds <= {("stream", "stdout"), ("display_data", None), ("execute_result", None)}
+    assert ("stream", "stdout") in kinds and ("display_data", None) in kinds
+
+
+@each_lesson
+def test_notebook_is_small(lesson):
+    assert lesson.with_suffix(".ipynb").stat().st_size < 1_000_000
+    sizes = [len(base64.b64decode(o["data"]["image/png"])) for o in outputs(lesson) if "image/png" in o.get("data", {})]
+    assert max(sizes) < 100_000, sizes
+
+
+@each_lesson
+def test_notebook_shows_the_package_as_it_is(lesson):
+    for output in outputs(lesson):
+        for name, shown in re.findall(r"^# (minram/\w+\.py)\n(.*?)\n(?=\n# minram|\Z)", printed(output), re.M | re.S):
+            assert shown.strip("\n") in source(ROOT / name), f"run: python tutorials/build.py {lesson.name[:2]}"
+
+
+def printed(output):
+    return "".join(output.get("text", []))
+
+
+@each_lesson
+def test_mathematics_is_between_dollars(lesson):
+    for cell in BUILD["read_cells"](source(lesson)):
+        if cell.kind == "markdown":
+            assert_mathematics_between_dollars(cell.source)
+
+
+def assert_mathematics_between_dollars(text):
+    text = re.sub(r"```.*?```|`[^`]*`", "", text, flags=re.S)
+    text = re.sub(r"\$\$.+?\$\$", "", text, flags=re.S)
+    text = re.sub(r"\$(?! )[^$\n]+(?<! )\$", "", text)
+    assert "$" not in text and "\\" not in text, text
+
+
+@each_lesson
+def test_exercise_sheet_leaves_out_the_solutions(lesson):
+    cells = [cell for cell in BUILD["read_cells"](source(lesson)) if "solution" in cell.tags]
+    code = [cell for cell in cells if cell.kind == "code"]
+    assert code
+    sheet = BUILD["sheet"](source(lesson))
+    compile(sheet, lesson.name, "exec")
+    assert sheet.count("raise NotImplementedError") == source(lesson).count("raise NotImplementedError") + len(code)
+    for cell in code:
+        _, mark, solution = cell.source.partition("# Solution\n")
+        assert mark and solution not in sheet
+
+
+def test_syllabus_lists_every_lesson_with_its_picture():
+    assert LESSONS
+    syllabus = source(TUTORIALS / "README.md")
+    for lesson in LESSONS:
+        assert f"({lesson.stem}.ipynb)" in syllabus
+        assert f"pictures/{lesson.stem}.png" in syllabus
+        assert (TUTORIALS / "pictures" / f"{lesson.stem}.png").stat().st_size < 100_000
+
+
+@pytest.mark.parametrize("page", [TUTORIALS / "README.md", *LESSONS], ids=lambda path: path.stem)
+def test_links_lead_somewhere(page):
+    text = source(page)
+    if page.suffix == ".py":
+        text = "\n".join(cell.source for cell in BUILD["read_cells"](text) if cell.kind == "markdown")
+    else:
+        assert_mathematics_between_dollars(text)
+    for link in re.findall(r"\]\(([^)\s]+)\)|src=\"([^\"]+)\"", text):
+        target = "".join(link).partition("#")[0]
+        if target and "://" not in target:
+            assert (TUTORIALS / target).exists(), target

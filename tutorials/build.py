@@ -1,0 +1,127 @@
+"""Make the notebooks and the exercise sheets from the lessons' percent scripts.
+
+python tutorials/build.py                  execute every lesson and write its notebook and its picture
+python tutorials/build.py 01 04            only these
+python tutorials/build.py exercises DIR    write every lesson without its solutions into DIR
+
+A cell begins with "# %%", or "# %% [markdown]" for text. In a cell tagged "solution", all that follows the line
+"# Solution" becomes `raise NotImplementedError` on the sheet; a text cell with that tag is left out. The picture
+of a lesson, for the README, is the first of a cell tagged "picture", or else its first.
+"""
+
+import base64
+import os
+import re
+import shutil
+import sys
+import time
+from pathlib import Path
+from typing import NamedTuple
+
+HERE = Path(__file__).resolve().parent
+
+
+class Cell(NamedTuple):
+    kind: str  # "code" or "markdown"
+    tags: tuple
+    source: str
+
+
+def lessons(numbers=()):
+    """The lessons' sources in order, or those whose two-digit numbers are given."""
+    paths = sorted(HERE.glob("[0-9][0-9]_*.py"))
+    missing = set(numbers) - {path.name[:2] for path in paths}
+    if missing:
+        sys.exit(f"There is no lesson {', '.join(sorted(missing))}; there are {', '.join(p.stem for p in paths)}.")
+    return [path for path in paths if not numbers or path.name[:2] in numbers]
+
+
+def read_cells(text):
+    """The cells of a percent script."""
+    cells = []
+    for block in re.split(r"^# %%", text, flags=re.M)[1:]:
+        head, _, body = block.partition("\n")
+        lines, kind = body.strip("\n").split("\n"), "code"
+        if "[markdown]" in head:
+            lines, kind = [line.removeprefix("#").removeprefix(" ") for line in lines], "markdown"
+        cells.append(Cell(kind, tuple(re.findall(r'"(\w+)"', head)), "\n".join(lines)))
+    return cells
+
+
+def sheet(text):
+    """The percent script without its solutions."""
+    blocks = []
+    for block in re.split(r"^(?=# %%)", text, flags=re.M):
+        head = block.partition("\n")[0]
+        if '"solution"' in head and "[markdown]" in head:
+            continue
+        if '"solution"' in head:
+            block = re.sub(r"^( *)# Solution\n.*", r"\1raise NotImplementedError\n\n", block, flags=re.M | re.S)
+        blocks.append(block)
+    return "".join(blocks)
+
+
+def notebook(path):
+    """Execute the lesson and return its notebook, the same whenever it is made."""
+    try:
+        import jupytext
+        from nbclient import NotebookClient
+    except ImportError as error:
+        sys.exit(f"{error}; the notebooks need the development extras: pip install -e .[dev]")
+    nb = jupytext.reads(path.read_text(encoding="utf-8"), "py:percent")
+    for i, cell in enumerate(nb.cells):
+        cell.id = f"cell-{i:02}"
+        cell.metadata = {"tags": cell.metadata["tags"]} if "tags" in cell.metadata else {}
+    nb.metadata = {}
+    client = NotebookClient(nb, kernel_name="python3", record_timing=False, coalesce_streams=True,
+                            timeout=600, resources={"metadata": {"path": str(HERE)}})  # fmt: skip
+    client.execute()
+    nb.metadata = {
+        "kernelspec": {"display_name": "Python 3", "language": "python", "name": "python3"},
+        "language_info": {"name": "python"},
+    }
+    return nb
+
+
+def picture(nb):
+    """The notebook's picture for the README, as the bytes of a PNG, or None."""
+    tagged = [cell for cell in nb.cells if "picture" in cell.metadata.get("tags", ())]
+    for cell in tagged or nb.cells:
+        for output in cell.get("outputs", ()):
+            if "image/png" in output.get("data", {}):
+                return base64.b64decode(output["data"]["image/png"])
+    return None
+
+
+def build(numbers):
+    os.environ.pop("MPLBACKEND", None)  # the kernel's own backend puts the pictures into the notebook
+    os.environ |= {"OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1", "PYTHONHASHSEED": "0"}
+    for path in lessons(numbers):
+        start = time.perf_counter()
+        nb = notebook(path)
+        import nbformat
+
+        text = nbformat.writes(nb, indent=1, ensure_ascii=False, sort_keys=True) + "\n"
+        path.with_suffix(".ipynb").write_text(text, encoding="utf-8", newline="\n")
+        if png := picture(nb):
+            (HERE / "pictures").mkdir(exist_ok=True)
+            (HERE / "pictures" / f"{path.stem}.png").write_bytes(png)
+        print(f"{path.stem}: {time.perf_counter() - start:.1f} s, {len(text.encode()) / 1000:.0f} kB", flush=True)
+
+
+def exercises(folder):
+    folder = Path(folder)
+    folder.mkdir(parents=True, exist_ok=True)
+    shutil.copy(HERE / "lesson.py", folder)
+    for path in lessons():
+        (folder / path.name).write_text(sheet(path.read_text(encoding="utf-8")), encoding="utf-8", newline="\n")
+        print(folder / path.name)
+
+
+if __name__ == "__main__":
+    if sys.argv[1:2] == ["exercises"] and len(sys.argv) == 3:
+        exercises(sys.argv[2])
+    elif all(re.fullmatch(r"\d\d", argument) for argument in sys.argv[1:]):
+        build(sys.argv[1:])
+    else:
+        sys.exit(__doc__)
