@@ -52,7 +52,7 @@ def squares(loc, shape, scales, patch_size, continuous=False):
 
 
 def retina_outline(ax, loc, shape, scales, patch_size, continuous=False, colours=style.SCALES, linewidth=1.6, rim=True):
-    """Draw the retina's squares at one location (2,), the finest on top, one colour for each scale."""
+    """Draw the retina's squares at one location (2,), the first scale on top, one colour for each."""
     corners = squares(np.asarray(loc)[None], shape, scales, patch_size, continuous)[:, 0]  # (4, k)
     for i in reversed(range(len(scales))):
         left, top, width, height = corners[:, i]
@@ -72,7 +72,7 @@ def glimpse_path(
     image(ax, x)
     colours = style.time_colours(total or len(loc))
     for t, l in enumerate(loc if outlines else []):
-        retina_outline(ax, l, x.shape, scales[:1], patch_size, continuous, [colours[t]], linewidth=1, rim=False)
+        retina_outline(ax, l, x.shape, [min(scales)], patch_size, continuous, [colours[t]], linewidth=1, rim=False)
     for t in range(1, len(loc)):
         (line,) = ax.plot(*loc[t - 1 : t + 1].T, color=colours[t], linewidth=1.6, zorder=3)
         line.set_path_effects(RIM)
@@ -107,7 +107,7 @@ def glimpse_paths(images, loc, labels, predicted, scales, patch_size, continuous
 
 
 def retina_patches(phi, n_scales, patch_size, channels=1):
-    """φ of one glimpse (C·k·w·w,) as images, the finest first (k, w, w[, C])."""
+    """φ of one glimpse (C·k·w·w,) as images, in the order of the scales (k, w, w[, C])."""
     patches = phi.reshape(channels, n_scales, patch_size, patch_size)  # (C, k, w, w)
     return patches[0] if channels == 1 else np.moveaxis(patches, 0, -1)
 
@@ -129,7 +129,7 @@ def retina_view(ax, phi, scales, patch_size, channels=1, background=0.0, outline
 
 
 def label_belief(ax, probabilities, label=None):
-    """Draw p(label | glimpses so far), (T, K), as one column for each glimpse; ▸ marks the true label."""
+    """Draw p(label | glimpses so far), (T, K), as one column for each glimpse; a frame marks the true label."""
     T, K = probabilities.shape
     drawn = ax.imshow(probabilities.T, style.BELIEF, vmin=0, vmax=1, aspect="auto", interpolation="nearest",
                       extent=(0.5, T + 0.5, K - 0.5, -0.5))  # fmt: skip
