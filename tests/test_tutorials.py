@@ -17,6 +17,7 @@ import pytest
 ROOT = Path(__file__).resolve().parent.parent
 TUTORIALS = ROOT / "tutorials"
 LESSONS = sorted(TUTORIALS.glob("[0-9][0-9]_*.py"))
+assert LESSONS
 BUILD = runpy.run_path(str(TUTORIALS / "build.py"))
 each_lesson = pytest.mark.parametrize("lesson", LESSONS, ids=lambda path: path.stem)
 
@@ -112,13 +113,12 @@ def test_exercise_sheet_leaves_out_the_solutions(lesson):
         assert mark and solution not in sheet
 
 
-def test_syllabus_lists_every_lesson_with_its_picture():
-    assert LESSONS
+@each_lesson
+def test_syllabus_lists_the_lesson_with_its_picture(lesson):
     syllabus = source(TUTORIALS / "README.md")
-    for lesson in LESSONS:
-        assert f"({lesson.stem}.ipynb)" in syllabus
-        assert f"pictures/{lesson.stem}.png" in syllabus
-        assert (TUTORIALS / "pictures" / f"{lesson.stem}.png").stat().st_size < 100_000
+    assert f"({lesson.stem}.ipynb)" in syllabus
+    assert f"pictures/{lesson.stem}.png" in syllabus
+    assert (TUTORIALS / "pictures" / f"{lesson.stem}.png").stat().st_size < 100_000
 
 
 @pytest.mark.parametrize("page", [TUTORIALS / "README.md", *LESSONS], ids=lambda path: path.stem)

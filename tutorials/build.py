@@ -71,6 +71,7 @@ def notebook(path):
     nb = jupytext.reads(path.read_text(encoding="utf-8"), "py:percent")
     for i, cell in enumerate(nb.cells):
         cell.id = f"cell-{i:02}"
+        cell.source = cell.source.strip("\n")
         cell.metadata = {"tags": cell.metadata["tags"]} if "tags" in cell.metadata else {}
     nb.metadata = {}
     client = NotebookClient(nb, kernel_name="python3", record_timing=False, coalesce_streams=True,
