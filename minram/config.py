@@ -11,6 +11,8 @@ from .errors import InputError
 from .tasks import Task
 
 TASKS = ["original", "translated", "cluttered"]
+# Settings that would be without effect for the other tasks.
+ONLY = {"canvas": TASKS[1:], "distractors": TASKS[2:], "distractor_size": TASKS[2:]}
 
 
 def _setting(default, text, allowed=None):
@@ -74,23 +76,26 @@ class Config:
     def __post_init__(self):
         for f in fields(self):
             object.__setattr__(self, f.name, _valid(f, getattr(self, f.name)))
-        if self.baseline == "rollouts" and self.rollouts < 2:
-            raise InputError(
-                "baseline=rollouts compares the rollouts of one image, but rollouts is 1; "
-                "set rollouts=2 or more, or take baseline=batch."
-            )
-        if self.objective == "reinforce" and "location" not in self.flow:
-            raise InputError(
-                "objective=reinforce follows one gradient through the whole network, but flow leaves out "
-                "the location head; set flow=label,location."
-            )
-        if self.learn_std and self.final_std != 1:
-            raise InputError("σ is either learned or annealed; set final_std=1 or learn_std=false.")
-        if self.reward == "probability" and self.objective == "reinforce":
-            raise InputError(
-                "objective=reinforce rewards the label that was drawn, so reward should be 'correct'; "
-                "set reward=correct or objective=hybrid."
-            )
+        pure = self.objective == "reinforce"
+        contradictions = {
+            "baseline=rollouts compares the rollouts of one image, but rollouts is 1; set rollouts=2 or more, or "
+            "take baseline=batch.": self.baseline == "rollouts" and self.rollouts < 2,
+            "baseline=batch compares the rows of a minibatch, but there is only one; set batch_size=2 or more, or "
+            "take baseline=learned.": self.baseline == "batch" and self.batch_size * self.rollouts < 2,
+            "objective=reinforce follows one gradient through the whole network, but flow leaves out the location "
+            "head; set flow=label,location.": pure and "location" not in self.flow,
+            "objective=reinforce rewards the label that was drawn, so reward should be 'correct'; set "
+            "reward=correct or objective=hybrid.": pure and self.reward == "probability",
+            "σ is either learned or annealed; set final_std=1 or learn_std=false.": self.learn_std
+            and self.final_std != 1,
+            "With one glimpse there is no location to decide on, so σ cannot be learned; set glimpses=2 or more, "
+            "or learn_std=false.": self.learn_std and self.glimpses == 1,
+            f"distractor_size is {self.distractor_size}, but the canvas is {self.canvas}; set a larger canvas or "
+            "a smaller distractor_size.": self.task == "cluttered" and self.distractor_size > min(self.canvas),
+        }  # fmt: skip
+        for sentence, contradiction in contradictions.items():
+            if contradiction:
+                raise InputError(sentence)
 
     @property
     def make_task(self):
@@ -105,15 +110,16 @@ class Config:
             pairs = [s.partition("=") for s in settings]
             for key, equals, _ in pairs:
                 if not equals:
-                    raise InputError(f"a setting should read key=value, but it is '{key}'; for example epochs=5.")
+                    raise InputError(f"a setting should read key=value, but one is {_short(key)}; say epochs=5.")
             settings = {key.strip(): value.strip() for key, _, value in pairs}
-        known = [f.name for f in fields(self)]
-        for key in settings:
-            if key not in known:
-                near = difflib.get_close_matches(key, known, n=1)
-                hint = f"did you mean '{near[0]}'?" if near else "see minram train --help for all of them."
-                raise InputError(f"there is no setting '{key}'; {hint}")
-        return replace(self, **settings)
+        config = replace(self, **_known(settings))
+        for key, tasks in ONLY.items():
+            if key in settings and config.task not in tasks:
+                raise InputError(
+                    f"{key} is without effect when the task is '{config.task}'; set task={' or '.join(tasks)} too, "
+                    f"or leave out {key}."
+                )
+        return config
 
     def to_json(self):
         return json.dumps(asdict(self), indent=1)
@@ -122,7 +128,7 @@ class Config:
     def from_dict(cls, settings):
         if not isinstance(settings, dict):
             raise InputError("a configuration should be a JSON object of settings; take one that minram wrote.")
-        return cls().changed(settings)
+        return cls(**_known(settings))
 
 
 def describe_settings():
@@ -135,52 +141,60 @@ def describe_settings():
     return "\n".join(lines)
 
 
+def _known(settings):
+    """The settings themselves, or InputError with the nearest name for one that does not exist."""
+    known = [f.name for f in fields(Config)]
+    for key in settings:
+        if key not in known:
+            near = difflib.get_close_matches(key, known, n=1)
+            hint = f"did you mean '{near[0]}'?" if near else "see minram train --settings for all of them."
+            raise InputError(f"there is no setting {_short(key)}; {hint}")
+    return settings
+
+
 def _valid(f, value):
     """The value of field f as its type, or InputError with the range that is allowed."""
     allowed, kind = f.metadata["allowed"], type(f.default)
+    choice = isinstance(allowed, list)
+    item = (str if choice else int) if kind is tuple else kind
     try:
-        if kind is tuple:
-            if isinstance(value, str):
-                value = [v for v in value.replace("x", ",").strip("()[] ").split(",") if v.strip()]
-            elif not isinstance(value, (tuple, list)):
-                value = [value]
-            item = str if isinstance(allowed, list) else int
-            value = tuple(_convert(item, v) for v in value)
-            if f.name == "canvas" and len(value) == 1:
-                value = value * 2
-            good = (len(value) == 2 if f.name == "canvas" else len(value) > 0 or f.name == "flow") and all(
-                v in allowed if item is str else allowed[0] <= v <= allowed[1] for v in value
-            )
-        else:
-            value = _convert(kind, value)
-            good = (
-                allowed is None or value in allowed if kind in (str, bool) else allowed[0] <= value <= allowed[1]
-            )
-    except (TypeError, ValueError):
+        values = value if kind is tuple and isinstance(value, (tuple, list)) else [value]
+        if kind is tuple and isinstance(value, str):
+            values = [v.strip() for v in value.replace("x", ",").strip("()[] ").split(",") if v.strip()]
+        values = tuple(_convert(item, v) for v in values)
+        if f.name == "canvas" and len(values) == 1:
+            values *= 2
+        if f.name == "flow":  # a head twice would count twice
+            values = tuple(sorted(set(values), key=allowed.index))
+        n = {"canvas": 2, "flow": len(values), "scales": max(len(values), 1)}.get(f.name, 1)
+        good = len(values) == n and all(
+            allowed is None or (v in allowed if choice else allowed[0] <= v <= allowed[1]) for v in values
+        )
+    except (KeyError, TypeError, ValueError, OverflowError):
         good = False
-    if not good:
-        if isinstance(allowed, list):
-            wanted = "one of " + ", ".join(allowed) if kind is str else "some of " + ", ".join(allowed)
-        elif kind is bool:
-            wanted = "true or false"
-        else:
-            number = "a whole number" if kind is int else "a number"
-            number = {"canvas": "one or two whole numbers", "scales": "whole numbers"}.get(f.name, number)
-            wanted = f"{number} from {allowed[0]} to {allowed[1]}"
-        raise InputError(f"{f.name} should be {wanted}, but it is '{value}' ({f.metadata['help']}).")
-    return value
+    if good:
+        return values if kind is tuple else values[0]
+    if choice:
+        wanted = f"{'one' if kind is str else 'some'} of {', '.join(allowed)}"
+    elif allowed is None:
+        wanted = "true or false" if kind is bool else "text"
+    else:
+        number = "a whole number" if kind is int else "a number"
+        number = {"canvas": "one or two whole numbers", "scales": "whole numbers"}.get(f.name, number)
+        wanted = f"{number} from {allowed[0]} to {allowed[1]}"
+    raise InputError(f"{f.name} should be {wanted}, but it is {_short(value)} ({f.metadata['help']}).")
 
 
 def _convert(kind, value):
     """int("3") and float("0.1") and bool("true"), but never int(3.7), which would hide a mistake."""
     if kind is bool:
-        if str(value).lower() in ("true", "1", "yes"):
-            return True
-        if str(value).lower() in ("false", "0", "no"):
-            return False
-        raise ValueError
+        return {"true": True, "1": True, "yes": True, "false": False, "0": False, "no": False}[str(value).lower()]
     if isinstance(value, bool) or (kind is str and not isinstance(value, str)):
         raise TypeError
     if kind is int and isinstance(value, float) and value != int(value):
         raise ValueError
     return kind(value)
+
+
+def _short(value):
+    return repr(str(value)[:60])

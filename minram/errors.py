@@ -14,5 +14,15 @@ def check_shape(name, array, shape):
     """Raise InputError unless `array` has `shape`; None in `shape` matches any length."""
     got = np.shape(array)
     if len(got) != len(shape) or any(want is not None and want != have for want, have in zip(shape, got)):
-        wanted = "(" + ", ".join("any" if n is None else str(n) for n in shape) + ")"
+        wanted = "(" + ", ".join("any" if n is None else str(n) for n in shape) + ("," * (len(shape) == 1)) + ")"
         raise InputError(f"{name} should have the shape {wanted}, but has {got}; reshape or transpose it first.")
+
+
+def check_labels(labels, n, n_classes):
+    """Raise InputError unless `labels` are n integers from 0 to n_classes − 1."""
+    check_shape("labels", labels, (n,))
+    if labels.dtype.kind not in "iu" or (n and not 0 <= labels.min() <= labels.max() < n_classes):
+        raise InputError(
+            f"labels should be integers from 0 to {n_classes - 1}, the classes of the model, but go from "
+            f"{labels.min()} to {labels.max()} as {labels.dtype}; number them so, or train a model on them."
+        )

@@ -148,7 +148,7 @@ def replaced(**new):
 X = small()["x_train"]
 BAD = {
     "a missing key": (lambda a: {k: v for k, v in a.items() if k != "y_test"}, "rename or add y_test"),
-    "fewer labels": (replaced(y_train=np.zeros(19, int)), r"y_train should have the shape \(20\)"),
+    "fewer labels": (replaced(y_train=np.zeros(19, int)), r"y_train should have the shape \(20,\)"),
     "one-hot labels": (replaced(y_test=np.eye(6, dtype=int)), "y_test should have the shape"),
     "another test shape": (replaced(x_test=np.zeros((6, 5, 4), np.uint8)), "one shape and dtype"),
     "another test dtype": (replaced(x_test=np.zeros((6, 4, 5), np.float32)), "one shape and dtype"),
