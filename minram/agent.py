@@ -9,6 +9,7 @@ from typing import NamedTuple
 import numpy as np
 
 from .core import CoreCache, core_backward, core_forward
+from .errors import InputError
 from .glimpse import GlimpseCache, glimpse_backward, glimpse_forward
 from .heads import (
     LocationCache,
@@ -23,18 +24,15 @@ from .ops import LinearCache
 from .policy import sample
 from .sensor import sensor_forward
 
+POLICIES = ("sampled", "mean", "random")
 
-def init_params(config, rng, n_classes=10, channels=1, dtype=np.float32):
-    """The parameters as a flat dict. Their number does not depend on the image size.
-
-    Weights into a ReLU are N(0, 2/fan-in) (He et al. 2015), the heads' N(0, 1/fan-in) but for μ, which starts
-    at a hundredth of that, near the centre. Recurrent weights may start as the identity (Le et al. 2015).
-    """
+def layers(config, n_classes=10, channels=1):
+    """The layers by name: (inputs, outputs, gain). Their number does not depend on the image size."""
     retina = channels * len(config.scales) * config.patch_size**2
     hidden, core = config.what_units + config.where_units, config.core_units
     location = config.location_units or core
     gain = np.sqrt(2)
-    layers = {  # name: (in, out, gain)
+    layers = {
         "glimpse.what": (retina, config.what_units, gain),
         "glimpse.where": (2, config.where_units, gain),
         "glimpse.combine": (hidden, config.glimpse_units, gain),
@@ -46,12 +44,21 @@ def init_params(config, rng, n_classes=10, channels=1, dtype=np.float32):
     }
     if not config.location_units:
         del layers["location.hidden"]
+    return layers
+
+
+def init_params(config, rng, n_classes=10, channels=1, dtype=np.float32):
+    """The parameters as a flat dict: W (in, out) and b (out,) of each layer, and log σ (2,) where it is learned.
+
+    Weights into a ReLU are N(0, 2/fan-in) (He et al. 2015), the heads' N(0, 1/fan-in) but for μ, which starts
+    at a hundredth of that, near the centre. Recurrent weights may start as the identity (Le et al. 2015).
+    """
     params = {}
-    for name, (n_in, n_out, scale) in layers.items():
+    for name, (n_in, n_out, scale) in layers(config, n_classes, channels).items():
         params[name + ".W"] = (rng.standard_normal((n_in, n_out)) * (scale / np.sqrt(n_in))).astype(dtype)
         params[name + ".b"] = np.zeros(n_out, dtype)
     if config.recurrent_init == "identity":
-        params["core.W"][:core] = np.eye(core, dtype=dtype)
+        params["core.W"][: config.core_units] = np.eye(config.core_units, dtype=dtype)
     if config.learn_std:
         params["location.log_std"] = np.full(2, np.log(config.std), dtype)
     return params
@@ -82,12 +89,19 @@ def rollout(params, config, area, rng, rollouts=1, policy="sampled", every_step=
 
     area: the images' SummedArea. policy: "sampled" from the Gaussian, its "mean", or "random" (uniform).
     frozen: a Trajectory whose locations are taken again, for gradient checks: a sample is data. progress: the
-    share of the training that is over, where σ is annealed.
+    share of the training that is over, where σ is annealed. Raises InputError for images that do not fit.
     """
     dtype = params["core.W"].dtype
     B, C = area.table.shape[:2]
     T, N, w, k = config.glimpses, B * rollouts, config.patch_size, len(config.scales)
     n_core = config.core_units
+    if policy not in POLICIES or rollouts < 1:
+        raise InputError(f"policy should be one of {POLICIES}, with 1 or more rollouts, not {policy!r}, {rollouts}.")
+    if len(params["glimpse.what.W"]) != C * k * w * w:
+        raise InputError(
+            f"The model reads {len(params['glimpse.what.W'])} numbers a glimpse, but these images of {C} channels "
+            f"give {C * k * w * w}; take the images and settings that it was trained with."
+        )
     image = np.repeat(np.arange(B), rollouts)  # (N,)
     sigma = log_std(params, config, progress)
 

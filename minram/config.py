@@ -88,8 +88,6 @@ class Config:
             "reward=correct or objective=hybrid.": pure and self.reward == "probability",
             "σ is either learned or annealed; set final_std=1 or learn_std=false.": self.learn_std
             and self.final_std != 1,
-            "With one glimpse there is no location to decide on, so σ cannot be learned; set glimpses=2 or more, "
-            "or learn_std=false.": self.learn_std and self.glimpses == 1,
             f"distractor_size is {self.distractor_size}, but the canvas is {self.canvas}; set a larger canvas or "
             "a smaller distractor_size.": self.task == "cluttered" and self.distractor_size > min(self.canvas),
         }  # fmt: skip

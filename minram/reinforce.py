@@ -14,7 +14,7 @@ from typing import NamedTuple
 import numpy as np
 
 from .agent import Cotangents
-from .errors import InputError
+from .errors import InputError, check_labels
 from .ops import CrossEntropyCache, cross_entropy_backward, cross_entropy_forward
 from .policy import log_prob_backward, log_prob_forward
 
@@ -68,9 +68,12 @@ def cotangents(trajectory, labels, config, rng=None):
 
     labels (B,). Hybrid: logits by cross-entropy, averaged over rows and labelled steps. Objective "reinforce":
     the label is drawn from the softmax with `rng` and scored like any action. The baseline descends on
-    its own squared error ½ (b − r)², averaged over rows. Source: Mnih et al. (2014), equations 1–3.
+    its own squared error ½ (b − r)², averaged over rows. Raises InputError for labels that the model has not.
+    Source: Mnih et al. (2014), equations 1–3.
     """
-    labels = np.asarray(labels)[trajectory.image]  # (N,)
+    labels = np.asarray(labels)
+    check_labels(labels, trajectory.image[-1] + 1, trajectory.logits.shape[-1])
+    labels = labels[trajectory.image]  # (N,)
     N = labels.size
     loss, ce_cache = cross_entropy_forward(trajectory.logits, labels)  # (S, N)
     p = ce_cache.p

@@ -61,9 +61,11 @@ def sensor_forward(area, loc, scales, patch_size, image=None, continuous=False):
     which image each row looks at (default: row n at image n) → φ (N, C·k·w·w), dtype of loc.
     Aligned: each square is moved to the nearest pixel edges, so every cell is a mean of whole pixels.
     Continuous: the table is interpolated bilinearly, which gives the exact mean at any location.
-    Raises InputError for a location array of another shape. Source: Mnih et al. (2014), §3.1.
+    Raises InputError for a location array of another shape or type. Source: Mnih et al. (2014), §3.1.
     """
     check_shape("loc", loc, (None, 2))
+    if loc.dtype.kind != "f":
+        raise InputError(f"loc should hold floats from −1 to 1, but holds {loc.dtype}; convert it first.")
     H, W = area.table.shape[2] - 1, area.table.shape[3] - 1
     s = np.asarray(scales)
     centre = (loc + 1) * np.array([W / 2, H / 2], loc.dtype)  # (N, 2), pixels
