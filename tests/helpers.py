@@ -1,7 +1,7 @@
 """What several test files share."""
 
+import importlib
 import inspect
-import sys
 import types
 
 import numpy as np
@@ -22,24 +22,31 @@ def close(actual, expected, scale, steps):
     assert np.all(error <= bound), f"off by {np.max(error - bound):.2g} more than rounding can explain"
 
 
-def plant(monkeypatch, module, old, new):
-    """Replace one piece of a module's source, which must occur exactly once, until the test ends.
+def plant(monkeypatch, module, *changes):
+    """Replace pieces (old, new) of a module's source, each of which must occur exactly once, until the test ends.
 
     The functions keep their identity and only change their code, so every module that imported them has the
     planted ones too.
     """
-    module = sys.modules[f"minram.{module}"]
+    module = importlib.import_module(f"minram.{module}")
     source = inspect.getsource(module)
-    assert source.count(old) == 1, f"{old!r} occurs {source.count(old)} times in {module.__name__}"
-    assert new != old
+    for old, new in changes:
+        assert source.count(old) == 1, f"{old!r} occurs {source.count(old)} times in {module.__name__}"
+        source = source.replace(old, new)
     changed = types.ModuleType(module.__name__)
     changed.__package__ = module.__package__
-    exec(compile(source.replace(old, new), module.__file__, "exec"), changed.__dict__)
-    planted = 0
+    exec(compile(source, module.__file__, "exec"), changed.__dict__)
     for name, function in vars(changed).items():
         if isinstance(function, types.FunctionType) and function.__module__ == module.__name__:
-            original = getattr(module, name)
-            if original.__code__ != function.__code__:
-                monkeypatch.setattr(original, "__code__", function.__code__)
-                planted += 1
-    assert planted, "the change does not change the code"
+            monkeypatch.setattr(getattr(module, name), "__code__", function.__code__)
+
+
+def fails(check):
+    """True if a test, given as "file.function" or a tuple of that and its arguments, fails."""
+    name, *arguments = (check,) if isinstance(check, str) else check
+    file, function = name.split(".")
+    try:
+        getattr(importlib.import_module(file), function)(*arguments)
+    except Exception:
+        return True
+    return False

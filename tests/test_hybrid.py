@@ -90,8 +90,9 @@ def test_any_number_of_glimpses(T):
 
 def test_cotangents_are_the_formulas():
     """Row by row, step by step: a mean over rows, but a sum over time."""
-    frozen = update(baseline="learned", location_weight=0.3, baseline_weight=0.7, learn_std=True)
+    frozen = update(baseline="learned", location_weight=0.3, baseline_weight=0.7, std=0.8)
     t, c, reward = frozen.trajectory, frozen.cotangents, frozen.outcome.reward
+    assert (np.abs(t.sample) > 1).any()  # the raw sample is scored, wherever it is
     N = len(frozen.labels)
     assert 0 < reward.sum() < N
     dlog_std = np.zeros(2)

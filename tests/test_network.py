@@ -110,6 +110,7 @@ def scene(config=TINY, shape=(2, 7, 9), n_classes=3, seed=0, dtype=np.float64, b
 def test_rollout_is_the_papers_recurrence():
     config = TINY.changed({"glimpses": 4, "location_units": 3, "std": 0.8})
     p, area = scene(config)
+    p["location.b"] = np.array([1.2, -0.3])  # means and samples outside the image stay as they are
     t = rollout(p, config, area, np.random.default_rng(5), 2, every_step=True)
     np.testing.assert_array_equal(t.image, [0, 0, 1, 1])
     np.testing.assert_array_equal(t.log_std, np.log([0.8, 0.8]))
@@ -129,7 +130,7 @@ def test_rollout_is_the_papers_recurrence():
             # b_t is made from the state that decides on l_{t+1}, before it is known.
             close(t.baseline[step], (h @ p["baseline.W"] + p["baseline.b"])[:, 0], scale, steps=64)
             np.testing.assert_array_equal(t.loc[step + 1], np.clip(t.sample[step], -1, 1))
-    assert (np.abs(t.sample) > 1).any()
+    assert (np.abs(t.mu) > 1).any() and (np.abs(t.sample) > 1).any()
     assert t.sample.shape == t.mu.shape == (3, 4, 2) and t.baseline.shape == (3, 4)
 
 
