@@ -595,7 +595,7 @@ plt.show()
 
 # %% [markdown]
 # Both sets of arrows, each the mean of 16 samples, point the same way on average, and the pathwise ones
-# hardly scatter. So why does the model not use them? First, because its reward is a right or a wrong label,
+# scatter much less. So why does the model not use them? First, because its reward is a right or a wrong label,
 # the orange step on the right, of which the pathwise derivative is zero everywhere. Second, because the
 # paper's sensor looks at whole pixels, and there is then no derivative to use, which the package says
 # plainly:
