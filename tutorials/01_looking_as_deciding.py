@@ -394,7 +394,7 @@ def my_places():
     """Six locations (x, y) in [-1, 1]², as an array (6, 2)."""
     # Solution
     # The window is 8/28 half-widths to each side of its centre. Digits fill the middle 20 × 20 pixels, and lean to
-    # the right at the top: two columns, moved against each other, and no place where two windows overlap.
+    # the right at the top: two columns, moved against each other, whose windows hardly overlap.
     return np.array([(-0.22, -0.5), (0.35, -0.5), (-0.29, 0.07), (0.28, 0.07), (-0.35, 0.6), (0.2, 0.6)])
 
 
