@@ -1,16 +1,19 @@
 """How often is the agent wrong? One rollout or the average of many, after each glimpse, with an interval."""
 
+import math
 from typing import NamedTuple
 
 import numpy as np
 from scipy.special import softmax
-from scipy.stats import binomtest
 
 from .agent import rollout
+from .errors import InputError, check_labels
 from .sensor import summed_area
 from .tasks import fixed_batches
 
 BATCH = 500  # rows at a time: large enough for fast products, small enough to stay in the cache
+PIXELS = 2**25  # at a time, on large canvases
+Z = 1.959963984540054  # 95 % of a normal distribution are within ±Z
 
 
 class Evaluation(NamedTuple):
@@ -32,11 +35,19 @@ def evaluate(params, config, images, labels, policy="mean", rollouts=1, seed=0):
     """Label every image and compare; probabilities, not their logarithms, are averaged over the rollouts.
 
     images (n, h, w[, C]), labels (n,); the task is made from a fixed `seed`, which also fixes the first
-    locations and the samples. → Evaluation. Raises InputError for images that the task cannot use.
+    locations and the samples. → Evaluation. Raises InputError for images or labels that do not fit the model.
     """
-    rng = np.random.default_rng([seed, 1])
+    labels = np.asarray(labels)
+    check_labels(labels, len(images), params["label.b"].size)
+    if not (len(images) and 1 <= rollouts <= 10_000):
+        raise InputError(
+            f"An evaluation takes 1 or more images and 1 to 10000 rollouts, not {len(images)} and {rollouts}."
+        )
+    rng = np.random.default_rng([seed, 1])  # not the generator that makes the task
+    task = config.make_task
+    batch_size = max(1, min(BATCH // rollouts, PIXELS // math.prod(task.canvas or images.shape[1:3])))
     chunks = []
-    for _, batch in fixed_batches(config.make_task, images, max(1, BATCH // rollouts), seed):
+    for _, batch in fixed_batches(task, images, batch_size, seed):
         area = summed_area(batch, background_level(config, batch))
         trajectory = rollout(params, config, area, rng, rollouts, policy, every_step=True)
         p = softmax(trajectory.logits, axis=-1)  # (T, N, K)
@@ -46,9 +57,16 @@ def evaluate(params, config, images, labels, policy="mean", rollouts=1, seed=0):
 
 
 def wilson(wrong, n):
-    """The 95 % Wilson score interval of an error rate (low, high), from the number of wrong labels of n."""
-    interval = binomtest(int(wrong), int(n)).proportion_ci(method="wilson")
-    return float(interval.low), float(interval.high)
+    """The 95 % score interval of an error rate p̂ = wrong/n: all p with |p̂ − p| ≤ z √(p(1 − p)/n).
+
+    The ends are the roots of a quadratic, (p̂ + z²/2n ± z √(p̂(1 − p̂)/n + z²/4n²)) / (1 + z²/n). Unlike
+    p̂ ± z √(p̂(1 − p̂)/n), it is right for small rates too. → (low, high). Source: Wilson (1927).
+    """
+    wrong, n = int(wrong), int(n)
+    centre = (wrong + Z**2 / 2) / (n + Z**2)
+    half = Z / (n + Z**2) * math.sqrt(wrong * (n - wrong) / n + Z**2 / 4)
+    # The roots are exactly 0 and 1 at the ends, but for rounding.
+    return (centre - half if wrong else 0.0), (centre + half if wrong < n else 1.0)
 
 
 def percent(error, interval):

@@ -22,6 +22,8 @@ MAX_RATIO = 100
 SLACK = 1 << 20  # so that a file of a few hundred bytes may still hold a small array of zeros
 CHUNK = 1 << 20
 
+TEMPORARY = re.compile(r"\..+\.(\d+)\.tmp")  # .NAME.PID.tmp, as atomic_write calls it
+
 NPY_HEADER = re.compile(
     rb"\{\s*'descr':\s*('[^']*'|\[.*\]),"
     rb"\s*'fortran_order':\s*(True|False),"
@@ -63,6 +65,26 @@ def atomic_write(path, write):
             os.fsync(folder)
         finally:
             os.close(folder)
+
+
+def remove_temporaries(folder):
+    """Remove from a folder what processes that were killed in the middle of `atomic_write` have left."""
+    for path in Path(folder).iterdir():
+        if (match := TEMPORARY.fullmatch(path.name)) and not _alive(int(match[1])):
+            with contextlib.suppress(OSError):
+                path.unlink()
+
+
+def _alive(pid):
+    if os.name == "nt":  # has no signal 0, but does not remove a file that is open either
+        return False
+    try:
+        os.kill(pid, 0)
+    except (ProcessLookupError, OverflowError):
+        return False
+    except OSError:  # a process of somebody else
+        return True
+    return pid != os.getpid()
 
 
 def read_npz(path, max_ratio=MAX_RATIO):

@@ -38,8 +38,8 @@ def optimiser_state(config, vector):
     return state
 
 
-def update(config, vector, gradient, state, step, rate):
-    """One step downhill, in place: this function changes `vector`, `gradient` and `state`.
+def update_in_place(config, vector, gradient, state, step, rate):
+    """One step downhill: changes `vector`, `gradient` (scratch space from here on) and `state`.
 
     SGD: v ← βv + g, θ ← θ − ηv.  Adam (Kingma & Ba 2015): m ← β₁m + (1−β₁)g, v ← β₂v + (1−β₂)g²,
     θ ← θ − η m̂/(√v̂ + ε) with m̂ = m/(1−β₁ᵗ), v̂ = v/(1−β₂ᵗ), t = step + 1. The average of the weights is

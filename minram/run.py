@@ -5,6 +5,8 @@ best.npz (the parameters of the best epoch), result.json. Every file is replaced
 """
 
 import json
+import math
+import zlib
 from importlib import resources
 from pathlib import Path
 from typing import NamedTuple
@@ -12,10 +14,10 @@ from typing import NamedTuple
 import numpy as np
 
 from . import checkpoint
-from .agent import init_params
+from .agent import init_params, layers
 from .config import Config
 from .errors import InputError
-from .files import atomic_write
+from .files import atomic_write, remove_temporaries
 from .optim import optimiser_state, pack, unpack
 
 SUMS = ("loss", "error", "reward", "advantage_square", "baseline_error")  # a metrics line holds their means
@@ -29,7 +31,7 @@ class Run(NamedTuple):
     optimiser: dict
     task_rng: np.random.Generator  # makes the images
     policy_rng: np.random.Generator  # draws locations
-    meta: dict  # epoch, step in the epoch, sums over the epoch, best epoch, seconds, metrics
+    meta: dict  # epoch, step in the epoch, sums over the epoch, best epoch, seconds, metrics, data
 
     @property
     def averaged(self):
@@ -38,6 +40,7 @@ class Run(NamedTuple):
 
 
 def fresh(config, folder, dataset):
+    """A new run in a folder. Raises InputError if there is one already, or if the folder cannot be written."""
     if (folder / "last.npz").exists():
         raise InputError(f"{folder} holds a run already; go on with --resume, or choose another folder with --out.")
     try:
@@ -47,10 +50,10 @@ def fresh(config, folder, dataset):
     channels = dataset.image_shape[2] if len(dataset.image_shape) == 3 else 1
     seeds = np.random.SeedSequence(config.seed).spawn(3)
     vector, params = pack(init_params(config, np.random.default_rng(seeds[0]), dataset.n_classes, channels))
+    meta = {"epoch": 0, "step": 0, "sums": [0.0] * len(SUMS), "best": None, "seconds": 0.0, "metrics": []}
     run = Run(
         vector, params, optimiser_state(config, vector),
-        np.random.default_rng(seeds[1]), np.random.default_rng(seeds[2]),
-        {"epoch": 0, "step": 0, "sums": [0.0] * len(SUMS), "best": None, "seconds": 0.0, "metrics": []},
+        np.random.default_rng(seeds[1]), np.random.default_rng(seeds[2]), meta | {"data": _fingerprint(dataset)},
     )  # fmt: skip
     write_text(folder / "config.json", config.to_json())
     write_text(folder / "metrics.jsonl", "")
@@ -66,19 +69,41 @@ def save_params(path, params, config, meta):
 
 def load_params(path):
     """Read what save_params or save_run wrote → (params, config, meta)."""
+    return _load(path)[:3]
+
+
+def _load(path):
+    """→ params, config, meta, all arrays. Nothing is allocated by what a file says about itself."""
     arrays, meta = checkpoint.load(path)
-    config = Config.from_dict(meta.get("config"))
+    try:
+        config = Config.from_dict(meta.get("config"))
+    except InputError as error:
+        raise InputError(f"{path} has settings that cannot be used: {error}") from None
     params = {name.removeprefix("params/"): a for name, a in arrays.items() if name.startswith("params/")}
     if not params:
         raise InputError(f"{path} should hold the parameters of an agent, but it holds none; take a best.npz.")
-    like = init_params(config, np.random.default_rng(0), params["label.b"].size if "label.b" in params else 1)
-    for name, a in like.items():
-        # The retina's channels are known only from the weights themselves.
-        expected = (None, a.shape[1]) if name == "glimpse.what.W" else a.shape
-        got = params[name].shape if name in params else None
-        if got is None or len(got) != len(expected) or any(e not in (None, g) for e, g in zip(expected, got)):
-            raise InputError(f"{path} should hold {name} of shape {expected}, but it is {got}; the file is damaged.")
-    return {name: params[name] for name in like}, config, meta
+    shapes = _shapes(config, params)
+    found = {name: a.shape for name, a in params.items()}
+    for name in shapes | found:
+        if shapes.get(name) != found.get(name):
+            raise InputError(
+                f"{path} should hold {name} with the shape {shapes.get(name, 'of nothing')}, but it has "
+                f"{found.get(name, 'none')}; the file is damaged or was made otherwise."
+            )
+        if params[name].dtype not in (np.float32, np.float64) or params[name].dtype != params["core.W"].dtype:
+            raise InputError(f"{path} should hold floats of one type, but {name} is {params[name].dtype}.")
+        if not np.isfinite(params[name]).all():
+            raise InputError(f"{path} has numbers in {name} that are not finite; take an earlier checkpoint.")
+    return {name: params[name] for name in shapes}, config, meta, arrays
+
+
+def _shapes(config, params):
+    """The shapes that params should have. Channels and classes are known only from the arrays themselves."""
+    rows = (np.shape(params.get("glimpse.what.W")) or (0,))[0]
+    channels = max(1, rows // (len(config.scales) * config.patch_size**2))
+    sizes = layers(config, np.size(params.get("label.b")), channels)
+    shapes = {f"{name}.{key}": n[key == "b" : 2] for name, n in sizes.items() for key in "Wb"}
+    return shapes | ({"location.log_std": (2,)} if config.learn_std else {})
 
 
 def find_model(name):
@@ -96,44 +121,59 @@ def find_model(name):
 
 
 def save_run(run, config, folder):
+    """Write last.npz: all that a resume needs."""
     arrays = {f"params/{name}": a for name, a in run.params.items()}
     arrays |= {f"optimiser/{name}": a for name, a in run.optimiser.items()}
     rngs = {"task_rng": checkpoint.rng_state(run.task_rng), "policy_rng": checkpoint.rng_state(run.policy_rng)}
     checkpoint.save(folder / "last.npz", arrays, {"config": json.loads(config.to_json()), **run.meta, **rngs})
 
 
-def load_run(path):
-    """→ (params, optimiser, meta) of a last.npz."""
-    params, config, meta = load_params(path)
-    arrays, _ = checkpoint.load(path)
-    vector, _ = pack(params)
+def resumed(config, folder, dataset):
+    """The run as the folder's last checkpoint left it. Raises InputError if that cannot be."""
+    path = folder / "last.npz"
+    if not path.is_file():
+        raise InputError(f"{folder} holds no run to resume; begin one without --resume.")
+    params, saved_config, meta, arrays = _load(path)
+    if saved_config != config:
+        raise InputError(f"{folder} was begun with other settings; resume it without --set, or begin a new folder.")
+    if meta.get("data") != _fingerprint(dataset):
+        raise InputError(f"{folder} was begun with other data; resume it with the same, or begin a new folder.")
+    vector, params = pack(params)
     optimiser = optimiser_state(config, vector)
     for name, a in optimiser.items():
         saved = arrays.get(f"optimiser/{name}")
-        if saved is None or saved.shape != a.shape or saved.dtype != a.dtype:
-            raise InputError(f"{path} should hold the optimiser's {name}, but does not; resume from a last.npz.")
+        if saved is None or (saved.shape, saved.dtype) != (a.shape, a.dtype) or not np.isfinite(saved).all():
+            raise InputError(f"{path} should hold the optimiser's {name}, but does not; begin a new run.")
         optimiser[name] = saved
-    return params, optimiser, meta
-
-
-def resumed(config, folder):
-    """The run as the folder's last checkpoint left it. Raises InputError if that cannot be."""
-    path = folder / "last.npz"
-    if not path.exists():
-        raise InputError(f"{folder} holds no run to resume; begin one without --resume.")
-    params, optimiser, meta = load_run(path)
-    if Config.from_dict(meta.pop("config")) != config:
-        raise InputError(f"{folder} was begun with other settings; resume it without --set, or begin a new folder.")
-    try:
-        rngs = [checkpoint.restore_rng(meta.pop(name)) for name in ("task_rng", "policy_rng")]
-        for name, kind in {"epoch": int, "step": int, "sums": list, "seconds": float, "metrics": list}.items():
-            if not isinstance(meta[name], kind):
-                raise TypeError(name)
-    except (KeyError, TypeError) as error:
-        raise InputError(f"{path} should hold {error} to be resumed, but does not; begin a new run.") from None
-    vector, params = pack(params)
+    rngs = [checkpoint.restore_rng(meta.pop(name, None)) for name in ("task_rng", "policy_rng")]
+    del meta["config"]
+    if not _sound(meta, config):
+        raise InputError(f"{path} should say where in the training it was saved, but does not; begin a new run.")
+    remove_temporaries(folder)
     return Run(vector, params, optimiser, *rngs, meta)
 
 
+def _sound(meta, config):
+    """Does a checkpoint's account of the training have the types and ranges that `train` gave it?"""
+    try:
+        best = meta["best"] or {"epoch": 0, "val_error": 0.0}
+        numbers = [*meta["sums"], meta["seconds"], best["val_error"]]
+        numbers += [record[name] for record in meta["metrics"] for name in (*SUMS, "seconds")]
+        return (
+            all(type(n) is int and n >= 0 for n in (meta["epoch"], meta["step"], best["epoch"]))
+            and best["epoch"] <= meta["epoch"] == len(meta["metrics"]) <= config.epochs
+            and len(meta["sums"]) == len(SUMS)
+            and all(type(x) is float and math.isfinite(x) for x in numbers)
+        )
+    except (KeyError, TypeError):
+        return False
+
+
+def _fingerprint(dataset):
+    """What tells one data set from another: the shape of its training images and a checksum."""
+    return [*dataset.x_train.shape, zlib.crc32(np.ascontiguousarray(dataset.x_train))]
+
+
 def write_text(path, text):
+    """Write a text file, whole or not at all."""
     atomic_write(path, lambda file: file.write(text.encode()))

@@ -4,6 +4,7 @@ Validation chooses the epoch whose parameters are kept. Resuming gives the same 
 """
 
 import json
+import shlex
 import signal
 import time
 from contextlib import contextmanager
@@ -12,17 +13,12 @@ from pathlib import Path
 import numpy as np
 
 from . import data
-from .agent import backward, rollout
-from .evaluate import background_level, evaluate, wilson
-from .optim import annealed, update
-from .reinforce import cotangents
-from .run import SUMS, fresh, load_params, load_run, resumed, save_params, save_run, write_text
-from .sensor import summed_area
-from .tasks import make_images
+from .errors import InputError
+from .evaluate import evaluate, wilson
+from .run import SUMS, fresh, load_params, resumed, save_params, save_run, write_text
+from .step import Diverged, check_fit, train_step
 
-
-class Diverged(ArithmeticError):
-    """A loss or gradient that is not finite: training stopped before anything good was overwritten."""
+SAVE_EVERY = 60  # seconds; and after each epoch
 
 
 class Stopped(Exception):
@@ -33,17 +29,34 @@ def train(config, folder, resume=False, report=lambda line, epoch_done: None, da
     """Train from scratch, or go on from the folder's last checkpoint → the result as a dict.
 
     report(line, epoch_done) is called after each epoch, and about twice a second within one. Raises
-    InputError for unusable settings, data or folders, Diverged where numbers stop being finite, and Stopped
-    after Ctrl-C or a termination signal.
+    InputError for unusable settings, data or folders and for a full disk, Diverged where numbers stop being
+    finite, and Stopped after Ctrl-C, a termination signal or the end of the terminal (not under nohup). A
+    second Ctrl-C does not wait for the end of the step.
     """
     folder = Path(folder)
     dataset = dataset or load_data(config)
-    run = resumed(config, folder) if resume else fresh(config, folder, dataset)
-    with _stop_requests() as stop_requested:
-        while run.meta["epoch"] < config.epochs:
-            _train_epoch(run, config, folder, dataset, report, stop_requested)
-            report(_finish_epoch(run, config, folder, dataset), True)
-    return _finish(config, folder, dataset)
+    check_fit(config, dataset)
+    run = resumed(config, folder, dataset) if resume else fresh(config, folder, dataset)
+    go_on = f"Go on with: minram train --resume --out {shlex.quote(str(folder))}"
+    try:
+        # Numbers that are not finite are found, and named, after each step.
+        with _stop_requests() as stop_requested, np.errstate(all="ignore"):
+            while run.meta["epoch"] < config.epochs and not stop_requested():
+                if _train_epoch(run, config, folder, dataset, report, stop_requested):
+                    report(_finish_epoch(run, config, folder, dataset), True)
+            if stop_requested():
+                save_run(run, config, folder)
+                raise Stopped(f"Stopped and saved, {run.meta['step']} steps after epoch {run.meta['epoch']}. {go_on}")
+        return _finish(run, config, folder, dataset)
+    except KeyboardInterrupt:
+        raise Stopped(f"Stopped at once; what was saved before is whole. {go_on}") from None
+    except InputError as error:
+        raise InputError(f"{error} {go_on}") from error
+    except Diverged as error:
+        raise Diverged(
+            f"{error} The last good checkpoint is {folder / 'last.npz'}. A smaller step usually helps: begin "
+            f"again with --set learning_rate={config.learning_rate / 3:.1g}, or with a larger std or recurrent_init=he."
+        ) from None
 
 
 def load_data(config):
@@ -52,31 +65,30 @@ def load_data(config):
 
 
 def _train_epoch(run, config, folder, dataset, report, stop_requested):
+    """Train to the end of the epoch under way, or to a request to stop → did it end?"""
     n, meta = len(dataset.x_train), run.meta
-    steps = n // config.batch_size or 1  # the last few images of the permutation wait for the next epoch
+    steps = n // config.batch_size  # the last few images of the permutation wait for the next epoch
     order = np.random.default_rng([config.seed, meta["epoch"]]).permutation(n)
     gradient = np.empty_like(run.vector)
-    shown = time.monotonic()
+    shown = saved = time.monotonic()
     start = shown - meta["seconds"]
-    while meta["step"] < steps:
+    while meta["step"] < steps and not stop_requested():
         index = order[meta["step"] * config.batch_size :][: config.batch_size]
         outcome = train_step(run, config, dataset, index, gradient, meta["epoch"] * steps + meta["step"], steps)
         meta["step"] += 1
-        numbers = (
-            outcome.loss, outcome.error, outcome.reward.mean(), np.mean(outcome.advantage**2), outcome.baseline_error
-        )  # fmt: skip
+        square = np.mean(outcome.advantage**2) if outcome.advantage.size else 0.0  # one glimpse decides nothing
+        numbers = outcome.loss, outcome.error, outcome.reward.mean(), square, outcome.baseline_error
         meta["sums"] = [total + float(x) for total, x in zip(meta["sums"], numbers)]
-        meta["seconds"] = time.monotonic() - start
-        if time.monotonic() - shown > 0.5:
-            shown, done = time.monotonic(), meta["epoch"] * steps + meta["step"]
+        now = time.monotonic()
+        meta["seconds"] = now - start
+        if now - shown > 0.5:
+            shown, done = now, meta["epoch"] * steps + meta["step"]
             record = _means(meta, meta["step"])
-            report(_progress(config, record, done / steps, done * config.batch_size / meta["seconds"]), False)
-        if stop_requested():
+            report(_progress(config, record, done / steps, done * config.batch_size), False)
+        if now - saved > SAVE_EVERY:
+            saved = now
             save_run(run, config, folder)
-            raise Stopped(
-                f"Stopped and saved in epoch {meta['epoch'] + 1}, step {meta['step']} of {steps}. "
-                f"Go on with: minram train --resume --out {folder}"
-            )
+    return meta["step"] == steps
 
 
 def _means(meta, steps):
@@ -85,54 +97,17 @@ def _means(meta, steps):
     return {"epoch": meta["epoch"] + 1, **means, "seconds": meta["seconds"]}
 
 
-def train_step(run, config, dataset, index, gradient, step, steps_per_epoch):
-    """One update: images → rollout → cotangents → gradients → parameters. `gradient` is scratch space."""
-    images = make_images(config.make_task, dataset.x_train, index, run.task_rng)
-    area = summed_area(images, background_level(config, images))
-    every = config.label_steps == "every"
-    progress = step / (config.epochs * steps_per_epoch)
-    trajectory = rollout(
-        run.params, config, area, run.policy_rng, config.rollouts, every_step=every, progress=progress
-    )
-    heads, outcome = cotangents(trajectory, dataset.y_train[index], config, run.policy_rng)
-    grads = backward(run.params, trajectory, heads, config.flow)
-    np.concatenate([g.ravel() for g in grads.values()], out=gradient)
-    if not np.isfinite(outcome.loss + gradient @ gradient):
-        raise Diverged(_where_not_finite(trajectory, heads, grads, step, steps_per_epoch))
-    rate = annealed(config, progress)
-    update(config, run.vector, gradient, run.optimiser, step, rate)
-    return outcome
-
-
-def _where_not_finite(trajectory, heads, grads, step, steps_per_epoch):
-    """Name the first block, in the order of computation, with a number that is not finite."""
-    blocks = {
-        "the sensor": [trajectory.glimpse.phi, trajectory.loc],
-        "the glimpse network": [trajectory.glimpse.hidden, trajectory.glimpse.g],
-        "the core": [trajectory.core.h],
-        "the location head": [trajectory.mu, trajectory.sample],
-        "the label head": [trajectory.logits],
-        "the baseline head": [trajectory.baseline],
-        "the cotangents": list(heads),
-    } | {f"the gradient of {name}": [g] for name, g in grads.items()}
-    bad = [name for name, arrays in blocks.items() if not all(np.isfinite(a).all() for a in arrays)]
-    return (
-        f"a number is not finite in step {step + 1} (epoch {step // steps_per_epoch + 1}), first in "
-        f"{bad[0] if bad else 'the norm of the gradient'}. A smaller learning_rate, a larger std or "
-        "recurrent_init=he usually helps."
-    )
-
-
 def _finish_epoch(run, config, folder, dataset):
     """Validate, write metrics and checkpoints; → the line to report."""
-    meta, n = run.meta, len(dataset.x_train)
-    steps = n // config.batch_size or 1
+    meta, steps = run.meta, len(dataset.x_train) // config.batch_size
     epoch = meta["epoch"] + 1
     record = _means(meta, steps)
     start = time.monotonic()
     if epoch % config.validate_every == 0 or epoch == config.epochs:
-        record["val_errors"] = evaluate(run.averaged, config, dataset.x_val, dataset.y_val).errors.tolist()
-        record["val_error"] = record["val_errors"][-1]
+        evaluation = evaluate(run.averaged, config, dataset.x_val, dataset.y_val)
+        if not np.isfinite(evaluation.probabilities).all():
+            raise Diverged(f"A label's probability is not finite in the validation after epoch {epoch}.")
+        record |= {"val_errors": evaluation.errors.tolist(), "val_error": evaluation.error}
     meta["seconds"] += time.monotonic() - start
     record["seconds"] = round(meta["seconds"], 2)
     improved = "val_error" in record and (meta["best"] is None or record["val_error"] < meta["best"]["val_error"])
@@ -140,33 +115,36 @@ def _finish_epoch(run, config, folder, dataset):
         meta["best"] = {"epoch": epoch, "val_error": record["val_error"]}
     meta |= {"epoch": epoch, "step": 0, "sums": [0.0] * len(SUMS)}
     meta["metrics"].append(record)
-    # The order matters: best.npz may be newer than last.npz after a crash, and is then written again.
+    # The order matters: what is newer than last.npz after a crash is written again by the resumed run.
     if improved:
         save_params(folder / "best.npz", run.averaged, config, meta["best"])
-    save_run(run, config, folder)
     write_text(folder / "metrics.jsonl", "".join(json.dumps(r) + "\n" for r in meta["metrics"]))
-    return _progress(config, record, epoch, epoch * steps * config.batch_size / meta["seconds"])
+    save_run(run, config, folder)
+    return _progress(config, record, epoch, epoch * steps * config.batch_size)
 
 
-def _progress(config, record, epochs_done, images_per_second):
+def _progress(config, record, epochs_done, images_done):
     """One line: "epoch  3/20  loss 0.1234  reward 0.9612  validation error 3.21 %  12,345 images/s  56 s left"."""
     val = f"{100 * record['val_error']:5.2f} %" if "val_error" in record else "    – "
     left = record["seconds"] * (config.epochs / epochs_done - 1)
     return (
         f"epoch {record['epoch']:3d}/{config.epochs}  loss {record['loss']:.4f}  reward {record['reward']:.4f}  "
-        f"validation error {val}  {images_per_second:,.0f} images/s  {left:.0f} s left"
+        f"validation error {val}  {images_done / (record['seconds'] or 1):,.0f} images/s  {left:.0f} s left"
     )
 
 
-def _finish(config, folder, dataset):
+def _finish(run, config, folder, dataset):
     """The test set, once: a finished run's result is read, not measured again."""
     path = folder / "result.json"
     if path.exists():
-        return json.loads(path.read_text())
-    params, _, best = load_params(folder / "best.npz")
-    seconds = load_run(folder / "last.npz")[2]["seconds"]
-    n = len(dataset.y_test)
-    result = {"epoch": best["epoch"], "val_error": best["val_error"], "n_test": n, "seconds": round(seconds, 1)}
+        try:
+            result = json.loads(path.read_bytes())
+            return result | {name: result[name] for name in ("n_test", "mean", "average_10")}
+        except (OSError, ValueError, KeyError, TypeError):
+            raise InputError(f"{path} is damaged; remove it, and it will be measured again.") from None
+    params, _, _ = load_params(folder / "best.npz")
+    n, seconds = len(dataset.y_test), round(run.meta["seconds"], 1)
+    result = run.meta["best"] | {"n_test": n, "seconds": seconds}
     for name, policy, rollouts in (("mean", "mean", 1), ("sampled", "sampled", 1), ("average_10", "sampled", 10)):
         wrong = evaluate(params, config, dataset.x_test, dataset.y_test, policy, rollouts).wrong
         result[name] = {
@@ -180,14 +158,26 @@ def _finish(config, folder, dataset):
 
 @contextmanager
 def _stop_requests():
-    """Turn Ctrl-C and SIGTERM into a question asked between two steps. Outside the main thread, leave them."""
-    asked = []
+    """Turn the first Ctrl-C, SIGTERM or SIGHUP into a question asked between two steps.
+
+    Signals that are ignored, as under nohup, stay so; outside the main thread nothing is changed.
+    """
+    asked, old = [], {}
+
+    def ask(number, frame):
+        if asked and number == signal.SIGINT:
+            raise KeyboardInterrupt
+        asked.append(number)
+
     try:
-        old = {s: signal.signal(s, lambda *_: asked.append(True)) for s in (signal.SIGINT, signal.SIGTERM)}
+        for name in ("SIGINT", "SIGTERM", "SIGHUP"):
+            number = getattr(signal, name, None)
+            if number is not None and signal.getsignal(number) != signal.SIG_IGN:
+                old[number] = signal.signal(number, ask)
     except ValueError:
-        old = {}
+        pass
     try:
         yield lambda: bool(asked)
     finally:
-        for s, handler in old.items():
-            signal.signal(s, handler)
+        for number, handler in old.items():
+            signal.signal(number, handler)

@@ -1,0 +1,149 @@
+"""What each command does: call the package and print what it returns.
+
+When the reader of the output has gone, training goes on without it: log.txt has every line.
+"""
+
+import os
+import shutil
+import sys
+from pathlib import Path
+
+from .errors import InputError
+
+
+def train_command(args):
+    from .evaluate import percent
+    from .recipes import recipe
+    from .run import load_params
+    from .show import training_figures
+    from .train import Diverged, Stopped, load_data, train
+
+    name = args.recipe or "quick"
+    if args.resume:
+        if args.set or args.data or args.recipe:
+            raise InputError("--resume takes all settings from the run; leave out the recipe, --set and --data.")
+        folder = Path(args.out) if args.out else _latest_run()
+        config = load_params(folder / "last.npz")[1]
+    else:
+        folder = Path(args.out) if args.out else _new_run(name)
+        config = recipe(name).changed(args.set)
+        if args.data:
+            config = config.changed({"data": os.path.abspath(args.data)})
+
+    terminal = sys.stdout is not None and sys.stdout.isatty()
+
+    def report(line, epoch_done):
+        if terminal:
+            width = shutil.get_terminal_size().columns - 1
+            _say("\r\033[K" + line[:width], end="\n" if epoch_done else "")
+        elif epoch_done:
+            _say(line)
+        if epoch_done:
+            with open(folder / "log.txt", "a", encoding="utf-8") as log:
+                log.write(line + "\n")
+
+    dataset = load_data(config)
+    _say(f"Training in {folder}: {config.glimpses} glimpses, {config.epochs} epochs.")
+    try:
+        result = train(config, folder, args.resume, report, dataset)
+    except Stopped as stopped:
+        _say(("\n" if terminal else "") + str(stopped))
+        return 130
+    except Diverged as diverged:
+        print(f"minram train: {diverged}", file=sys.stderr)
+        return 1
+    _say(f"Test error on {result['n_test']:,} images, with its 95 % Wilson interval:")
+    for key, text in (("mean", "one rollout, mean locations"), ("average_10", "average of 10 sampled rollouts")):
+        _say(f"  {text}: {percent(result[key]['test_error'], result[key]['interval'])}")
+    if not (folder / "paths.png").exists():
+        _say("Pictures: " + ", ".join(str(path) for path in training_figures(folder, dataset)))
+
+
+def _say(text, end="\n"):
+    """Print, or go on without a reader who has gone."""
+    try:
+        print(text, end=end, flush=True)
+    except OSError:
+        discard_output()
+
+
+def _latest_run():
+    runs = sorted(Path("runs").glob("*/last.npz"), key=lambda path: path.stat().st_mtime)
+    if not runs:
+        raise InputError("there is no run in runs/ to resume; name its folder with --out.")
+    return runs[-1].parent
+
+
+def _new_run(name):
+    folders = (Path("runs") / (name if i == 1 else f"{name}-{i}") for i in range(1, 10**6))
+    return next(folder for folder in folders if not folder.exists())
+
+
+def evaluate_command(args):
+    from .evaluate import evaluate, percent, wilson
+    from .run import find_model, load_params
+    from .train import load_data
+
+    params, config, _ = load_params(find_model(args.model))
+    if args.data:
+        config = config.changed({"data": args.data})
+    if args.size:
+        task = "translated" if config.task == "original" else config.task
+        config = config.changed({"task": task, "canvas": args.size})
+    dataset = load_data(config)
+    test = args.split == "test"
+    images, labels = (dataset.x_test, dataset.y_test) if test else (dataset.x_val, dataset.y_val)
+
+    def rate(wrong):
+        return percent(wrong.mean(), wilson(wrong.sum(), wrong.size))
+
+    single = evaluate(params, config, images, labels, args.policy)
+    print(f"{len(labels):,} {args.split} images, error with its 95 % Wilson interval:")
+    print(f"  one rollout, {args.policy} locations: {rate(single.wrong[-1])}")
+    policy = "sampled" if args.policy == "mean" else args.policy
+    if args.rollouts > 1:
+        many = evaluate(params, config, images, labels, policy, args.rollouts)
+        print(f"  average of {args.rollouts} rollouts, {policy} locations: {rate(many.wrong[-1])}")
+    if args.policy != "random":
+        random = evaluate(params, config, images, labels, "random")
+        print(f"  one rollout, random locations: {rate(random.wrong[-1])}")
+    print(f"After each glimpse (one rollout, {args.policy} locations):")
+    for t, wrong in enumerate(single.wrong, start=1):
+        print(f"  {t:2d}  {rate(wrong)}")
+
+
+def show_command(args):
+    from .run import find_model
+    from .show import show
+
+    path = find_model(args.model)
+    out = args.out or ("." if args.model.startswith("pretrained:") else path.parent)
+    for written in show(path, out, args.n, args.seed):
+        print(written)
+
+
+def recipes_command(args):
+    from .recipes import RECIPES
+
+    width = max(map(len, RECIPES))
+    for name, entry in RECIPES.items():
+        print(f"{name:{width}}  {entry.text}")
+
+
+def gradcheck_command(args):
+    from .netcheck import draw, report
+
+    failed = 0
+    for title, part in report(args.full):
+        print(f"{title}\n{part}\n")
+        failed += not part.passed
+    if args.picture:
+        draw(args.picture)
+        print(f"Picture: {args.picture}")
+    print("Every gradient is right." if not failed else f"{failed} parts failed.")
+    return 1 if failed else 0
+
+
+def discard_output():
+    """Let whatever is still printed go nowhere."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

@@ -1,0 +1,76 @@
+"""One update: images → rollout → cotangents → gradients → parameters, and a look at every number on the way."""
+
+import math
+
+import numpy as np
+
+from .agent import backward, layers, rollout
+from .errors import InputError
+from .evaluate import background_level
+from .optim import annealed, update_in_place
+from .reinforce import cotangents
+from .sensor import summed_area
+from .tasks import make_images
+
+MAX_NUMBERS = 2**31  # 8 GiB of float32
+
+
+class Diverged(ArithmeticError):
+    """A loss, gradient or parameter that is not finite: training stopped before anything good was overwritten."""
+
+
+def train_step(run, config, dataset, index, gradient, step, steps_per_epoch):
+    """One update of a Run: images → rollout → cotangents → gradients → parameters. `gradient` is scratch space."""
+    images = make_images(config.make_task, dataset.x_train, index, run.task_rng)
+    area = summed_area(images, background_level(config, images))
+    every = config.label_steps == "every"
+    progress = step / (config.epochs * steps_per_epoch)
+    trajectory = rollout(
+        run.params, config, area, run.policy_rng, config.rollouts, every_step=every, progress=progress
+    )
+    heads, outcome = cotangents(trajectory, dataset.y_train[index], config, run.policy_rng)
+    grads = backward(run.params, trajectory, heads, config.flow)
+    np.concatenate([g.ravel() for g in grads.values()], out=gradient)
+    finite = np.isfinite(outcome.loss + gradient @ gradient)
+    if finite:
+        update_in_place(config, run.vector, gradient, run.optimiser, step, annealed(config, progress))
+    if not (finite and np.isfinite(run.vector.sum())):
+        block = "the update" if finite else _where_not_finite(trajectory, heads, grads)
+        epoch, step = divmod(step, steps_per_epoch)
+        raise Diverged(f"A number is not finite in step {step + 1} of epoch {epoch + 1}, first in {block}.")
+    return outcome
+
+
+def _where_not_finite(trajectory, heads, grads):
+    """Name the first block, in the order of computation, with a number that is not finite."""
+    blocks = {
+        "the sensor": [trajectory.glimpse.phi, trajectory.loc],
+        "the glimpse network": [trajectory.glimpse.hidden, trajectory.glimpse.g],
+        "the core": [trajectory.core.h],
+        "the location head": [trajectory.mu, trajectory.sample],
+        "the label head": [trajectory.logits],
+        "the baseline head": [trajectory.baseline],
+        "the cotangents": list(heads),
+    } | {f"the gradient of {name}": [g] for name, g in grads.items()}
+    bad = [name for name, arrays in blocks.items() if not all(np.isfinite(a).all() for a in arrays)]
+    return bad[0] if bad else "the norm of the gradient"
+
+
+def check_fit(config, dataset):
+    """Raise InputError, before anything is made, for settings that do not fit the data or no usual memory."""
+    n = len(dataset.x_train)
+    if config.batch_size > n:
+        raise InputError(f"batch_size is {config.batch_size}, but there are {n} training images; set batch_size={n}.")
+    for images in (dataset.x_train, dataset.x_val, dataset.x_test):
+        make_images(config.make_task, images, np.array([0]), np.random.default_rng(0))
+    channels = math.prod(dataset.image_shape[2:])
+    sizes = layers(config, dataset.n_classes, channels).values()  # (in, out, gain)
+    rows = config.batch_size * config.rollouts * config.glimpses
+    pixels = math.prod(config.make_task.canvas or dataset.image_shape[:2]) * channels
+    for what, count, remedy in (
+        ("parameters", sum((n_in + 1) * n_out for n_in, n_out, _ in sizes), "units, patch_size or scales"),
+        ("activations in a step", rows * sum(n_in for n_in, _, _ in sizes), "batch_size, rollouts or glimpses"),
+        ("pixels in a step", config.batch_size * pixels, "batch_size or canvas"),
+    ):
+        if count > MAX_NUMBERS:
+            raise InputError(f"These settings make {count:.1e} {what}, but 2e9 is the limit; set smaller {remedy}.")
