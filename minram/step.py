@@ -43,17 +43,14 @@ def train_step(run, config, dataset, index, gradient, step, steps_per_epoch):
 
 def _where_not_finite(trajectory, heads, grads):
     """Name the first block, in the order of computation, with a number that is not finite."""
-    blocks = {
-        "the sensor": [trajectory.glimpse.phi, trajectory.loc],
-        "the glimpse network": [trajectory.glimpse.hidden, trajectory.glimpse.g],
-        "the core": [trajectory.core.h],
-        "the location head": [trajectory.mu, trajectory.sample],
-        "the label head": [trajectory.logits],
-        "the baseline head": [trajectory.baseline],
-        "the cotangents": list(heads),
-    } | {f"the gradient of {name}": [g] for name, g in grads.items()}
-    bad = [name for name, arrays in blocks.items() if not all(np.isfinite(a).all() for a in arrays)]
-    return bad[0] if bad else "the norm of the gradient"
+    _, loc, sample, mu, _, logits, baseline, (phi, _, hidden, g), (_, h), _ = trajectory
+    network = {"the sensor": phi, "the glimpse network": hidden, "the glimpse network's output": g, "the core": h,
+               "the location head": mu, "the sampled location": sample}  # fmt: skip
+    blocks = {f"{name} at glimpse {t + 1}": a[t : t + 1] for t in range(len(loc)) for name, a in network.items()}
+    blocks |= {"the label head": logits, "the baseline head": baseline}
+    blocks |= {f"the cotangent of {name}": a for name, a in heads._asdict().items()}
+    blocks |= {f"the gradient of {name}": a for name, a in grads.items()}
+    return next((name for name, a in blocks.items() if not np.isfinite(a).all()), "the norm of the gradient")
 
 
 def check_fit(config, dataset):

@@ -149,7 +149,7 @@ def _finish(run, config, folder, dataset):
         wrong = evaluate(params, config, dataset.x_test, dataset.y_test, policy, rollouts).wrong
         result[name] = {
             "test_error": float(wrong[-1].mean()),
-            "interval": wilson(wrong[-1].sum(), n),
+            "interval": list(wilson(wrong[-1].sum(), n)),  # as JSON gives it back
             "by_glimpse": wrong.mean(axis=1).tolist(),
         }
     write_text(path, json.dumps(result, indent=1))

@@ -1,0 +1,367 @@
+import errno
+import json
+import os
+import shutil
+import signal
+import subprocess
+import sys
+from dataclasses import fields, replace
+
+import numpy as np
+import pytest
+from runs import config, dataset, outcome
+
+from minram import files, step, train
+from minram.config import Config
+from minram.errors import InputError
+
+DATA = dataset()
+CANVAS = {"task": "translated", "canvas": (9, 8)}
+CLUTTER = {"task": "cluttered", "canvas": (9, 8), "distractors": 2, "distractor_size": 3}
+PURE = {"objective": "reinforce", "flow": ("label", "location")}
+VARIANTS = [
+    {},
+    {"optimiser": "sgd", "learning_rate": 0.1},
+    {"optimiser": "sgd", "weight_average": 0.9, "final_rate": 0.1, **CLUTTER},
+    {"weight_average": 0.99, "learn_std": True, **CANVAS},
+    {"baseline": "none", "label_steps": "every", "location_units": 4},
+    {"baseline": "batch", "reward": "probability", "start": "centre", "background": 0.3},
+    {"baseline": "rollouts", "rollouts": 2, "final_std": 0.2, "continuous": True, "scales": (1, 2)},
+    {"baseline": "batch", "learn_std": True, "rollouts": 2, "optimiser": "sgd", **PURE},
+    {"baseline": "learned", **PURE, **CLUTTER},
+    {"flow": ("label", "location", "baseline"), "recurrent_init": "he", "validate_every": 2},
+    {"glimpses": 1},
+]
+
+
+def stop_at(monkeypatch, *steps):
+    """Send this process a real signal in the middle of these steps, counted over all runs of a test."""
+    count = iter(range(10**6))
+
+    def train_step(*arguments):
+        if next(count) in steps:
+            signal.raise_signal(signal.SIGTERM)
+        return step.train_step(*arguments)
+
+    monkeypatch.setattr(train, "train_step", train_step)
+
+
+def test_the_variants_have_every_choice():
+    for f in fields(Config):
+        if isinstance(f.metadata["allowed"], list) and f.name != "flow":
+            used = {getattr(config(**v), f.name) for v in VARIANTS}
+            assert used == set(f.metadata["allowed"]), f.name
+
+
+@pytest.mark.parametrize("settings", VARIANTS, ids=lambda v: ",".join(f"{k}={x}" for k, x in v.items()) or "default")
+def test_stopped_and_resumed_is_not_stopped(tmp_path, monkeypatch, settings):
+    c = config(**settings)
+    want = train.train(c, tmp_path / "whole", dataset=DATA)
+    stop_at(monkeypatch, 1, 4, 8)  # in the middle of an epoch, at its end, in the last step of all
+    for resume in (False, True, True):
+        with pytest.raises(train.Stopped, match="Go on with: minram train --resume"):
+            train.train(c, tmp_path / "parts", resume, dataset=DATA)
+    got = train.train(c, tmp_path / "parts", True, dataset=DATA)
+    assert outcome(tmp_path / "parts") == outcome(tmp_path / "whole")
+    assert {k: got[k] for k in got if k != "seconds"} == {k: want[k] for k in want if k != "seconds"}
+    assert signal.getsignal(signal.SIGTERM) == signal.SIG_DFL
+
+
+@pytest.mark.parametrize("when", ["before", "after"])
+def test_a_crash_at_any_write_loses_nothing(tmp_path, monkeypatch, when):
+    """Among them the one between best.npz and last.npz."""
+    c = config(weight_average=0.9)
+    train.train(c, tmp_path / "whole", dataset=DATA)
+    want, replace_file, crashes = outcome(tmp_path / "whole"), os.replace, 0
+
+    class Crash(BaseException):
+        pass
+
+    while True:
+        folder, left = tmp_path / f"crash{crashes}", [crashes]
+
+        def crashing(source, target, left=left):
+            left[0] -= 1
+            if left[0] < 0 and when == "before":
+                raise Crash
+            replace_file(source, target)
+            if left[0] < 0:
+                raise Crash
+
+        monkeypatch.setattr(files.os, "replace", crashing)
+        try:
+            train.train(c, folder, dataset=DATA)
+            break
+        except Crash:
+            monkeypatch.setattr(files.os, "replace", replace_file)
+            train.train(c, folder, (folder / "last.npz").exists(), dataset=DATA)
+            assert outcome(folder) == want
+        crashes += 1
+    assert crashes >= 3 + 2 * 3 + 1  # config, metrics, last; metrics and last of 3 epochs; result
+
+
+def test_long_epochs_are_saved_within(tmp_path, monkeypatch):
+    saved = []
+    monkeypatch.setattr(train, "SAVE_EVERY", 0)
+    monkeypatch.setattr(train, "save_run", lambda run, *_: saved.append((run.meta["epoch"], run.meta["step"])))
+    train.train(config(epochs=1), tmp_path / "run", dataset=DATA)
+    assert saved == [(0, 1), (0, 2), (0, 3), (1, 0)]
+
+
+TWICE = """
+import sys
+sys.path.insert(0, sys.argv[2])
+from pathlib import Path
+from runs import config, dataset
+from minram.train import train
+train(config(task="cluttered", canvas=(9, 8), distractor_size=3, core_units=64), Path(sys.argv[1]), dataset=dataset())
+"""
+
+
+def test_two_processes_give_the_same_bits(tmp_path):
+    one_thread = os.environ | {"OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"}
+    for name in "ab":
+        command = [sys.executable, "-c", TWICE, tmp_path / name, os.path.dirname(__file__)]
+        subprocess.run(command, check=True, env=one_thread)
+    assert outcome(tmp_path / "a") == outcome(tmp_path / "b")
+    other = config(seed=1, task="cluttered", canvas=(9, 8), distractor_size=3, core_units=64)
+    train.train(other, tmp_path / "c", dataset=DATA)
+    assert outcome(tmp_path / "c")["best.npz"][0] != outcome(tmp_path / "a")["best.npz"][0]
+
+
+# ---- signals ----
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="has no SIGHUP")
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, getattr(signal, "SIGHUP", None)])
+def test_every_request_to_stop_is_heard_unless_it_is_ignored(tmp_path, monkeypatch, number):
+    monkeypatch.setattr(sys.modules[__name__].signal, "SIGTERM", number)
+    stop_at(monkeypatch, 1)
+    old = signal.signal(number, signal.SIG_IGN)  # as nohup does
+    try:
+        train.train(config(), tmp_path / "ignored", dataset=DATA)
+    finally:
+        signal.signal(number, old)
+    stop_at(monkeypatch, 1)
+    with pytest.raises(train.Stopped, match="2 steps after epoch 0"):
+        train.train(config(), tmp_path / "heard", dataset=DATA)
+
+
+def test_a_second_ctrl_c_does_not_wait(tmp_path, monkeypatch):
+    def train_step(*arguments):
+        signal.raise_signal(signal.SIGINT)
+        signal.raise_signal(signal.SIGINT)
+        raise AssertionError("unreachable")
+
+    monkeypatch.setattr(train, "train_step", train_step)
+    with pytest.raises(train.Stopped, match="at once"):
+        train.train(config(), tmp_path / "run", dataset=DATA)
+    monkeypatch.undo()
+    train.train(config(), tmp_path / "run", True, dataset=DATA)
+    train.train(config(), tmp_path / "whole", dataset=DATA)
+    assert outcome(tmp_path / "run") == outcome(tmp_path / "whole")
+
+
+def test_ctrl_c_while_the_test_set_is_measured(tmp_path, monkeypatch):
+    def interrupted(*_):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(train, "_finish", interrupted)
+    with pytest.raises(train.Stopped, match="Go on with"):
+        train.train(config(), tmp_path / "run", dataset=DATA)
+    monkeypatch.undo()
+    result = train.train(config(), tmp_path / "run", True, dataset=DATA)
+    assert result["n_test"] == 10
+
+
+def test_a_finished_run_is_read_and_not_measured_again(tmp_path, monkeypatch):
+    want = train.train(config(), tmp_path / "run", dataset=DATA)
+    before = {path.name: path.read_bytes() for path in (tmp_path / "run").iterdir()}
+    monkeypatch.setattr(train, "evaluate", None)
+    assert train.train(config(), tmp_path / "run", True, dataset=DATA) == want
+    assert before == {path.name: path.read_bytes() for path in (tmp_path / "run").iterdir()}
+    (tmp_path / "run" / "result.json").write_text('{"mean": ')
+    with pytest.raises(InputError, match=r"result.json is damaged; remove it.*Go on with"):
+        train.train(config(), tmp_path / "run", True, dataset=DATA)
+
+
+# ---- numbers that are not finite ----
+
+
+def spoil(monkeypatch, name, at):
+    """Make a parameter infinite before step `at`."""
+    count = iter(range(10**6))
+
+    def train_step(run, *arguments):
+        if next(count) == at:
+            run.params[name].flat[0] = np.nan
+        return step.train_step(run, *arguments)
+
+    monkeypatch.setattr(train, "train_step", train_step)
+
+
+def diverged(folder, c=None, data=DATA):
+    with pytest.raises(train.Diverged) as caught:
+        train.train(c or config(), folder, dataset=data)
+    sentence = str(caught.value)
+    assert f"last good checkpoint is {folder / 'last.npz'}" in sentence and "learning_rate=0.003" in sentence
+    return sentence
+
+
+BLOCKS = {
+    "glimpse.what.b": "the glimpse network",
+    "glimpse.combine.W": "the glimpse network's output",
+    "core.b": "the core",
+    "location.b": "the location head",
+    "label.b": "the label head",
+    "baseline.b": "the baseline head",
+}
+
+
+@pytest.mark.parametrize("name", BLOCKS)
+def test_the_block_is_named_and_nothing_good_is_overwritten(tmp_path, monkeypatch, name):
+    with monkeypatch.context() as patch:
+        stop_at(patch, 2)  # a run that saved the end of its first epoch, and no more
+        with pytest.raises(train.Stopped):
+            train.train(config(), tmp_path / "run", dataset=DATA)
+    shutil.copytree(tmp_path / "run", tmp_path / "again")
+    before = {path.name: path.read_bytes() for path in (tmp_path / "run").iterdir()}
+    spoil(monkeypatch, name, at=1)
+    at = "" if name in ("label.b", "baseline.b") else " at glimpse 1"
+    with pytest.raises(train.Diverged, match=f"in step 2 of epoch 2, first in {BLOCKS[name]}{at}."):
+        train.train(config(), tmp_path / "run", True, dataset=DATA)
+    assert before == {path.name: path.read_bytes() for path in (tmp_path / "run").iterdir()}
+    monkeypatch.undo()
+    train.train(config(), tmp_path / "again", True, dataset=DATA)  # the good checkpoint goes on
+
+
+def test_images_that_are_not_finite_are_named(tmp_path):
+    x = DATA.x_train / np.float32(255)
+    x[:, 0, 0] = np.nan
+    parts = [part / np.float32(255) if part.ndim > 1 else part for part in DATA]
+    data = DATA._make(parts)._replace(x_train=x)
+    assert "step 1 of epoch 1, first in the sensor at glimpse 1." in diverged(tmp_path / "run", data=data)
+
+
+def test_a_gradient_that_is_not_finite_is_named(tmp_path, monkeypatch):
+    def spoiled(params, *arguments):
+        return backward(params, *arguments) | {"core.b": np.full_like(params["core.b"], np.inf)}
+
+    backward = step.backward
+    monkeypatch.setattr(step, "backward", spoiled)
+    assert "first in the gradient of core.b." in diverged(tmp_path / "run")
+
+
+def test_a_parameter_that_is_not_finite_is_not_saved(tmp_path, monkeypatch):
+    def overflowing(c, vector, *_):
+        vector *= np.float32(1e30)
+
+    monkeypatch.setattr(step, "update_in_place", overflowing)
+    assert "step 2 of epoch 1, first in the " in diverged(tmp_path / "run")
+    monkeypatch.setattr(step, "update_in_place", lambda c, vector, *_: vector.fill(np.inf))
+    assert "step 1 of epoch 1, first in the update." in diverged(tmp_path / "other")
+
+
+def test_a_validation_that_is_not_finite_is_not_saved(tmp_path, monkeypatch):
+    def spoiled(run, *arguments):
+        run.optimiser["average"][:] = np.nan
+        return step.train_step(run, *arguments)
+
+    monkeypatch.setattr(train, "train_step", spoiled)
+    assert "validation after epoch 1" in diverged(tmp_path / "run", config(weight_average=0.9))
+    assert not (tmp_path / "run" / "best.npz").exists()
+
+
+def test_a_run_that_really_diverges_says_so_without_warnings(tmp_path):
+    c = config(optimiser="sgd", learning_rate=100, momentum=0.99, epochs=100)
+    with pytest.raises(train.Diverged, match=r"--set learning_rate=3e\+01"):
+        train.train(c, tmp_path / "run", dataset=DATA)
+
+
+# ---- disks ----
+
+
+def test_a_full_disk_stops_with_the_last_save_intact(tmp_path, monkeypatch):
+    train.train(config(), tmp_path / "whole", dataset=DATA)
+    sync, left = os.fsync, [6]
+
+    def full(descriptor):
+        left[0] -= 1
+        if left[0] < 0:
+            raise OSError(errno.ENOSPC, "No space left on device")
+        sync(descriptor)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(files.os, "fsync", full)
+        with pytest.raises(InputError, match=r"No space left.*unchanged.*Go on with: minram train --resume"):
+            train.train(config(), tmp_path / "run", dataset=DATA)
+    train.train(config(), tmp_path / "run", True, dataset=DATA)
+    assert outcome(tmp_path / "run") == outcome(tmp_path / "whole")
+
+
+@pytest.mark.skipif(sys.platform != "linux" or os.geteuid() != 0, reason="mounting takes root")
+def test_a_disk_that_is_really_full(tmp_path):
+    disk = tmp_path / "disk"
+    disk.mkdir()
+    if subprocess.run(["mount", "-t", "tmpfs", "-o", "size=64k", "tmpfs", disk], capture_output=True).returncode:
+        pytest.skip("mounting is not allowed here")
+    try:
+        c = config(core_units=16)
+        train.train(replace(c, epochs=1), disk / "run", dataset=DATA)
+        shutil.rmtree(disk / "run")
+        (disk / "ballast").write_bytes(bytes(24 * 1024))
+        with pytest.raises(InputError, match="No space left on device"):
+            train.train(c, disk / "run", dataset=DATA)
+        (disk / "ballast").unlink()
+        assert not list((disk / "run").glob(".*.tmp"))
+        train.train(c, disk / "run", True, dataset=DATA)
+        train.train(c, tmp_path / "whole", dataset=DATA)
+        assert outcome(disk / "run") == outcome(tmp_path / "whole")
+    finally:
+        subprocess.run(["umount", disk], check=True)
+
+
+# ---- what does not fit ----
+
+HUGE = {"what_units": 10**5, "where_units": 10**5, "glimpse_units": 10**5}
+BAD = {
+    "a batch larger than the data": ({"batch_size": 25}, "there are 24 training images; set batch_size=24"),
+    "a small canvas": ({"task": "translated", "canvas": (5, 9)}, "at least as large as the images"),
+    "a large distractor": ({**CLUTTER, "distractor_size": 6}, "1 to 5 pixels for these images"),
+    "many parameters": (HUGE, "2.0e[+]10 parameters, but 2e9 is the limit; set smaller units"),
+    "many activations": ({"rollouts": 1000, "glimpses": 1000, "core_units": 1000}, "activations in a step.*rollouts"),
+    "many pixels": ({"task": "translated", "canvas": (4096, 4096), "batch_size": 24, "n_val": 1}, None),
+}
+
+
+@pytest.mark.parametrize("settings, sentence", BAD.values(), ids=BAD)
+def test_what_does_not_fit_is_refused_before_a_folder_is_made(tmp_path, settings, sentence):
+    if sentence is None:
+        settings, sentence = settings | {"batch_size": 200}, "pixels in a step.*canvas"
+    with pytest.raises(InputError, match=sentence):
+        train.train(config(**settings), tmp_path / "run", dataset=dataset(200) if "n_val" in settings else DATA)
+    assert not (tmp_path / "run").exists()
+
+
+@pytest.mark.parametrize("resume", [False, True])
+def test_a_folder_that_cannot_be_used_is_refused(tmp_path, resume):
+    (tmp_path / "file").write_text("mine")
+    for folder in (tmp_path / "file", tmp_path / "file" / "below"):
+        with pytest.raises(InputError, match="without --resume" if resume else "choose another folder"):
+            train.train(config(), folder, resume, dataset=DATA)
+    assert (tmp_path / "file").read_text() == "mine"
+
+
+def test_a_run_is_not_begun_over_another(tmp_path):
+    train.train(config(epochs=1), tmp_path / "run", dataset=DATA)
+    with pytest.raises(InputError, match="holds a run already; go on with --resume"):
+        train.train(config(), tmp_path / "run", dataset=DATA)
+
+
+def test_metrics_are_means_over_the_epoch(tmp_path):
+    train.train(config(glimpses=1), tmp_path / "run", dataset=DATA)
+    lines = [json.loads(line) for line in (tmp_path / "run" / "metrics.jsonl").read_text().splitlines()]
+    assert [line["epoch"] for line in lines] == [1, 2, 3]
+    for line in lines:
+        assert line["reward"] == pytest.approx(1 - line["error"], abs=1e-6)  # float32 means of 8 numbers
+        assert line["advantage_square"] == line["baseline_error"] == 0  # with one glimpse nothing is decided
