@@ -285,7 +285,7 @@ for step in range(n_agent + n_baseline):
     if step == n_agent:
         state = optim.optimiser_state(config, vector)  # or Adam's momentum would move the agent on
         held = vector.copy()
-    optim.update(config, vector, gradient, state, step % n_agent, 2e-3)
+    optim.update_in_place(config, vector, gradient, state, step % n_agent, 2e-3)
 head = slice(-params["baseline.W"].size - 1, None)  # the last parameters are the baseline's
 moved = vector != held
 assert moved[head].any() and not moved[: head.start].any()
