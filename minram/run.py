@@ -90,9 +90,10 @@ def _load(path):
                 f"{path} should hold {name} with the shape {shapes.get(name, 'of nothing')}, but it has "
                 f"{found.get(name, 'none')}; the file is damaged or was made otherwise."
             )
-        if params[name].dtype not in (np.float32, np.float64) or params[name].dtype != params["core.W"].dtype:
-            raise InputError(f"{path} should hold floats of one type, but {name} is {params[name].dtype}.")
-        if not np.isfinite(params[name]).all():
+    for name, a in params.items():
+        if a.dtype not in (np.float32, np.float64) or a.dtype != params["core.W"].dtype:
+            raise InputError(f"{path} should hold floats of one type, but {name} is {a.dtype}; take another file.")
+        if not np.isfinite(a).all():
             raise InputError(f"{path} has numbers in {name} that are not finite; take an earlier checkpoint.")
     return {name: params[name] for name in shapes}, config, meta, arrays
 

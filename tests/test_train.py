@@ -16,6 +16,13 @@ from minram.config import Config
 from minram.errors import InputError
 
 DATA = dataset()
+
+
+@pytest.fixture(autouse=True)
+def no_waiting_for_the_disk(monkeypatch):
+    """A process that ends, however it ends, loses nothing that it wrote: only a power cut needs fsync."""
+    monkeypatch.setattr(os, "fsync", lambda descriptor: None)
+
 CANVAS = {"task": "translated", "canvas": (9, 8)}
 CLUTTER = {"task": "cluttered", "canvas": (9, 8), "distractors": 2, "distractor_size": 3}
 PURE = {"objective": "reinforce", "flow": ("label", "location")}

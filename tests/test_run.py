@@ -1,0 +1,239 @@
+import json
+import os
+import random
+import subprocess
+import sys
+import time
+import tracemalloc
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from runs import config, dataset, outcome
+
+from minram import checkpoint, run, train
+from minram.agent import init_params
+from minram.errors import InputError
+
+DATA = dataset()
+
+
+@pytest.fixture(autouse=True)
+def no_waiting_for_the_disk(monkeypatch):
+    """A process that ends, however it ends, loses nothing that it wrote: only a power cut needs fsync."""
+    monkeypatch.setattr(os, "fsync", lambda descriptor: None)
+
+
+# ---- a process that trains is killed ----
+
+TRAINED = """
+import sys
+sys.path.insert(0, sys.argv[2])
+from pathlib import Path
+from runs import config, dataset
+from minram.train import train
+folder = Path(sys.argv[1])
+c = config(task="translated", canvas=(9, 8), epochs=int(sys.argv[3]), weight_average=0.9, core_units=64)
+print("begun", flush=True)
+train(c, folder, (folder / "last.npz").exists(), lambda line, _: print(line.split("/")[0], flush=True), dataset())
+"""
+
+
+def start(folder, epochs):
+    environment = os.environ | {"OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"}
+    command = [sys.executable, "-c", TRAINED, str(folder), os.path.dirname(__file__), str(epochs)]
+    return subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env=environment)
+
+
+def killed_and_resumed(folder, kills, epochs=24, seed=0):
+    """Train in `folder`, killed at random moments → how many of them were in the middle of a save."""
+    whole = start(folder / "whole", epochs)
+    whole.stdout.readline()
+    begun = time.monotonic()
+    assert whole.communicate() and whole.returncode == 0
+    duration, interrupted = time.monotonic() - begun, 0
+    rng, path = random.Random(seed), folder / "killed" / "last.npz"
+    for _ in range(kills):
+        process = start(folder / "killed", epochs)
+        process.stdout.readline()
+        time.sleep(rng.uniform(0, 1.5 * duration / kills))
+        process.kill()
+        reported = process.communicate()[0].split()[1::2]  # epoch 1 epoch 2 …
+        if path.exists():
+            epoch = checkpoint.load(path)[1]["epoch"]
+            assert epoch >= int((reported or [0])[-1])  # what was reported is saved
+            interrupted += any((folder / "killed").glob(".*.tmp"))
+    last = start(folder / "killed", epochs)
+    last.communicate()
+    assert last.returncode == 0
+    assert outcome(folder / "killed") == outcome(folder / "whole")
+    assert not list((folder / "killed").glob(".*.tmp"))
+    return interrupted
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="has no SIGKILL")
+def test_killed_at_random_moments_a_run_ends_as_if_it_were_not(tmp_path):
+    killed_and_resumed(tmp_path, kills=8)
+
+
+def test_what_killed_processes_left_is_removed_and_nothing_else(tmp_path):
+    train.train(config(), tmp_path, dataset=DATA)
+    gone = subprocess.Popen([sys.executable, "-c", ""])
+    gone.wait()
+    stale = [f".last.npz.{gone.pid}.tmp", f".metrics.jsonl.{gone.pid}.tmp", f".best.npz.{os.getpid()}.tmp"]
+    mine = [f"last.npz.{gone.pid}.tmp", ".notes.tmp", f".last.npz.{gone.pid}.tmp.txt"]
+    if sys.platform != "win32":
+        mine.append(f".last.npz.{os.getppid()}.tmp")  # of a process that is alive
+    for name in stale + mine:
+        (tmp_path / name).write_text("")
+    train.train(config(), tmp_path, True, dataset=DATA)
+    names = {path.name for path in tmp_path.iterdir()}
+    assert names.issuperset(mine) and names.isdisjoint(stale)
+
+
+# ---- parameters ----
+
+
+@pytest.fixture(scope="module")
+def finished(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("runs") / "finished"
+    train.train(config(location_units=3, learn_std=True, scales=(1, 2)), folder, dataset=DATA)
+    return folder
+
+
+def test_parameters_come_back(tmp_path):
+    for dtype, channels in ((np.float32, 1), (np.float64, 3)):
+        c = config(location_units=3, learn_std=True, scales=(1, 2))
+        params = init_params(c, np.random.default_rng(0), 7, channels, dtype)
+        run.save_params(tmp_path / "p.npz", params, c, {"note": 1})
+        got, got_config, meta = run.load_params(tmp_path / "p.npz")
+        assert list(got) == list(params) and got_config == c and meta["note"] == 1
+        for name in params:
+            np.testing.assert_array_equal(got[name], params[name], strict=True)
+
+
+def replaced(name, change):
+    return lambda arrays, meta: arrays.update({f"params/{name}": change(arrays[f"params/{name}"])})
+
+
+def removed(name):
+    return lambda arrays, meta: arrays.pop(f"params/{name}")
+
+
+def configured(**settings):
+    return lambda arrays, meta: meta["config"].update(settings)
+
+
+def spoiled(a):
+    a = a.copy()
+    a.flat[-1] = np.nan
+    return a
+
+
+BAD = {
+    "no parameters": (lambda arrays, meta: arrays.clear(), "it holds none"),
+    "one missing": (removed("core.W"), "core.W with the shape"),
+    "the retina missing": (removed("glimpse.what.W"), "glimpse.what.W with the shape"),
+    "the labels missing": (removed("label.b"), "label.W with the shape"),
+    "log σ missing": (removed("location.log_std"), "location.log_std with the shape"),
+    "one more": (lambda arrays, meta: arrays.update({"params/x": np.zeros(2)}), "x with the shape of nothing"),
+    "transposed": (replaced("core.W", np.transpose), "core.W with the shape"),
+    "half a channel": (replaced("glimpse.what.W", lambda a: a[:-1]), "glimpse.what.W with the shape"),
+    "less than a channel": (replaced("glimpse.what.W", lambda a: a[:0]), "glimpse.what.W with the shape"),
+    "a number for a matrix": (replaced("glimpse.what.W", lambda a: a[0, 0]), "glimpse.what.W with the shape"),
+    "a class less": (replaced("label.b", lambda a: a[:-1]), "label.W with the shape"),
+    "flat": (replaced("location.W", np.ravel), "location.W with the shape"),
+    "not a number": (replaced("label.b", spoiled), "label.b that are not finite"),
+    "integers": (replaced("core.b", lambda a: a.astype(int)), "but core.b is int64"),
+    "half precision": (replaced("glimpse.what.W", lambda a: a.astype(np.float16)), "what.W is float16"),
+    "two precisions": (replaced("label.W", lambda a: a.astype(float)), "but label.W is float64"),
+    "no settings": (lambda arrays, meta: meta.pop("config"), "settings that cannot be used: a configuration"),
+    "an unknown setting": (configured(sigma=1), "there is no setting 'sigma'"),
+    "a wrong setting": (configured(epochs=0), "epochs should be a whole number from 1"),
+    "settings of another model": (configured(core_units=5), "core.W with the shape"),
+    "settings of a huge model": (configured(core_units=10**5, glimpse_units=10**5), "core.W with the shape|combine.W"),
+}
+
+
+@pytest.mark.parametrize("change, sentence", BAD.values(), ids=BAD)
+def test_bad_parameters_are_refused_before_they_are_used(tmp_path, finished, change, sentence):
+    arrays, meta = checkpoint.load(finished / "best.npz")
+    change(arrays, meta)
+    path = tmp_path / "bad.npz"
+    checkpoint.save(path, {k: np.asarray(a) for k, a in arrays.items()}, meta)
+    tracemalloc.start()
+    with pytest.raises(InputError, match=sentence) as caught:
+        run.load_params(path)
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert str(path) in str(caught.value) and "\n" not in str(caught.value)
+    assert peak < 4 * 2**20  # a few buffers of 1 MiB; the huge model would be 40 GB
+
+
+def test_a_name_stands_for_a_file(finished, tmp_path):
+    assert run.find_model(str(finished)) == run.find_model(str(finished / "best.npz")) == finished / "best.npz"
+    for name in (tmp_path, tmp_path / "no.npz", "", "pretrained:", "pretrained:no", "\0"):
+        with pytest.raises(InputError):
+            run.find_model(str(name))
+
+
+# ---- checkpoints of runs ----
+
+
+def test_a_resume_needs_the_same_settings_and_data(tmp_path, finished):
+    c = run.load_params(finished / "last.npz")[1]
+    with pytest.raises(InputError, match="begun with other settings"):
+        train.train(config(), finished, True, dataset=DATA)
+    for other in (dataset(seed=1), dataset(25)):
+        with pytest.raises(InputError, match="begun with other data"):
+            train.train(c, finished, True, dataset=other)
+    with pytest.raises(InputError, match="no run to resume"):
+        train.train(c, tmp_path, True, dataset=DATA)
+    (tmp_path / "last.npz").write_bytes((finished / "best.npz").read_bytes())
+    with pytest.raises(InputError):  # best.npz is not enough
+        train.train(c, tmp_path, True, dataset=DATA)
+
+
+@pytest.mark.parametrize("name", ["momentum", "square"])
+@pytest.mark.parametrize("change", [None, lambda a: a[:-1], lambda a: a.astype(float), spoiled])
+def test_an_optimiser_that_does_not_fit_is_refused(tmp_path, finished, name, change):
+    arrays, meta = checkpoint.load(finished / "last.npz")
+    a = arrays.pop(f"optimiser/{name}")
+    if change:
+        arrays[f"optimiser/{name}"] = change(a)
+    checkpoint.save(tmp_path / "last.npz", arrays, meta)
+    with pytest.raises(InputError, match=f"hold the optimiser's {name}"):
+        run.resumed(run.load_params(tmp_path / "last.npz")[1], tmp_path, DATA)
+
+
+JSON = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False) | st.text(max_size=5),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=5), inner, max_size=3),
+)
+KEYS = ["epoch", "step", "sums", "best", "seconds", "metrics", "data", "task_rng", "policy_rng", "config"]
+
+
+@given(st.sampled_from(KEYS), JSON)
+@settings(max_examples=150)
+def test_any_account_of_the_training_is_taken_or_refused(tmp_path_factory, finished, key, value):
+    folder = tmp_path_factory.mktemp("fuzz")
+    arrays, meta = checkpoint.load(finished / "last.npz")
+    c = run.load_params(finished / "last.npz")[1]
+    meta[key] = value
+    checkpoint.save(folder / "last.npz", arrays, meta)
+    for name in ("best.npz", "result.json"):
+        (folder / name).write_bytes((finished / name).read_bytes())
+    try:
+        got = run.resumed(c, folder, DATA)
+    except InputError as error:
+        assert "\n" not in str(error)
+    else:
+        assert got.meta[key] == value and 0 <= got.meta["epoch"] <= c.epochs
+        json.dumps(got.meta)
+
+
+if __name__ == "__main__":  # python tests/test_run.py FOLDER KILLS: the long form of the test above
+    from pathlib import Path
+
+    print(killed_and_resumed(Path(sys.argv[1]), int(sys.argv[2]), epochs=300), "kills in the middle of a save")
