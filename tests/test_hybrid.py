@@ -8,7 +8,7 @@ from itertools import chain, combinations
 
 import numpy as np
 import pytest
-from scipy.special import log_softmax
+from scipy.special import log_softmax, softmax
 
 from minram.agent import backward
 from minram.errors import InputError
@@ -55,7 +55,16 @@ def test_hybrid_for_each_flow(flow):
 
 @pytest.mark.parametrize("flow", [flow for flow in FLOWS if "location" in flow])
 def test_reinforce_for_each_flow(flow):
-    check_blocks(update(objective="reinforce", flow=flow))
+    check_blocks(update(objective="reinforce", flow=flow, glimpses=4))
+
+
+def test_reinforce_with_one_glimpse():
+    """Only the label is drawn, and nothing is there to predict its reward: b = 0."""
+    frozen = update(objective="reinforce", flow=HEADS, glimpses=1)
+    p = softmax(frozen.trajectory.logits[0], axis=-1)
+    want = frozen.outcome.reward[:, None] / len(p) * (p - (np.arange(3) == frozen.guess[:, None]))
+    assert 0 < frozen.outcome.reward.sum() < len(p)
+    np.testing.assert_allclose(frozen.cotangents.logits[0], want, rtol=0, atol=1e-15)
 
 
 @pytest.mark.parametrize("changes", [

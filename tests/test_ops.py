@@ -62,6 +62,8 @@ def test_tanh():
     x = rng().normal(size=(6, 5))
     check(ops.tanh_forward, ops.tanh_backward, {"x": x}, SMOOTH)
     v = rng().normal(size=x.shape)
+    out = np.empty_like(x)
+    assert ops.tanh_forward(x, out=out)[0] is out
     _, cache = ops.tanh_forward(x)
     report = gradcheck.check_complex_step(
         lambda p: (v * ops.tanh_forward(p["x"])[0]).sum(), {"x": x}, {"x": ops.tanh_backward(v, cache)}

@@ -240,3 +240,8 @@ def test_unfit_images_are_refused(images):
 def test_unfit_locations_are_refused(shape):
     with pytest.raises(InputError, match="loc should have the shape"):
         sensor_forward(summed_area(np.zeros((3, 4, 4))), np.zeros(shape), (1,), 2)
+
+
+def test_whole_numbers_are_no_locations():
+    with pytest.raises(InputError, match="loc should hold floats"):
+        sensor_forward(summed_area(np.zeros((3, 4, 4))), np.zeros((3, 2), int), (1,), 2)

@@ -1,0 +1,111 @@
+"""Small faults in the backward passes, one at a time: each must make the test fail that stands beside it.
+
+A sign, a transpose, an axis, a dropped term, an off-by-one, a factor. The old text must occur exactly once in
+the module, so the table cannot fall behind the code.
+"""
+
+import pytest
+from helpers import fails, plant
+
+LINEAR, CE = ("test_ops.test_linear", 7), ("test_ops.test_cross_entropy", (3, 2))
+LOCATION, IMAGE = "test_sensor.test_location_derivative", ("test_sensor.test_image_adjoint", True)
+GLIMPSE, CORE = "test_network.test_glimpse", ("test_network.test_core", 5)
+DEEP, POLICY = ("test_network.test_heads", "deep location"), ("test_policy.test_derivatives", (6,))
+WHOLE, MU = ("test_network.test_every_parameter_through_time", 3), (
+    "test_network.test_a_cotangent_at_one_head_alone", "mu")
+FORMULAS, OTHERS = "test_hybrid.test_cotangents_are_the_formulas", "test_hybrid.test_baselines_leave_the_row_itself_out"
+ROWS = "test_hybrid.test_advantages_have_a_row_for_each_decision"
+REINFORCE = ("test_hybrid.test_reinforce_for_each_flow", ("label", "location"))
+
+MUTANTS = [
+    ("ops", "dy @ cache.W.T if", "-dy @ cache.W.T if", LINEAR),
+    ("ops", "cache.x.T @ dy", "cache.x[::-1].T @ dy", LINEAR),
+    ("ops", '"b": dy.sum(axis=0)', '"b": dy.mean(axis=0)', LINEAR),
+    ("ops", '"b": dy.sum(axis=0)', '"b": dy[1:].sum(axis=0)', LINEAR),
+    ("ops", "np.multiply(dy, y > 0, out=out)", "np.multiply(dy, y >= 0, out=out)", "test_ops.test_relu"),
+    ("ops", "np.multiply(dy, y > 0, out=out)", "np.multiply(dy, y, out=out)", "test_ops.test_relu"),
+    ("ops", "dy * (1 - y * y)", "dy * (1 - y)", "test_ops.test_tanh"),
+    ("ops", "dy * (1 - y * y)", "dy * (1 + y * y)", "test_ops.test_tanh"),
+    ("ops", "* (cache.p - onehot)", "* (onehot - cache.p)", CE),
+    ("ops", "* (cache.p - onehot)", "* cache.p", CE),
+    ("ops", "dloss[..., None] * (cache.p", "dloss.mean() * (cache.p", CE),
+    ("ops", "np.arange(cache.p.shape[-1])", "np.arange(1, cache.p.shape[-1] + 1)", CE),
+    ("sensor", "(1 - fy) * (S[0, 1] - S[0, 0])", "fy * (S[0, 1] - S[0, 0])", LOCATION),
+    ("sensor", "+ fy * (S[1, 1] - S[1, 0])", "- fy * (S[1, 1] - S[1, 0])", LOCATION),
+    ("sensor", "+ fy * (S[1, 1] - S[1, 0])", "", LOCATION),
+    ("sensor", "(1 - fx) * (S[1, 0] - S[0, 0])", "(1 - fx) * (S[0, 0] - S[1, 0])", LOCATION),
+    ("sensor", "+ fx * (S[1, 1] - S[0, 1])", "+ fy * (S[1, 1] - S[0, 1])", LOCATION),
+    ("sensor", "axis=(1, 2, 3, 4)) * (W / 2)", "axis=(1, 2, 3, 4)) * (H / 2)", LOCATION),
+    ("sensor", "axis=(1, 2, 3, 4)) * (H / 2)", "axis=(1, 2, 3, 4)) * H", LOCATION),
+    ("sensor", "(dcells * _cells(dS_dy))", "(dcells * _cells(dS_dx))", LOCATION),
+    ("sensor", "dcorners[..., 1:, 1:] += dcells", "dcorners[..., 1:, 1:] -= dcells", IMAGE),
+    ("sensor", "dcorners[..., :-1, 1:] -= dcells", "dcorners[..., :-1, :-1] -= dcells", IMAGE),
+    ("sensor", "dcorners[..., 1:, :-1] -= dcells", "pass", IMAGE),
+    ("sensor", "dcorners[..., :-1, :-1] += dcells", "dcorners[..., :-1, :-1] = dcells", IMAGE),
+    ("sensor", "weight * dcorners)", "dcorners)", IMAGE),
+    ("sensor", "[:, :, :0:-1, :0:-1].cumsum(axis=2)", "[:, :, -2::-1, -2::-1].cumsum(axis=2)", IMAGE),
+    ("sensor", ".cumsum(axis=3)", ".cumsum(axis=2)", IMAGE),
+    ("sensor", "dx.transpose(0, 2, 3, 1)", "dx.transpose(0, 3, 2, 1)", IMAGE),
+    ("sensor", "(1 - fy) * fx), ((1, 0)", "(1 - fx) * fy), ((1, 0)",
+     ("test_sensor.test_equals_the_definition", True, True)),
+    ("glimpse", "dz = relu_backward(dg, cache.g)", "dz = dg", GLIMPSE),
+    ("glimpse", "relu_backward(dhidden, cache.hidden, out=dhidden)", "pass", GLIMPSE),
+    ("glimpse", "dhidden[:, :n_what], what,", "dhidden[:, -n_what:], what,", GLIMPSE),
+    ("glimpse", "dhidden[:, n_what:], where,", "dhidden[:, n_what - 1 : -1], where,", GLIMPSE),
+    ("glimpse", '"glimpse.where.b": where["b"]', '"glimpse.where.b": -where["b"]', GLIMPSE),
+    ("glimpse", '"glimpse.combine.b": combine["b"]', '"glimpse.combine.b": 0 * combine["b"]', GLIMPSE),
+    ("core", "dz[-1] = dh[-1]", "dz[-1] = 0", CORE),
+    ("core", "relu_backward(dz[-1], cache.h[-1], out=dz[-1])", "pass", CORE),
+    ("core", "reversed(range(T - 1))", "range(T - 1)", CORE),
+    ("core", "reversed(range(T - 1))", "reversed(range(1, T - 1))", CORE),
+    ("core", "W[:n_core].T, out=dz[t]", "W[:n_core], out=dz[t]", CORE),
+    ("core", "dz[t] += dh[t]", "pass", CORE),
+    ("core", "dz[t] += dh[t]", "dz[t] += dh[t + 1]", CORE),
+    ("core", "relu_backward(dz[t], cache.h[t], out=dz[t])", "relu_backward(dz[t], cache.h[t + 1], out=dz[t])", CORE),
+    ("core", "relu_backward(dz[t], cache.h[t], out=dz[t])", "pass", CORE),
+    ("core", "rows @ W[n_core:].T", "rows @ W[:-n_core].T", CORE),
+    ("core", '"core.b": grads["b"]', '"core.b": grads["b"] / T', CORE),
+    ("heads", '{"label.W": grads["W"], "label.b": grads["b"]}', '{"label.W": grads["W"], "label.b": -grads["b"]}',
+     ("test_network.test_heads", "label")),
+    ("heads", "dz = relu_backward(dhidden, cache.hidden)", "dz = dhidden", DEEP),
+    ("heads", 'LinearCache(cache.h, params["location.hidden.W"])', 'LinearCache(-cache.h, params["location.hidden.W"])',
+     DEEP),
+    ("heads", "linear_backward(dbaseline[:, None], cache)", "linear_backward(dbaseline[::-1, None], cache)",
+     ("test_network.test_heads", "baseline")),
+    ("policy", "* cache.z / cache.std", "* cache.z", POLICY),
+    ("policy", "* cache.z / cache.std", "* -cache.z / cache.std", POLICY),
+    ("policy", "(cache.z**2 - 1)", "cache.z**2", POLICY),
+    ("policy", "(cache.z**2 - 1)", "(cache.z - 1)", POLICY),
+    ("policy", ".reshape(-1, 2).sum(axis=0)", ".reshape(2, -1).sum(axis=1)", POLICY),
+    ("agent", "slice(T - len(trajectory.logits), T)", "slice(0, len(trajectory.logits))", WHOLE),
+    ("agent", '"location": slice(0, T - 1)', '"location": slice(1, T)', WHOLE),
+    ("agent", '"baseline": slice(0, T - 1)', '"baseline": slice(1, T)', WHOLE),
+    ("agent", "dh[steps[head]] += ", "dh[steps[head]] = ", WHOLE),
+    ("agent", "dh[steps[head]] += ", "dh[steps[head]] -= ", WHOLE),
+    ("agent", "_rows(trajectory.location.hidden)", "-_rows(trajectory.location.hidden)", MU),
+    ("agent", 'grads["location.log_std"] = cotangents.log_std', 'grads["location.log_std"] = -cotangents.log_std',
+     ("test_network.test_a_cotangent_at_one_head_alone", "log_std")),
+    ("reinforce", "(reward.sum() - reward) / (reward.size - 1)", "(reward.sum() - reward) / reward.size", OTHERS),
+    ("reinforce", "per_image.sum(axis=1, keepdims=True)", "per_image.sum(axis=0, keepdims=True)", OTHERS),
+    ("reinforce", "- per_image) / (rollouts - 1)", "- per_image) / rollouts", OTHERS),
+    ("reinforce", "np.broadcast_to(reward - b,", "np.broadcast_to(b - reward,", ROWS),
+    ("reinforce", "np.broadcast_to(reward - b,", "np.broadcast_to(reward,", ROWS),
+    ("reinforce", "log_prob_backward(-config.location_weight", "log_prob_backward(config.location_weight", FORMULAS),
+    ("reinforce", "log_prob_backward(-config.location_weight", "log_prob_backward(-1", FORMULAS),
+    ("reinforce", "residual = trajectory.baseline - reward", "residual = reward - trajectory.baseline", FORMULAS),
+    ("reinforce", "config.baseline_weight / N * residual", "residual / N", FORMULAS),
+    ("reinforce", "np.full_like(loss, 1 / loss.size)", "np.full_like(loss, 1 / len(loss))", FORMULAS),
+    ("reinforce", "advantage[-1] if len(advantage)", "advantage[0] if len(advantage)", REINFORCE),
+    ("reinforce", "weight[-1] = last / N", "weight[-1] = -last / N", REINFORCE),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("module, old, new, check", MUTANTS)
+def test_is_killed(module, old, new, check, monkeypatch):
+    plant(monkeypatch, module, (old, new))
+    assert fails(check)
+
+
+@pytest.mark.parametrize("check", dict.fromkeys(mutant[3] for mutant in MUTANTS), ids=str)
+def test_passes_unchanged(check):
+    assert not fails(check)
