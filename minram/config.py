@@ -158,7 +158,8 @@ def _valid(f, value):
     try:
         values = value if kind is tuple and isinstance(value, (tuple, list)) else [value]
         if kind is tuple and isinstance(value, str):
-            values = [v.strip() for v in value.replace("x", ",").strip("()[] ").split(",") if v.strip()]
+            value = value if choice else value.replace("x", ",")  # 60x60
+            values = [v.strip() for v in value.strip("()[] ").split(",") if v.strip()]
         values = tuple(_convert(item, v) for v in values)
         if f.name == "canvas" and len(values) == 1:
             values *= 2

@@ -1,0 +1,129 @@
+import json
+import math
+import re
+from dataclasses import asdict, fields
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from minram.config import Config, describe_settings
+from minram.errors import InputError
+
+NAMES = [f.name for f in fields(Config)]
+RANGES = {f.name: f.metadata["allowed"] for f in fields(Config)}
+KINDS = {f.name: type(f.default) for f in fields(Config)}
+NUMBERS = [name for name in NAMES if isinstance(RANGES[name], tuple)]
+CHOICES = [name for name in NAMES if isinstance(RANGES[name], list)]
+
+
+@pytest.mark.parametrize("name", NUMBERS)
+def test_a_number_is_taken_up_to_its_range_and_no_further(name):
+    low, high = RANGES[name]
+    others = {"task": "cluttered", "canvas": 4096, "distractor_size": 1}
+    for value in (low, high):
+        got = getattr(Config(**others | {name: value}), name)
+        assert got == ((value, value) if name == "canvas" else (value,) if KINDS[name] is tuple else value)
+        assert type(got) is KINDS[name]
+    wrong = [low - 1, high + 1, math.nan, math.inf, -math.inf, 10**400, None, True, "", "x", "nan", "1e999", [[1]], {}]
+    if KINDS[name] is not float:
+        wrong += [low + 0.5, "1.5", 1e300]
+    for value in wrong:
+        with pytest.raises(InputError, match=rf"^{name} should be .* from {low} to {high}, but it is ") as caught:
+            Config(**others | {name: value})
+        assert "\n" not in str(caught.value) and len(str(caught.value)) < 300
+
+
+@pytest.mark.parametrize("name", CHOICES)
+def test_a_choice_is_one_of_those_that_the_message_lists(name):
+    for wrong in ("x", "", 1, None, True, ["x"], [None]):
+        if name == "flow" and wrong == "":
+            continue  # no head at all is a choice
+        with pytest.raises(InputError, match=f"^{name} should be .*{', '.join(RANGES[name])}, but it is "):
+            Config(**{name: wrong})
+
+
+@pytest.mark.parametrize("text, value", [("true", True), ("1", True), ("No", False), (0, False), (True, True)])
+def test_a_bool_is_true_or_false(text, value):
+    assert Config(learn_std=text).learn_std is value
+    for wrong in ("maybe", 2, None, 1.5, []):
+        with pytest.raises(InputError, match="learn_std should be true or false"):
+            Config(learn_std=wrong)
+
+
+@pytest.mark.parametrize(
+    "name, text, value",
+    [
+        ("canvas", "60", (60, 60)), ("canvas", "60x80", (60, 80)), ("canvas", "(60, 80)", (60, 80)),
+        ("canvas", 60, (60, 60)), ("canvas", [60, 80], (60, 80)), ("scales", "1,2,4", (1, 2, 4)), ("scales", 3, (3,)),
+        ("flow", "location, label", ("label", "location")), ("flow", "", ()), ("flow", ["label"] * 2, ("label",)),
+        ("epochs", 3.0, 3), ("learning_rate", "1e-2", 0.01), ("data", "a b.npz", "a b.npz"),
+    ],
+)  # fmt: skip
+def test_settings_are_read_as_people_write_them(name, text, value):
+    config = Config(task="translated", **{name: text})
+    assert getattr(config, name) == value and type(getattr(config, name)) is type(value)
+
+
+@pytest.mark.parametrize("wrong", ["60x60x60", "", (), (1, 2, 3)])
+def test_a_canvas_has_two_sides(wrong):
+    with pytest.raises(InputError, match="canvas should be one or two whole numbers"):
+        Config(task="translated", canvas=wrong)
+
+
+@pytest.mark.parametrize(
+    "settings, fix",
+    [
+        ("baseline=rollouts", "set rollouts=2 or more"),
+        ("baseline=batch batch_size=1", "set batch_size=2 or more"),
+        ("objective=reinforce flow=label", "set flow=label,location"),
+        ("objective=reinforce flow=label,location reward=probability", "set reward=correct"),
+        ("learn_std=true final_std=0.5", "set final_std=1 or learn_std=false"),
+        ("task=cluttered distractor_size=61", "smaller distractor_size"),
+        ("canvas=60x60", "set task=translated or cluttered too"),
+        ("task=translated distractors=4", "set task=cluttered too"),
+        ("distractor_size=8", "set task=cluttered too"),
+    ],
+)
+def test_contradictions_are_refused_with_the_fix(settings, fix):
+    with pytest.raises(InputError, match=re.escape(fix)):
+        Config().changed(settings.split())
+
+
+def test_an_unknown_key_is_answered_with_the_nearest():
+    for key, near in {"epoch": "epochs", "batch-size": "batch_size", "learningrate": "learning_rate"}.items():
+        with pytest.raises(InputError, match=f"no setting '{key}'; did you mean '{near}'"):
+            Config().changed([f"{key}=1"])
+    with pytest.raises(InputError, match="no setting 'zzzz'; see minram train --settings"):
+        Config().changed({"zzzz": 1})
+    with pytest.raises(InputError, match="should read key=value, but one is 'epochs'"):
+        Config().changed(["epochs"])
+
+
+def test_json_gives_the_same_settings_back():
+    config = Config(task="cluttered", scales=(1, 2), learn_std=True, flow=(), std=0.1 + 0.2, data="σ.npz")
+    assert Config.from_dict(json.loads(config.to_json())) == config
+    assert Config.from_dict({}) == Config()  # what a later version added has its default
+    for wrong in (None, [], "x", 3):
+        with pytest.raises(InputError, match="JSON object"):
+            Config.from_dict(wrong)
+    assert Config().changed([]) == Config() == Config().changed({})
+
+
+ANY = st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=100)
+
+
+@given(st.sampled_from(NAMES), ANY | st.lists(ANY, max_size=3))
+def test_any_value_is_taken_or_refused_in_one_sentence(name, value):
+    try:
+        config = Config.from_dict({name: value})
+    except InputError as error:
+        assert "\n" not in str(error) and len(str(error)) < 400
+    else:
+        assert Config.from_dict(asdict(config)) == config
+
+
+def test_the_list_names_every_setting():
+    lines = describe_settings().splitlines()
+    assert [line.partition("=")[0] for line in lines] == NAMES
+    assert all(", ".join(RANGES[name]) in line for name, line in zip(NAMES, lines) if name in CHOICES)

@@ -1,0 +1,93 @@
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from runs import config, dataset
+from scipy import stats
+from scipy.special import softmax
+
+from minram import evaluate as module
+from minram.agent import init_params, rollout
+from minram.errors import InputError
+from minram.evaluate import Evaluation, evaluate, percent, wilson
+from minram.sensor import summed_area
+from minram.tasks import fixed_images
+
+DATA = dataset(40)
+CONFIG = config()
+PARAMS = init_params(CONFIG, np.random.default_rng(0), 3)
+
+
+@given(st.integers(1, 10**6).flatmap(lambda n: st.tuples(st.integers(0, n), st.just(n))))
+def test_wilson_is_the_interval_of_the_score_test(case):
+    wrong, n = case
+    low, high = wilson(wrong, n)
+    want = stats.binomtest(wrong, n).proportion_ci(method="wilson")
+    # Both are a difference of two numbers below 1 + 2/n, each of a few roundings.
+    assert abs(low - want.low) <= 1e-14 and abs(high - want.high) <= 1e-14
+    assert 0 <= low <= wrong / n <= high <= 1
+
+
+def test_a_rate_and_its_interval_as_text():
+    assert percent(0.0123, (0.0103, 0.0147)) == "1.23 % [1.03, 1.47]"
+
+
+@pytest.mark.parametrize("settings", [{}, {"task": "cluttered", "canvas": (9, 8), "distractor_size": 3}])
+@pytest.mark.parametrize("rollouts", [1, 3])
+def test_probabilities_are_averaged_over_rollouts(settings, rollouts):
+    c = config(**settings)
+    got = evaluate(PARAMS, c, DATA.x_train, DATA.y_train, "sampled", rollouts, seed=5)
+    images = fixed_images(c.make_task, DATA.x_train, 5)
+    t = rollout(PARAMS, c, summed_area(images), np.random.default_rng([5, 1]), rollouts, "sampled", every_step=True)
+    p = softmax(t.logits, axis=-1)
+    for i in range(40):
+        rows = p[:, t.image == i]  # (T, M, K)
+        np.testing.assert_allclose(got.probabilities[:, i], rows.mean(axis=1), rtol=1e-5)  # float32, M ≤ 3
+    assert got.wrong.shape == (3, 40) and got.probabilities.shape == (3, 40, 3)
+    np.testing.assert_array_equal(got.wrong, got.probabilities.argmax(axis=-1) != DATA.y_train)
+    assert got.error == got.errors[-1] == got.wrong[-1].sum() / 40
+    assert isinstance(got, Evaluation)
+
+
+def test_the_same_seed_gives_the_same_bits():
+    a, b, c = (evaluate(PARAMS, CONFIG, DATA.x_train, DATA.y_train, "sampled", 2, seed=s) for s in (0, 0, 1))
+    np.testing.assert_array_equal(a.probabilities, b.probabilities)
+    assert (a.probabilities != c.probabilities).any()
+
+
+def test_large_canvases_are_made_a_few_at_a_time(monkeypatch):
+    sizes = []
+
+    def counting(params, c, area, *arguments, **keywords):
+        sizes.append(len(area.table))
+        return rollout(params, c, area, *arguments, **keywords)
+
+    monkeypatch.setattr(module, "rollout", counting)
+    evaluate(PARAMS, CONFIG, DATA.x_train, DATA.y_train, rollouts=200)
+    assert sizes == [2] * 20  # 500 rows and no more
+    sizes.clear()
+    monkeypatch.setattr(module, "PIXELS", 1200)
+    evaluate(PARAMS, config(task="translated", canvas=(9, 8)), DATA.x_train, DATA.y_train)
+    assert sizes == [16, 16, 8]
+
+
+X, Y = DATA.x_train, DATA.y_train
+BAD = {
+    "colours": ((np.zeros((4, 6, 5, 3), np.uint8), Y[:4]), "reads 4 numbers a glimpse.*3 channels give 12"),
+    "flat images": ((X.reshape(40, 30), Y), "images should"),
+    "integers": ((X.astype(int), Y), "images should"),
+    "fewer labels": ((X, Y[1:]), r"labels should have the shape \(40,\), but has \(39,\)"),
+    "a class more": ((X, Y + 1), "labels should be integers from 0 to 2, the classes of the model"),
+    "negative labels": ((X, Y - 1), "labels should be integers from 0"),
+    "float labels": ((X, Y / 1), "as float64"),
+    "no images": ((X[:0], Y[:0]), "1 or more images"),
+    "an unknown policy": ((X, Y, "best"), "policy should be one of"),
+    "no rollouts": ((X, Y, "mean", 0), "1 to 10000 rollouts"),
+    "too many rollouts": ((X, Y, "mean", 10**9), "1 to 10000 rollouts"),
+}
+
+
+@pytest.mark.parametrize("arguments, sentence", BAD.values(), ids=BAD)
+def test_what_does_not_fit_the_model_is_one_sentence(arguments, sentence):
+    with pytest.raises(InputError, match=sentence):
+        evaluate(PARAMS, CONFIG, *arguments)

@@ -1,0 +1,83 @@
+import itertools
+
+import numpy as np
+import pytest
+from helpers import close
+
+from minram.config import Config
+from minram.optim import annealed, optimiser_state, pack, unpack, update_in_place
+
+STEPS = 30
+
+
+def descend(config, dtype=np.float64, steps=STEPS):
+    """The path of a few noisy gradients → θ after every step, the gradients and rates, and the last state."""
+    rng = np.random.default_rng(0)
+    vector = rng.normal(size=7).astype(dtype)
+    gradients = rng.normal(size=(steps, 7)).astype(dtype)
+    rates = [annealed(config, step / steps) for step in range(steps)]
+    path, state = [vector.copy()], optimiser_state(config, vector)
+    for step in range(steps):
+        update_in_place(config, vector, gradients[step].copy(), state, step, rates[step])
+        path.append(vector.copy())
+    return np.array(path), gradients, rates, state
+
+
+def test_sgd_is_its_definition():
+    config = Config(optimiser="sgd", learning_rate=0.1, momentum=0.8)
+    path, gradients, rates, _ = descend(config)
+    # v_t = Σ_{s≤t} β^{t−s} g_s, written out without a recursion
+    for t in range(STEPS):
+        v = sum(0.8 ** (t - s) * gradients[s] for s in range(t + 1))
+        close(path[t + 1], path[t] - rates[t] * v, scale=10, steps=2 * STEPS)
+
+
+def test_adam_is_its_definition():
+    path, gradients, rates, _ = descend(Config(learning_rate=0.1, momentum=0.8))
+    for t in range(STEPS):
+        decay = np.arange(t, -1, -1)[:, None]
+        m = ((1 - 0.8) * 0.8**decay * gradients[: t + 1]).sum(axis=0) / (1 - 0.8 ** (t + 1))
+        v = ((1 - 0.999) * 0.999**decay * gradients[: t + 1] ** 2).sum(axis=0) / (1 - 0.999 ** (t + 1))
+        # 1 − 0.999ᵗ loses three digits for the first t, and so does v.
+        close(path[t + 1], path[t] - rates[t] * m / (np.sqrt(v) + 1e-8), scale=10, steps=3000)
+
+
+def test_the_first_step_of_adam_has_the_length_of_the_rate():
+    path, gradients, rates, _ = descend(Config(learning_rate=0.1), steps=1)
+    close(path[1] - path[0], -rates[0] * np.sign(gradients[0]), scale=1, steps=1e9)  # 0.1 ε/|g| = 2.4e-8
+    assert np.abs(gradients[0]).min() > 0.04
+
+
+def test_the_average_is_a_mean_of_the_path_with_weights_that_sum_to_one():
+    path, _, _, state = descend(Config(weight_average=0.9))
+    decays = [min(0.9, (t + 1) / (t + 10)) for t in range(STEPS)]
+    weights = [np.prod(decays)] + [(1 - d) * np.prod(decays[t + 1 :]) for t, d in enumerate(decays)]
+    close(np.sum(weights), 1.0, scale=1, steps=2 * STEPS)
+    close(state["average"], np.tensordot(weights, path, 1), scale=10, steps=4 * STEPS)
+    assert "average" not in descend(Config())[3]
+
+
+def test_the_rate_falls_from_the_first_to_the_last_by_a_cosine():
+    config = Config(learning_rate=0.2, final_rate=0.1)
+    assert annealed(config, 0) == pytest.approx(0.2, rel=1e-15)
+    assert annealed(config, 0.5) == pytest.approx(0.11, rel=1e-15)
+    assert annealed(config, 1) == pytest.approx(0.02, rel=1e-14)
+    assert annealed(Config(), 1) == 0
+    rates = [annealed(config, p) for p in np.linspace(0, 1, 100)]
+    assert all(a > b for a, b in itertools.pairwise(rates))
+
+
+@pytest.mark.parametrize("optimiser", ["adam", "sgd"])
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_the_type_is_kept(optimiser, dtype):
+    path, _, _, state = descend(Config(optimiser=optimiser, weight_average=0.9), dtype)
+    assert path.dtype == dtype and all(a.dtype == dtype for a in state.values())
+
+
+def test_packed_parameters_are_views():
+    params = {"b": np.arange(3.0), "a": np.arange(4.0).reshape(2, 2)}
+    vector, views = pack(params)
+    assert list(views) == ["b", "a"] and vector.tolist() == [0, 1, 2, 0, 1, 2, 3]
+    vector += 1
+    assert views["a"].tolist() == [[1, 2], [3, 4]] and params["a"][0, 0] == 0
+    assert unpack(vector, params)["b"].base is not None
