@@ -46,6 +46,7 @@ class Config:
     glimpse_units: int = _setting(256, "width of g, the glimpse feature", (1, 10**5))
     core_units: int = _setting(256, "width of h, the core's state", (1, 10**5))
     location_units: int = _setting(0, "width of the location head's hidden layer; 0: none, as in the paper", (0, 10**5))
+    policy: str = _setting("gaussian", "locations from the location head, or uniform ones", ["gaussian", "random"])
     std: float = _setting(0.1, "σ of the location policy, in image half-widths", (1e-4, 10))
     final_std: float = _setting(1.0, "σ at the end of training, as a share of std; it falls geometrically", (1e-4, 1))
     learn_std: bool = _setting(False, "learn log σ")

@@ -13,7 +13,6 @@ from .tasks import fixed_batches
 
 BATCH = 500  # rows at a time: large enough for fast products, small enough to stay in the cache
 PIXELS = 2**25  # at a time, on large canvases
-Z = 1.959963984540054  # 95 % of a normal distribution are within ±Z
 
 
 class Evaluation(NamedTuple):
@@ -43,6 +42,7 @@ def evaluate(params, config, images, labels, policy="mean", rollouts=1, seed=0):
         raise InputError(
             f"An evaluation takes 1 or more images and 1 to 10000 rollouts, not {len(images)} and {rollouts}."
         )
+    policy = "random" if config.policy == "random" else policy
     rng = np.random.default_rng([seed, 1])  # not the generator that makes the task
     task = config.make_task
     batch_size = max(1, min(BATCH // rollouts, PIXELS // math.prod(task.canvas or images.shape[1:3])))
@@ -57,16 +57,11 @@ def evaluate(params, config, images, labels, policy="mean", rollouts=1, seed=0):
 
 
 def wilson(wrong, n):
-    """The 95 % score interval of an error rate p̂ = wrong/n: all p with |p̂ − p| ≤ z √(p(1 − p)/n).
+    """The 95 % score interval (low, high) of an error rate, from the number of wrong labels of n (Wilson 1927)."""
+    from scipy.stats import binomtest  # here, because importing it takes longer than the rest of the package
 
-    The ends are the roots of a quadratic, (p̂ + z²/2n ± z √(p̂(1 − p̂)/n + z²/4n²)) / (1 + z²/n). Unlike
-    p̂ ± z √(p̂(1 − p̂)/n), it is right for small rates too. → (low, high). Source: Wilson (1927).
-    """
-    wrong, n = int(wrong), int(n)
-    centre = (wrong + Z**2 / 2) / (n + Z**2)
-    half = Z / (n + Z**2) * math.sqrt(wrong * (n - wrong) / n + Z**2 / 4)
-    # The roots are exactly 0 and 1 at the ends, but for rounding.
-    return (centre - half if wrong else 0.0), (centre + half if wrong < n else 1.0)
+    interval = binomtest(int(wrong), int(n)).proportion_ci(method="wilson")
+    return float(interval.low), float(interval.high)
 
 
 def percent(error, interval):

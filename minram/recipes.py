@@ -1,4 +1,4 @@
-"""Named recipes: the settings that make each row of the paper's tables, and the quick default."""
+"""Named recipes: the quick default, and every row of the paper's tables."""
 
 import difflib
 from typing import NamedTuple
@@ -8,13 +8,42 @@ from .errors import InputError
 
 
 class Recipe(NamedTuple):
-    text: str
+    text: str  # what it is, how long it takes and what it should reach
     settings: dict
 
 
+# What every recipe shares. Several rollouts of one image, each judged by the others, made the policy's gradient
+# so much clearer that they learn more in the same time; a hidden layer before μ helped as much.
+COMMON = {
+    "rollouts": 4, "baseline": "rollouts", "location_units": 128, "std": 0.15, "recurrent_init": "he",
+    "learning_rate": 2e-3, "weight_average": 0.999,
+}  # fmt: skip
+MNIST = COMMON | {"final_std": 0.2, "epochs": 60}
+TRANSLATED = COMMON | {
+    "task": "translated", "canvas": (60, 60), "patch_size": 12, "scales": (1, 2, 4), "final_std": 0.3, "epochs": 60,
+}  # fmt: skip
+CLUTTERED = TRANSLATED | {"task": "cluttered", "distractors": 4}
+CLUTTERED_100 = CLUTTERED | {"canvas": (100, 100), "distractors": 8, "scales": (1, 2, 4, 8)}
+
 RECIPES = {
-    "quick": Recipe("MNIST, 6 glimpses: the default", {"epochs": 20}),
+    # Two scales, not the paper's one: a policy that must find everything with one takes longer to learn.
+    "quick": Recipe(
+        "the default: MNIST, 6 glimpses of two scales",
+        COMMON | {"rollouts": 2, "scales": (1, 2), "epochs": 10},
+    )
 }
+for n in range(2, 8):
+    RECIPES[f"mnist-{n}"] = Recipe(f"MNIST 28x28, {n} glimpses of 8x8", MNIST | {"glimpses": n})
+for name, task, settings in (
+    ("translated-60", "translated 60x60, 3 scales", TRANSLATED),
+    ("cluttered-60", "cluttered 60x60, 3 scales", CLUTTERED),
+    ("cluttered-100", "cluttered 100x100, 4 scales", CLUTTERED_100),
+):
+    for n in (4, 6, 8):
+        RECIPES[f"{name}-{n}"] = Recipe(f"{task}, {n} glimpses of 12x12", settings | {"glimpses": n})
+    if name != "translated-60":
+        random = settings | {"glimpses": 8, "policy": "random", "rollouts": 1, "baseline": "none"}
+        RECIPES[f"{name}-random"] = Recipe(f"{task}, 8 random glimpses", random)
 
 
 def recipe(name):

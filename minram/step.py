@@ -25,8 +25,9 @@ def train_step(run, config, dataset, index, gradient, step, steps_per_epoch):
     area = summed_area(images, background_level(config, images))
     every = config.label_steps == "every"
     progress = step / (config.epochs * steps_per_epoch)
+    policy = "random" if config.policy == "random" else "sampled"
     trajectory = rollout(
-        run.params, config, area, run.policy_rng, config.rollouts, every_step=every, progress=progress
+        run.params, config, area, run.policy_rng, config.rollouts, policy, every_step=every, progress=progress
     )
     heads, outcome = cotangents(trajectory, dataset.y_train[index], config, run.policy_rng)
     grads = backward(run.params, trajectory, heads, config.flow)
