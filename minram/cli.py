@@ -71,7 +71,7 @@ def _parser():
     train.add_argument("--data", metavar="PATH", help="your own images: a .npz file or a folder of IDX files")
     train.add_argument("--out", metavar="DIR", help="the run folder (default: a new one in runs/)")
     train.add_argument("--resume", action="store_true", help="go on with a run that was stopped")
-    train.add_argument("--settings", action=_ListSettings, help="list all settings and exit")
+    train.add_argument("--settings", action="store_true", help="list all settings and exit")
 
     run_help = "a run folder, a .npz with parameters, or pretrained:NAME"
     evaluate = add(
@@ -103,17 +103,6 @@ def _parser():
     check.add_argument("--full", action="store_true", help="the network at full size, by random directions")
     check.add_argument("--picture", metavar="PATH", help="draw Taylor slopes and the error against the step size")
     return parser
-
-
-class _ListSettings(argparse.Action):
-    def __init__(self, **kwargs):
-        super().__init__(nargs=0, **kwargs)
-
-    def __call__(self, parser, namespace, values, option_string=None):
-        from .config import describe_settings
-
-        print(describe_settings())
-        parser.exit()
 
 
 def _positive(text):

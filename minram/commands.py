@@ -12,6 +12,11 @@ from .errors import InputError
 
 
 def train_command(args):
+    if args.settings:
+        from .config import describe_settings
+
+        print(describe_settings())
+        return 0
     from .evaluate import percent
     from .recipes import recipe
     from .run import load_params
@@ -57,6 +62,7 @@ def train_command(args):
         _say(f"  {text}: {percent(result[key]['test_error'], result[key]['interval'])}")
     if not (folder / "paths.png").exists():
         _say("Pictures: " + ", ".join(str(path) for path in training_figures(folder, dataset)))
+    return 0
 
 
 def _say(text, end="\n"):

@@ -1,0 +1,315 @@
+import os
+import re
+import select
+import shlex
+import signal
+import subprocess
+import sys
+import time
+
+import numpy as np
+import pytest
+from runs import dataset, outcome, save_npz
+
+from minram import cli, commands, show
+from minram.errors import InputError
+from minram.recipes import RECIPES
+
+TINY = ["epochs=3", "batch_size=8", "glimpses=3", "patch_size=2", "what_units=4", "where_units=3", "core_units=4"]
+posix = pytest.mark.skipif(sys.platform == "win32", reason="signals and terminals of POSIX")
+
+
+def no_figures(folder, dataset):
+    """Drawing takes seconds and has its own tests."""
+    (folder / "paths.png").touch()
+    return [folder / "paths.png"]
+
+
+@pytest.fixture
+def here(tmp_path, monkeypatch):
+    """An empty working directory with a small data set."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(os, "fsync", lambda descriptor: None)
+    monkeypatch.setattr(show, "training_figures", no_figures)
+    save_npz(tmp_path / "d.npz", dataset())
+    return tmp_path
+
+
+@pytest.fixture(scope="module")
+def finished(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("cli")
+    save_npz(folder / "d.npz", dataset())
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(show, "training_figures", no_figures)
+        assert cli.main(["train", "--data", str(folder / "d.npz"), "--out", str(folder / "run"), "--set", *TINY]) == 0
+    return folder / "run"
+
+
+def run(*words):
+    """An exit code, whether main returns or argparse exits."""
+    try:
+        return cli.main([str(word) for word in words])
+    except SystemExit as done:
+        return done.code
+
+
+def test_every_command_has_help_with_an_example_that_parses(capsys):
+    assert run("--help") == 0
+    names = re.findall(r"^    (\w+)\b", capsys.readouterr().out, re.MULTILINE)
+    assert names == ["train", "evaluate", "show", "recipes", "gradcheck"]
+    for name in names:
+        assert run(name, "--help") == 0
+        example = re.search(r"^Example: minram (.*)$", capsys.readouterr().out, re.MULTILINE)[1]
+        assert cli._parser().parse_args(shlex.split(example)).run is getattr(commands, f"{name}_command")
+
+
+def test_recipes_and_settings_are_listed(capsys):
+    assert run("recipes") == 0
+    assert [line.split()[0] for line in capsys.readouterr().out.splitlines()] == list(RECIPES)
+    assert run("train", "--settings") == 0
+    assert "learning_rate=" in capsys.readouterr().out
+
+
+WRONG = [
+    ("", "required: command"),
+    ("tran", "invalid choice: 'tran'"),
+    ("train quikc", "did you mean 'quick'"),
+    ("train zzz", "minram recipes lists them"),
+    ("train --set epoch=3", "did you mean 'epochs'"),
+    ("train --set epochs", "should read key=value"),
+    ("train --set epochs=0", "from 1 to 1000000, but it is '0'"),
+    ("train --set", "expected at least one argument"),
+    ("train --resume", "no run in runs/ to resume"),
+    ("train --resume --out none", "none"),
+    ("train --resume quick", "takes all settings from the run"),
+    ("train --resume --set epochs=3", "takes all settings from the run"),
+    ("train --data none.npz", "none.npz"),
+    ("train --data .", "four IDX files"),
+    ("train --data text", "Cannot read"),
+    ("train --data d.npz", "set batch_size=28"),
+    ("train --data d.npz --out text --set batch_size=8", "choose another folder"),
+    ("train --data d.npz --out text/run --set batch_size=8", "choose another folder"),
+    ("train --data d.npz --set batch_size=8 task=translated canvas=5", "canvas"),
+    ("train --data d.npz --set batch_size=8 canvas=9", "set task=translated or cluttered"),
+    ("train --data d.npz --set batch_size=8 what_units=100000 where_units=100000 glimpse_units=100000", "parameters"),
+    ("evaluate", "required: RUN"),
+    ("evaluate none", "run folder with a best.npz"),
+    ("evaluate text", "Cannot read"),
+    ("evaluate d.npz", "not a checkpoint"),
+    ("evaluate pretrained:none", "no weights called 'pretrained:none'"),
+    ("evaluate RUN --rollouts 0", "whole number from 1 to 10000, but got '0'"),
+    ("evaluate RUN --rollouts x", "whole number from 1 to 10000, but got 'x'"),
+    ("evaluate RUN --rollouts 99999999999999999999999", "whole number from 1 to 10000"),
+    ("evaluate RUN --policy best", "invalid choice: 'best'"),
+    ("evaluate RUN --split train", "invalid choice: 'train'"),
+    ("evaluate RUN --size 9", "expected HxW such as 60x60, but got '9'"),
+    ("evaluate RUN --size 9x9x9", "expected HxW"),
+    ("evaluate RUN --size 0x9", "canvas should be one or two whole numbers from 1"),
+    ("evaluate RUN --size 5x5", "at least as large as the images"),
+    ("evaluate RUN --data none.npz", "none.npz"),
+    ("evaluate RUN --data colour.npz", "3 channels"),
+    ("evaluate RUN --data classes.npz", "from 0 to 2, the classes of the model"),
+    ("show", "required: RUN"),
+    ("show none", "run folder with a best.npz"),
+    ("show RUN --n 0", "whole number from 1"),
+    ("show RUN --seed -1", "whole number from 0"),
+    ("show RUN --out text", "cannot be made"),
+    ("gradcheck --half", "unrecognized arguments: --half"),
+    ("recipes quick", "unrecognized arguments: quick"),
+]
+
+
+@pytest.mark.parametrize("words, sentence", WRONG, ids=[words for words, _ in WRONG])
+def test_wrong_input_is_one_sentence_and_exit_code_2(here, finished, capsys, words, sentence):
+    (here / "text").write_text("not a file of numbers")
+    save_npz(here / "colour.npz", dataset(shape=(6, 5, 3)))
+    save_npz(here / "classes.npz", dataset(classes=4))
+    before = sorted(here.rglob("*"))
+    assert run(*[str(finished) if word == "RUN" else word for word in words.split()]) == 2
+    error = capsys.readouterr().err
+    assert sentence in error and error.startswith("minram") and error.count("\n") == 1
+    assert sorted(here.rglob("*")) == before  # and nothing is left behind
+
+
+def test_trained_evaluated_and_finished_again(here, finished, capsys):
+    assert run("train", "--data", "d.npz", "--set", *TINY, "seed=1") == 0
+    out = capsys.readouterr().out
+    assert out.startswith(f"Training in {os.path.join('runs', 'quick')}: 3 glimpses, 3 epochs.\nepoch   1/3  loss ")
+    assert "\r" not in out and "Pictures: " in out and out.count("images/s") == 3
+    folder = here / "runs" / "quick"
+    assert (folder / "log.txt").read_text(encoding="utf-8").splitlines() == out.splitlines()[1:4]
+    before = {path.name: path.read_bytes() for path in folder.iterdir()}
+    os.chdir(here / "runs")  # data are found from anywhere
+    assert run("train", "--resume", "--out", "quick") == 0
+    assert capsys.readouterr().out.splitlines()[1:] == out.splitlines()[4:-1]
+    assert {path.name: path.read_bytes() for path in folder.iterdir()} == before
+    os.chdir(here)
+    assert run("train", "--data", "d.npz", "--set", *TINY) == 0
+    assert (here / "runs" / "quick-2" / "result.json").exists()
+    assert outcome(finished) == outcome_without_path(here / "runs" / "quick-2", finished)
+
+
+def outcome_without_path(folder, other):
+    got, want = outcome(folder), outcome(other)
+    for name in ("last.npz", "best.npz"):
+        got[name][1]["config"]["data"] = want[name][1]["config"]["data"]
+    return got
+
+
+def test_resume_takes_the_latest_run(here, capsys):
+    for name, age in (("a", 30), ("b", 10), ("c", 20)):
+        run("train", "--data", "d.npz", "--out", f"runs/{name}", "--set", *TINY)
+        now = time.time()
+        os.utime(f"runs/{name}/last.npz", (now - age, now - age))
+    capsys.readouterr()
+    assert run("train", "--resume") == 0
+    assert capsys.readouterr().out.startswith(f"Training in {os.path.join('runs', 'b')}:")
+
+
+@pytest.mark.parametrize(
+    "options, first, lines",
+    [
+        ("", "10 test images", 8),
+        ("--rollouts 1", "10 test images", 7),
+        ("--policy random --rollouts 3", "10 test images", 7),
+        ("--policy sampled --split validation", "6 validation images", 8),
+        ("--size 9x8 --rollouts 2", "10 test images", 8),
+    ],
+)
+def test_evaluate(finished, capsys, options, first, lines):
+    assert run("evaluate", finished, *options.split()) == 0
+    out = capsys.readouterr().out.splitlines()
+    assert out[0].startswith(first) and len(out) == lines
+    assert all(re.search(r"\d+\.\d\d % \[\d+\.\d\d, \d+\.\d\d\]$", line) for line in out if line.startswith("  "))
+    assert out[-1].startswith("   3  ")
+
+
+# What goes wrong elsewhere is one sentence as well.
+FAILURES = [
+    (InputError("a sentence."), 2, "a sentence."),
+    (MemoryError("Unable to allocate 8 GiB"), 2, "not enough memory (Unable to allocate 8 GiB)"),
+    (PermissionError(13, "Permission denied", "x"), 2, "x cannot be used (Permission denied)."),
+    (KeyboardInterrupt(), 130, "interrupted."),
+]
+
+
+@pytest.mark.parametrize("error, code, sentence", FAILURES)
+def test_any_failure_is_one_sentence(monkeypatch, capsys, error, code, sentence):
+    def fail(args):
+        raise error
+
+    monkeypatch.setattr(commands, "recipes_command", fail)
+    assert run("recipes") == code
+    assert capsys.readouterr().err.startswith("minram recipes: ") and "\n" not in sentence
+
+
+# ---- real processes ----
+
+LONG = [word.replace("epochs=3", "epochs=100000") for word in TINY]
+
+
+def environment(**variables):
+    return os.environ | {"OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"} | variables
+
+
+def process(*words, env=None, **keywords):
+    command = [sys.executable, "-m", "minram", *map(str, words)]
+    pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True, "encoding": "utf-8"}
+    return subprocess.Popen(command, env=env or environment(), **pipes | keywords)
+
+
+@posix
+@pytest.mark.parametrize("number", [signal.SIGINT, getattr(signal, "SIGHUP", None)])
+def test_a_stopped_process_says_how_to_go_on(here, number):
+    with process("train", "--data", "d.npz", "--out", "my runs/it's one", "--set", *LONG) as training:
+        training.stdout.readline()
+        assert training.stdout.readline().startswith("epoch   1/100000")
+        training.send_signal(number)
+        out, error = training.communicate(timeout=60)
+    assert training.returncode == 130 and error == ""
+    said = re.search(r"Go on with: minram (train --resume --out .*)$", out)[1]
+    with process(*shlex.split(said)) as resumed:
+        assert resumed.stdout.readline().startswith("Training in my runs/it's one")
+        assert int(resumed.stdout.readline().split("/")[0].split()[1]) > 1
+        resumed.terminate()
+        assert "Stopped and saved" in resumed.communicate(timeout=60)[0]
+    assert resumed.returncode == 130
+
+
+@posix
+def test_training_goes_on_without_its_reader(here):
+    folder = here / "run"
+    folder.mkdir()
+    (folder / "paths.png").touch()  # drawing is tested elsewhere
+    with process("train", "--data", "d.npz", "--out", "run", "--set", *TINY) as training:
+        training.stdout.close()
+        assert training.stderr.read() == ""
+    assert training.returncode == 0 and (folder / "result.json").exists()
+    assert len((folder / "log.txt").read_text(encoding="utf-8").splitlines()) == 3
+    with process("train", "--settings") as listing:  # as | head would
+        listing.stdout.close()
+        assert listing.stderr.read() == ""
+    assert listing.returncode == 0
+
+
+DRAW = """
+import sys
+from minram import cli
+assert cli.main(["recipes"]) == 0
+from minram import show, style
+style.figure()[0].savefig(sys.argv[1])
+"""
+
+
+@posix
+def test_without_stdout_display_home_and_unicode(here):
+    """As under cron: nothing to draw on, nowhere to keep a cache, ASCII, and a home that cannot be written."""
+    env = environment(HOME="/dev/null", PYTHONIOENCODING="ascii", LC_ALL="C", PYTHONCOERCECLOCALE="0", PYTHONUTF8="0")
+    env = {k: v for k, v in env.items() if k not in ("DISPLAY", "WAYLAND_DISPLAY", "MPLCONFIGDIR", "XDG_CACHE_HOME")}
+    drawn = subprocess.run([sys.executable, "-c", DRAW, here / "a.png"], env=env, capture_output=True)
+    assert drawn.returncode == 0 and drawn.stderr == b"" and (here / "a.png").exists()
+    listed = subprocess.run([sys.executable, "-m", "minram", "train", "--settings"], env=env, capture_output=True)
+    assert listed.returncode == 0 and listed.stderr == b"" and b"learn log ?" in listed.stdout
+    command = f"exec {shlex.quote(sys.executable)} -m minram recipes >&-"
+    closed = subprocess.run(["sh", "-c", command], env=env, capture_output=True)
+    assert closed.returncode == 0 and closed.stderr == b""
+
+
+@posix
+def test_on_a_terminal_progress_stays_on_one_line(here):
+    import pty
+
+    save_npz(here / "d.npz", dataset(20_000))  # an epoch takes more than the half second between two reports
+    leader, follower = pty.openpty()
+    words = ["train", "--data", "d.npz", "--out", "run", "--set", *LONG, "batch_size=1"]
+    seen, deadline, asked = "", time.monotonic() + 60, False
+    with process(*words, stdout=follower, env=environment(COLUMNS="50", LINES="20")) as training:
+        os.close(follower)
+        while training.poll() is None and time.monotonic() < deadline:
+            if select.select([leader], [], [], 0.1)[0]:
+                try:
+                    seen += os.read(leader, 4096).decode()
+                except OSError:  # the other end is closed
+                    break
+            if seen.count("\r\x1b[K") >= 2 and not asked:
+                training.terminate()
+                asked = True
+    os.close(leader)
+    assert training.returncode == 130 and "Stopped and saved" in seen
+    progress = re.findall(r"\r\x1b\[K([^\r\n]*)", seen)
+    assert len(progress) >= 2 and all(len(line) < 50 and line.startswith("epoch   1/") for line in progress)
+
+
+def test_a_diverging_run_ends_with_one_sentence_and_exit_code_1(here, capsys):
+    wild = ["optimiser=sgd", "learning_rate=100", "momentum=0.99", "epochs=200"]
+    assert run("train", "--data", "d.npz", "--out", "run", "--set", *TINY, *wild) == 1
+    error = capsys.readouterr().err
+    assert error.startswith("minram train: A number is not finite in step ") and error.count("\n") == 1
+    assert f"last good checkpoint is {os.path.join('run', 'last.npz')}" in error
+    assert np.isfinite(outcome_vector(here / "run")).all()
+
+
+def outcome_vector(folder):
+    from minram.run import load_params
+
+    return np.concatenate([a.ravel() for a in load_params(folder / "last.npz")[0].values()])
