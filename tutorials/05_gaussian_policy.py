@@ -1,12 +1,13 @@
 # %% [markdown]
 # # 5. The Gaussian policy
 #
-# **What you will see.** Where the agent looks next is drawn from a normal distribution whose mean the location
-# head computes. We derive the gradient of its log-likelihood, called the *score*; we prove that the score has
-# mean zero, which is the fact on which all of REINFORCE rests; we see what a small σ costs; and we compute what
-# goes wrong when the location is clipped or squashed and the wrong thing is scored.
+# **What you will see.** Where the agent looks next is drawn from a normal distribution whose mean the
+# location head computes. We derive the gradient of its log-likelihood, called the *score*; we prove that the
+# score has mean zero, which is the fact on which all of REINFORCE rests; we see what a small σ costs; and we
+# compute what goes wrong when the location is clipped or squashed and the wrong thing is scored.
 #
-# **What you need.** Lesson 3 for gradients and their checks. The density of a normal distribution. Paper and pen.
+# **What you need.** Lesson 3 for gradients and their checks. The density of a normal distribution. Paper and
+# pen.
 #
 # **How long it runs.** A few seconds.
 
@@ -50,9 +51,9 @@ plt.show()
 
 # %% [markdown]
 # Circles are drawn at one and two σ. On the right a good part of the cloud lies outside the image. There is
-# nothing to see there, so the *sensor* clips such a location to the border. What the *policy* has drawn is still
-# the point outside, and we keep both: `sample`, the raw draw $a$, and `loc`, the clipped $l$. Why both are needed
-# is the second half of this lesson.
+# nothing to see there, so the *sensor* clips such a location to the border. What the *policy* has drawn is
+# still the point outside, and we keep both: `sample`, the raw draw $a$, and `loc`, the clipped $l$. Why both
+# are needed is the second half of this lesson.
 #
 # ## The log-likelihood
 #
@@ -69,8 +70,8 @@ plt.show()
 # \end{aligned}
 # $$
 #
-# The last line is the line of code that returns. The number $z_i$ says how many standard deviations the sample
-# lies from the mean; it is all that the backward pass will need.
+# The last line is the line of code that returns. The number $z_i$ says how many standard deviations the
+# sample lies from the mean; it is all that the backward pass will need.
 
 # %%
 show_source(policy.log_prob_forward)
@@ -100,8 +101,8 @@ assert np.abs(log_p - reference).max() <= 6 * np.finfo(float).eps * np.abs(refer
 # \end{aligned}
 # $$
 #
-# Then the standard deviation. It must stay positive, so what one learns is $s_i = \log \sigma_i$, which may be
-# any number. Then $\sigma_i = e^{s_i}$ and $\partial \sigma_i / \partial s_i = \sigma_i$:
+# Then the standard deviation. It must stay positive, so what one learns is $s_i = \log \sigma_i$, which may
+# be any number. Then $\sigma_i = e^{s_i}$ and $\partial \sigma_i / \partial s_i = \sigma_i$:
 #
 # $$
 # \begin{aligned}
@@ -113,9 +114,9 @@ assert np.abs(log_p - reference).max() <= 6 * np.finfo(float).eps * np.abs(refer
 # \end{aligned}
 # $$
 #
-# Both results are read off in the code. The cotangent `dlogp` multiplies them, and since all rows share one σ,
-# its gradient is summed over rows. There is no `da`: the sample is data. A random number that has been drawn does
-# not depend on anything any more.
+# Both results are read off in the code. The cotangent `dlogp` multiplies them, and since all rows share one
+# σ, its gradient is summed over rows. There is no `da`: the sample is data. A random number that has been
+# drawn does not depend on anything any more.
 
 # %%
 show_source(policy.log_prob_backward)
@@ -132,9 +133,9 @@ report.raise_if_failed()
 # %% [markdown]
 # ## What the score says
 #
-# The gradient of the log-likelihood with respect to the parameters is called the **score**. For the mean it is
-# a straight line in $a$: zero at the mean, positive to the right of it. Followed upwards, it moves the mean towards
-# the sample, which makes the sample more likely. The smaller σ, the steeper the line.
+# The gradient of the log-likelihood with respect to the parameters is called the **score**. For the mean it
+# is a straight line in $a$: zero at the mean, positive to the right of it. Followed upwards, it moves the
+# mean towards the sample, which makes the sample more likely. The smaller σ, the steeper the line.
 
 # %%
 grid = np.linspace(-1, 1, 401)
@@ -152,9 +153,9 @@ left.legend()
 plt.show()
 
 # %% [markdown]
-# The score of $\log\sigma$ is a parabola: a sample further than one σ from the mean asks for a larger σ, a nearer
-# one for a smaller σ. In both pictures there is something to be seen with the eye: weighted by the density, the part
-# above zero and the part below zero balance.
+# The score of $\log\sigma$ is a parabola: a sample further than one σ from the mean asks for a larger σ, a
+# nearer one for a smaller σ. In both pictures there is something to be seen with the eye: weighted by the
+# density, the part above zero and the part below zero balance.
 #
 # ## The lemma: the score has mean zero
 #
@@ -170,11 +171,12 @@ plt.show()
 # \end{aligned}
 # $$
 #
-# Note the two things the proof needs: the density in the expectation is the *same* as the one in the score, and
-# the domain does not move with θ. Nothing else about the normal distribution is used.
+# Note the two things the proof needs: the density in the expectation is the *same* as the one in the score,
+# and the domain does not move with θ. Nothing else about the normal distribution is used.
 #
-# The check is exact up to rounding, by **Gauss–Hermite quadrature**. With $n$ nodes it integrates every polynomial of
-# degree up to $2n - 1$ against a normal density without error, and the scores are polynomials of degree one and two.
+# The check is exact up to rounding, by **Gauss–Hermite quadrature**. With $n$ nodes it integrates every
+# polynomial of degree up to $2n - 1$ against a normal density without error, and the scores are polynomials
+# of degree one and two.
 
 # %%
 z, weights = np.polynomial.hermite_e.hermegauss(20)
@@ -198,8 +200,9 @@ assert abs(weights @ score_mu) < 1e-12 and abs(weights @ score_s) < 1e-12
 
 # %% [markdown]
 # And by sampling, which is how the agent meets it. A mean of $n$ samples is not zero; it is a random number
-# around zero, and the yardstick for its size is its own **standard error**, the standard deviation of one sample over
-# $\sqrt n$. This is how this course judges every random result: not "close to", but "so many standard errors".
+# around zero, and the yardstick for its size is its own **standard error**, the standard deviation of one
+# sample over $\sqrt n$. This is how this course judges every random result: not "close to", but "so many
+# standard errors".
 
 # %%
 n = 40_000
@@ -223,8 +226,8 @@ plt.show()
 # %% [markdown]
 # ## The price of a small σ
 #
-# The mean of the score is zero whatever σ is. Its spread is not. With $\mathbb{E}\,z = 0$, $\mathbb{E}\,z^2 = 1$ and
-# $\mathbb{E}\,z^4 = 3$ for a standard normal $z$:
+# The mean of the score is zero whatever σ is. Its spread is not. With $\mathbb{E}\,z = 0$,
+# $\mathbb{E}\,z^2 = 1$ and $\mathbb{E}\,z^4 = 3$ for a standard normal $z$:
 #
 # $$
 # \begin{aligned}
@@ -236,9 +239,10 @@ plt.show()
 # \end{aligned}
 # $$
 #
-# The variance of the score is the **Fisher information**: how much one sample tells about the parameter. A narrow
-# policy tells much about its mean, and this is bad news here. The gradient estimate of lesson 6 is a reward times the
-# score, so its noise grows like $1/\sigma$: halve σ, and four times as many samples are needed for the same accuracy.
+# The variance of the score is the **Fisher information**: how much one sample tells about the parameter. A
+# narrow policy tells much about its mean, and this is bad news here. The gradient estimate of lesson 6 is a
+# reward times the score, so its noise grows like $1/\sigma$: halve σ, and four times as many samples are
+# needed for the same accuracy.
 
 # %%
 stds = np.geomspace(0.02, 1, 12)
@@ -268,18 +272,20 @@ right.legend()
 plt.show()
 
 # %% [markdown]
-# Why not take a large σ, then? Because the agent would look almost anywhere, and a policy that cannot aim cannot be
-# rewarded for aiming. The choice of σ is a compromise, and in practice it falls near a tenth of the image's half-width.
+# Why not take a large σ, then? Because the agent would look almost anywhere, and a policy that cannot aim
+# cannot be rewarded for aiming. The choice of σ is a compromise, and in practice it falls near a tenth of the
+# image's half-width.
 #
 # ## Scoring the wrong thing: the clipped location
 #
-# Now to a mistake that is easy to make and hard to see. The sensor looks at $l = \mathrm{clip}(a, -1, 1)$. If the
-# program keeps only $l$, it is natural to score $l$: to compute $\nabla_\mu \log \pi(l \mid \mu, \sigma)$. The formula
-# is right, the code runs, the gradient check passes. But $l$ is not distributed as π: all the samples beyond the
-# border sit on it. The lemma needed the same density in both places, and here they differ.
+# Now to a mistake that is easy to make and hard to see. The sensor looks at $l = \mathrm{clip}(a, -1, 1)$. If
+# the program keeps only $l$, it is natural to score $l$: to compute
+# $\nabla_\mu \log \pi(l \mid \mu, \sigma)$. The formula is right, the code runs, the gradient check passes.
+# But $l$ is not distributed as π: all the samples beyond the border sit on it. The lemma needed the same
+# density in both places, and here they differ.
 #
-# How large is the mean of this false score? Write $\alpha = (-1 - \mu)/\sigma$ and $\beta = (1 - \mu)/\sigma$ for the
-# two borders in units of σ, φ and Φ for the standard normal density and distribution function.
+# How large is the mean of this false score? Write $\alpha = (-1 - \mu)/\sigma$ and $\beta = (1 - \mu)/\sigma$
+# for the two borders in units of σ, φ and Φ for the standard normal density and distribution function.
 #
 # $$
 # \begin{aligned}
@@ -318,9 +324,10 @@ assert clipped_score_mean(mu_x, std) < -20 * error  # the bias is no accident of
 # %% [markdown]
 # ## Scoring the wrong thing: the squashed location
 #
-# The other habit is $l = \tanh(a)$, so that no clipping is needed. Scoring $l$ under $\pi(\cdot \mid \mu, \sigma)$ is
-# the same mistake, and a worse one, because tanh moves *every* sample: it is nearer to zero than its argument. The
-# mean of the false score is $\mathbb{E}[\tanh(\mu + \sigma z) - \mu]/\sigma^2$; we integrate it by quadrature.
+# The other habit is $l = \tanh(a)$, so that no clipping is needed. Scoring $l$ under
+# $\pi(\cdot \mid \mu, \sigma)$ is the same mistake, and a worse one, because tanh moves *every* sample: it is
+# nearer to zero than its argument. The mean of the false score is
+# $\mathbb{E}[\tanh(\mu + \sigma z) - \mu]/\sigma^2$; we integrate it by quadrature.
 
 # %%
 
@@ -350,13 +357,13 @@ for std_ in (0.4, 0.2, 0.1, 0.05):
     assert abs(scaled - (np.tanh(0.5) - 0.5)) <= std_**2 / 2 * 4 / np.sqrt(27)
 
 # %% [markdown]
-# The honest score would be zero everywhere in these pictures. Clipping hurts where the policy reaches the border;
-# squashing hurts everywhere but at the centre, and a smaller σ makes it worse, for the bias is about
+# The honest score would be zero everywhere in these pictures. Clipping hurts where the policy reaches the
+# border; squashing hurts everywhere but at the centre, and a smaller σ makes it worse, for the bias is about
 # $(\tanh\mu - \mu)/\sigma^2$. In both cases the push is towards the centre.
 #
-# What does it do to learning? Let every look earn the same reward, $r = 1$. There is nothing to learn, and with an
-# honest score μ stays where it is, but for the noise. We follow the mean update $\mu \leftarrow \mu + \eta\,
-# \mathbb{E}[r \cdot \text{score}]$ of each rule from several starts:
+# What does it do to learning? Let every look earn the same reward, $r = 1$. There is nothing to learn, and
+# with an honest score μ stays where it is, but for the noise. We follow the mean update
+# $\mu \leftarrow \mu + \eta\, \mathbb{E}[r \cdot \text{score}]$ of each rule from several starts:
 
 # %%
 rate, steps, std = 0.002, 400, 0.2
@@ -382,17 +389,17 @@ assert np.abs(ends["Clipped location scored"]).max() < 1
 assert np.abs(ends["Squashed location scored"]).max() < np.abs(path[0]).min()
 
 # %% [markdown]
-# A policy that drifts to the centre looks reasonable on centred digits, which is why this mistake survives. On
-# digits that may lie anywhere it is a handicap. A baseline makes the bias smaller, because it multiplies $r - b$
-# rather than $r$, but it does not remove it.
+# A policy that drifts to the centre looks reasonable on centred digits, which is why this mistake survives.
+# On digits that may lie anywhere it is a handicap. A baseline makes the bias smaller, because it multiplies
+# $r - b$ rather than $r$, but it does not remove it.
 #
-# There are two honest ways out. One is to score the raw sample, as `minram` does. The other is to score $l$ under the
-# distribution that $l$ really has. For $l = \tanh(a)$ its density is $\pi(a)\,/\,(1 - l^2)$ by the change of variables,
-# and the logarithm of the denominator does not contain μ: the honest score of $l$ *is* the score of the raw
-# sample. For the clipped location the honest density is the first exercise.
+# There are two honest ways out. One is to score the raw sample, as `minram` does. The other is to score $l$
+# under the distribution that $l$ really has. For $l = \tanh(a)$ its density is $\pi(a)\,/\,(1 - l^2)$ by the
+# change of variables, and the logarithm of the denominator does not contain μ: the honest score of $l$ *is*
+# the score of the raw sample. For the clipped location the honest density is the first exercise.
 #
-# A relative of the mistake is to clip or squash the *mean*. Nothing becomes biased, but where the squash is flat its
-# derivative vanishes, and a mean that has reached the border has no gradient to come back by:
+# A relative of the mistake is to clip or squash the *mean*. Nothing becomes biased, but where the squash is
+# flat its derivative vanishes, and a mean that has reached the border has no gradient to come back by:
 
 # %%
 u = np.array([0.0, 1.0, 2.0, 4.0])
@@ -405,10 +412,11 @@ print("∂ clip(u, −1, 1)/∂u   ", (np.abs(u) < 1).astype(float))
 #
 # ## What to remember
 #
-# The score of the mean is $(a - \mu)/\sigma^2$, that of $\log \sigma$ is $z^2 - 1$. Both have mean zero, and only
-# because the sample is scored under the distribution from which it was drawn. The score's variance is $1/\sigma^2$:
-# a small σ aims well and learns slowly. Clip where the sensor looks, not what the policy scores. A gradient check
-# cannot find this mistake, as the gradient of the wrong formula is computed correctly; a test of the *mean* finds it.
+# The score of the mean is $(a - \mu)/\sigma^2$, that of $\log \sigma$ is $z^2 - 1$. Both have mean zero, and
+# only because the sample is scored under the distribution from which it was drawn. The score's variance is
+# $1/\sigma^2$: a small σ aims well and learns slowly. Clip where the sensor looks, not what the policy
+# scores. A gradient check cannot find this mistake, as the gradient of the wrong formula is computed
+# correctly; a test of the *mean* finds it.
 #
 # ## Exercises
 #
@@ -471,12 +479,13 @@ assert abs(probability @ honest) < 1e-12 / std  # rounding of sums of terms of s
 assert probability @ honest**2 < 1 / std**2
 
 # %% [markdown]
-# The honest score has a *smaller* variance than the raw sample's. It is the raw score averaged over all samples
-# that end on the same border, and averaging away what does not matter never adds noise (Rao and Blackwell).
+# The honest score has a *smaller* variance than the raw sample's. It is the raw score averaged over all
+# samples that end on the same border, and averaging away what does not matter never adds noise (Rao and
+# Blackwell).
 
 # %% [markdown]
-# **2. A softplus σ.** Some programs learn $\rho$ with $\sigma = \log(1 + e^\rho)$ instead of $\log\sigma$. Write the
-# backward pass: $\partial\log\pi/\partial\rho_i$, summed over rows.
+# **2. A softplus σ.** Some programs learn $\rho$ with $\sigma = \log(1 + e^\rho)$ instead of $\log\sigma$.
+# Write the backward pass: $\partial\log\pi/\partial\rho_i$, summed over rows.
 
 # %%
 
