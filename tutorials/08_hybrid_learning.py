@@ -217,8 +217,8 @@ assert (everything[1:, :2] > 0).all() and not everything[0, 3:].any()
 # only way there leads through the sampled locations, and a sample is data.
 #
 # On the right all three flow into the core. What the other two send there is not small beside what the
-# cross-entropy sends, and REINFORCE's part is mostly noise, as lesson 7 has measured. Hence the paper keeps
-# it out. (Algorithm 1 has no choice.)
+# cross-entropy sends, and REINFORCE's part is mostly noise, as lesson 7 has measured. The paper keeps it out;
+# Algorithm 1 has no choice.
 #
 # ## The gradient of nothing
 #
@@ -232,7 +232,8 @@ assert (everything[1:, :2] > 0).all() and not everything[0, 3:].any()
 # $$
 #
 # So the Jacobian of a gradient is symmetric. For a tiny network we compute it column by column, by
-# differences of the update itself, with samples, guesses and rewards frozen.
+# differences of the update itself, with samples, guesses and rewards frozen. On the left is Algorithm 1, all
+# of whose parts flow into the core.
 
 # %%
 tiny = Config(
