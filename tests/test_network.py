@@ -150,6 +150,17 @@ def test_samples_scatter_around_the_mean_by_sigma():
     assert (np.abs((z**2).mean((0, 1)) - 1) < 4 * np.sqrt(2 / 4000)).all()
 
 
+def test_annealed_sigma_falls_geometrically():
+    config = TINY.changed({"std": 0.4, "final_std": 0.25})
+    params, area = scene(config)
+    for progress, std in ((0, 0.4), (0.5, 0.2), (1, 0.1)):
+        t = rollout(params, config, area, np.random.default_rng(0), progress=progress)
+        np.testing.assert_allclose(np.exp(t.log_std), std, rtol=1e-14)
+    np.testing.assert_array_equal(log_std(params, config), t.log_std)  # σ of the finished agent
+    noise = [rollout(params, config, area, np.random.default_rng(0), progress=p) for p in (0, 1)]
+    close(noise[0].sample[0] - noise[0].mu[0], 4 * (noise[1].sample[0] - noise[1].mu[0]), scale=1, steps=8)
+
+
 def test_first_locations_and_policies():
     params, area = scene()
     r = np.random.default_rng(7)
