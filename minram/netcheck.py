@@ -146,7 +146,8 @@ def draw(path, seed=0):
         curves = [v_curve(f, params, grads, np.random.default_rng(seed + i), steps) for i in range(5)]
         for name, style in zip(curves[0][1], ("-", "--", ":")):  # the typical error: one direction is noisy
             right.loglog(steps, np.median([errors[name] for _, errors in curves], axis=0), style, label=name)
-        right.set(title="Error of differences (large steps cross kinks)", xlabel="step h", ylabel="relative error, median of 5 directions")
+        right.set(title="Error of differences (large steps cross kinks)", xlabel="step h")
+        right.set_ylabel("relative error, median of 5 directions")
         left.legend(), right.legend()
         fig.suptitle(title)
         fig.savefig(path)
