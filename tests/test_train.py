@@ -37,6 +37,7 @@ VARIANTS = [
     {"baseline": "batch", "learn_std": True, "rollouts": 2, "optimiser": "sgd", **PURE},
     {"baseline": "learned", **PURE, **CLUTTER},
     {"flow": ("label", "location", "baseline"), "recurrent_init": "he", "validate_every": 2},
+    {"policy": "random", "baseline": "none"},
     {"glimpses": 1},
 ]
 
