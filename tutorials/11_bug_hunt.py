@@ -1,10 +1,9 @@
 # %% [markdown]
 # # 11. The bug hunt
 #
-# **What you will see.** Twelve mistakes, all of them found in public implementations of this or similar
-# models, planted one at a time into the working package. Each still learns, or seems to. You set six checks
-# on them, predict which check catches which bug, and compare. At the end there is a mystery bug for you
-# alone.
+# **What you will see.** Twelve mistakes, nearly all of kinds found in public implementations, planted one at
+# a time into the working package. Each still learns, or seems to. You set six checks on them, predict which
+# check catches which bug, and compare. At the end there is a mystery bug for you alone.
 #
 # **What you need.** Lessons 3 to 8. A pencil.
 #
@@ -68,8 +67,8 @@ def planted(module, *changes):
 # %% [markdown]
 # ## The suspects
 #
-# Read each change, and say what is wrong with it before you read on. The comment names the symptom one would
-# like to have, and does not have.
+# Read each change; the comment says what it does. Would you have seen it in a review? What would it do to the
+# learning curve?
 
 # %%
 BUGS = {
@@ -124,8 +123,8 @@ for name, (module, changes) in BUGS.items():
 # ## The six checks
 #
 # **Check 1, the sensor against its definition.** A cell is the mean of the pixels in it, with zeros outside.
-# Four nested loops say the same thing, slowly and beyond doubt. The image is not square, one location is near
-# a corner, and x and y differ.
+# Nested loops say the same thing, slowly and beyond doubt. The image is not square, one location is near a
+# corner, and x and y differ.
 
 # %%
 
@@ -403,8 +402,9 @@ for ax in axes[:, 0]:
 plt.show()
 
 # %% [markdown]
-# Could you have told, from these, that anything is wrong? The validation error with the mean policy says
-# more, as one that cannot aim is punished there:
+# *G* does worse, though one would rather blame the learning rate than an index. Could you have told from the
+# others that anything is wrong? The validation error with the mean policy says more, as one that cannot aim
+# is punished there:
 
 # %%
 fig, ax = plt.subplots(figsize=(7, 3.6))
@@ -425,14 +425,16 @@ for name, v in finals.items():
 assert len(within) >= 3 and finals["D  sample not detached"] > high
 
 # %% [markdown]
-# A bug that ends among the healthy seeds is not harmless. It has cost something here that this task does not
-# ask for, or will cost it elsewhere. *A*: the digits are in the middle of the image, and what is seen beyond
-# the border hardly matters; on translated digits it is a cue. *B*: the network learns the transposed world
-# just as well, until someone draws the paths over the images, or loads a checkpoint into a correct program.
-# *D* loses all that can be won by looking, and nothing else; the label head covers for it. *E* drifts to the
-# centre, where these digits happen to be. *I* and *J* scale the location gradient, and Adam, which divides by
-# the gradient's size, hides it; with plain SGD they would decide whether anything is learned. *H* shortens
-# the gradient by the factor $1 - 1/M$ and is hidden in the same way. *L* is not in the training at all.
+# *D* stands out now, too. The bugs that end among the healthy seeds are not harmless; this task has only not
+# asked for what they break. *A*: the digits are in the middle of the image, and what is seen beyond the
+# border hardly matters; on translated digits it is a cue. *B*: the network learns the transposed world just
+# as well, until someone draws the paths over the images, or loads a checkpoint into a correct program. *C*
+# gives the core a gradient that is wrong and still points downhill. *D* loses all that can be won by looking,
+# and nothing else: the label head covers for it while it trains. *E* drifts to the centre, where these digits
+# happen to be. *I* and *J* scale the location gradient, and Adam, which divides by the gradient's size, hides
+# it; with plain SGD they would decide whether anything is learned. *H* shortens the gradient by the factor
+# $1 - 1/M$ and is hidden in the same way. *F* and *K* disturb the core and the baseline a little. *L* is not
+# in the training at all.
 #
 # A run of another seed changes the curve as much as most bugs do. To see a small bug in learning curves takes
 # many seeds of each; to see it by a check takes a second.
