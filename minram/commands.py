@@ -48,7 +48,8 @@ def train_command(args):
                 log.write(line + "\n")
 
     dataset = load_data(config)
-    _say(f"Training in {folder}: {config.glimpses} glimpses, {config.epochs} epochs.")
+    looks = f"{config.glimpses} glimpses" if config.model == "ram" else "the whole image at once"
+    _say(f"Training in {folder}: {looks}, {config.epochs} epochs.")
     try:
         result = train(config, folder, args.resume, report, dataset)
     except Stopped as stopped:
@@ -58,7 +59,8 @@ def train_command(args):
         print(f"minram train: {diverged}", file=sys.stderr)
         return 1
     _say(f"Test error on {result['n_test']:,} images, with its 95 % Wilson interval:")
-    for key, text in (("mean", "one rollout, mean locations"), ("average_10", "average of 10 sampled rollouts")):
+    ways = {"mean": "one rollout, mean locations", "average_10": "average of 10 sampled rollouts"}
+    for key, text in ways.items() if config.model == "ram" else [("mean", "the whole image at once")]:
         _say(f"  {text}: {percent(result[key]['test_error'], result[key]['interval'])}")
     if not (folder / "paths.png").exists():
         _say("Pictures: " + ", ".join(str(path) for path in training_figures(folder, dataset)))
@@ -105,6 +107,9 @@ def evaluate_command(args):
 
     single = evaluate(params, config, images, labels, args.policy)
     print(f"{len(labels):,} {args.split} images, error with its 95 % Wilson interval:")
+    if config.model != "ram":
+        print(f"  the whole image at once: {rate(single.wrong[-1])}")
+        return
     print(f"  one rollout, {args.policy} locations: {rate(single.wrong[-1])}")
     policy = "sampled" if args.policy == "mean" else args.policy
     if args.rollouts > 1:

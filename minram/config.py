@@ -11,8 +11,11 @@ from .errors import InputError
 from .tasks import Task
 
 TASKS = ["original", "translated", "cluttered"]
-# Settings that would be without effect for the other tasks.
-ONLY = {"canvas": TASKS[1:], "distractors": TASKS[2:], "distractor_size": TASKS[2:]}
+# Settings that would be without effect for the other tasks and models.
+ONLY = {
+    "canvas": ("task", TASKS[1:]), "distractors": ("task", TASKS[2:]), "distractor_size": ("task", TASKS[2:]),
+    "classifier_units": ("model", ["fc", "conv"]),
+}  # fmt: skip
 
 
 def _setting(default, text, allowed=None):
@@ -37,6 +40,8 @@ class Config:
     n_val: int = _setting(5000, "training images set aside for validation", (1, 10**7))
 
     # The model
+    model: str = _setting("ram", "the agent, or the paper's networks that see the whole image", ["ram", "fc", "conv"])
+    classifier_units: int = _setting(256, "units a fully connected layer (only for 'fc' and 'conv')", (1, 10**5))
     glimpses: int = _setting(6, "T, the number of glimpses", (1, 1000))
     patch_size: int = _setting(8, "w, the width of the retina's squares in cells", (1, 512))
     scales: tuple = _setting((1,), "width of a cell in pixels, one entry a square, (1, 2, 4) for three", (1, 512))
@@ -112,10 +117,11 @@ class Config:
                     raise InputError(f"a setting should read key=value, but one is {_short(key)}; say epochs=5.")
             settings = {key.strip(): value.strip() for key, _, value in pairs}
         config = replace(self, **_known(settings))
-        for key, tasks in ONLY.items():
-            if key in settings and config.task not in tasks:
+        for key, (name, values) in ONLY.items():
+            value = getattr(config, name)
+            if key in settings and value not in values:
                 raise InputError(
-                    f"{key} is without effect when the task is '{config.task}'; set task={' or '.join(tasks)} too, "
+                    f"{key} is without effect when the {name} is '{value}'; set {name}={' or '.join(values)} too, "
                     f"or leave out {key}."
                 )
         return config
@@ -128,6 +134,10 @@ class Config:
         if not isinstance(settings, dict):
             raise InputError("a configuration should be a JSON object of settings; take one that minram wrote.")
         return cls(**_known(settings))
+
+
+_NAMES = [f.name for f in fields(Config)]
+ONLY |= {name: ("model", ["ram"]) for name in _NAMES[_NAMES.index("glimpses") : _NAMES.index("optimiser")]}
 
 
 def describe_settings():

@@ -7,6 +7,7 @@ import numpy as np
 from scipy.special import softmax
 
 from .agent import rollout
+from .classifiers import classifier_forward
 from .errors import InputError, check_labels
 from .sensor import summed_area
 from .tasks import fixed_batches
@@ -48,6 +49,10 @@ def evaluate(params, config, images, labels, policy="mean", rollouts=1, seed=0):
     batch_size = max(1, min(BATCH // rollouts, PIXELS // math.prod(task.canvas or images.shape[1:3])))
     chunks = []
     for _, batch in fixed_batches(task, images, batch_size, seed):
+        if config.model != "ram":
+            logits, _ = classifier_forward(params, batch)
+            chunks.append(softmax(logits, axis=-1)[None])  # one look (1, n, K)
+            continue
         area = summed_area(batch, background_level(config, batch))
         trajectory = rollout(params, config, area, rng, rollouts, policy, every_step=True)
         p = softmax(trajectory.logits, axis=-1)  # (T, N, K)

@@ -45,6 +45,21 @@ for name, task, settings in (
         random = settings | {"glimpses": 8, "policy": "random", "rollouts": 1, "baseline": "none"}
         RECIPES[f"{name}-random"] = Recipe(f"{task}, 8 random glimpses", random)
 
+# The paper's networks that see the whole image: (task, its settings, units of the fully connected ones).
+WHOLE = ("learning_rate", "weight_average", "epochs", "task", "canvas", "distractors")
+for name, task, settings, units in (
+    ("mnist", "MNIST 28x28", MNIST, (256,)),
+    ("translated-60", "translated 60x60", TRANSLATED, (64, 256)),
+    ("cluttered-60", "cluttered 60x60", CLUTTERED, (64, 256)),
+    ("cluttered-100", "cluttered 100x100", CLUTTERED_100, ()),
+):
+    settings = {key: value for key, value in settings.items() if key in WHOLE} | {"learning_rate": 1e-3}
+    for n in units:
+        text = f"{task}, the whole image: two layers of {n} units"
+        RECIPES[f"{name}-fc{n}"] = Recipe(text, settings | {"model": "fc", "classifier_units": n})
+    text = f"{task}, the whole image: a convolution and 256 units"
+    RECIPES[f"{name}-conv"] = Recipe(text, settings | {"model": "conv"})
+
 
 def recipe(name):
     """The Config of a recipe. Raises InputError, with the nearest name, for one that does not exist."""

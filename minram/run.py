@@ -15,6 +15,7 @@ import numpy as np
 
 from . import checkpoint
 from .agent import init_params, layers
+from .classifiers import WINDOW, classifier_layers, init_classifier
 from .config import Config
 from .errors import InputError
 from .files import atomic_write, remove_temporaries
@@ -47,9 +48,10 @@ def fresh(config, folder, dataset):
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise InputError(f"{folder} cannot be made ({error.strerror}); choose another folder with --out.") from None
-    channels = dataset.image_shape[2] if len(dataset.image_shape) == 3 else 1
+    shape = seen_shape(config, dataset)
     seeds = np.random.SeedSequence(config.seed).spawn(3)
-    vector, params = pack(init_params(config, np.random.default_rng(seeds[0]), dataset.n_classes, channels))
+    init, size = (init_params, math.prod(shape[2:])) if config.model == "ram" else (init_classifier, shape)
+    vector, params = pack(init(config, np.random.default_rng(seeds[0]), dataset.n_classes, size))
     meta = {"epoch": 0, "step": 0, "sums": [0.0] * len(SUMS), "best": None, "seconds": 0.0, "metrics": []}
     run = Run(
         vector, params, optimiser_state(config, vector),
@@ -59,6 +61,11 @@ def fresh(config, folder, dataset):
     write_text(folder / "metrics.jsonl", "")
     save_run(run, config, folder)
     return run
+
+
+def seen_shape(config, dataset):
+    """(H, W) or (H, W, C) of the images that the model sees."""
+    return (*(config.make_task.canvas or dataset.image_shape[:2]), *dataset.image_shape[2:])
 
 
 def save_params(path, params, config, meta):
@@ -80,6 +87,8 @@ def _load(path):
     except InputError as error:
         raise InputError(f"{path} has settings that cannot be used: {error}") from None
     params = {name.removeprefix("params/"): a for name, a in arrays.items() if name.startswith("params/")}
+    if all(a.dtype == np.float16 for a in params.values()):  # half precision is for small files only
+        params = {name: a.astype(np.float32) for name, a in params.items()}
     if not params:
         raise InputError(f"{path} should hold the parameters of an agent, but it holds none; take a best.npz.")
     shapes = _shapes(config, params)
@@ -90,8 +99,9 @@ def _load(path):
                 f"{path} should hold {name} with the shape {shapes.get(name, 'of nothing')}, but it has "
                 f"{found.get(name, 'none')}; the file is damaged or was made otherwise."
             )
+    dtype = next(iter(params.values())).dtype
     for name, a in params.items():
-        if a.dtype not in (np.float32, np.float64) or a.dtype != params["core.W"].dtype:
+        if a.dtype not in (np.float32, np.float64) or a.dtype != dtype:
             raise InputError(f"{path} should hold floats of one type, but {name} is {a.dtype}; take another file.")
         if not np.isfinite(a).all():
             raise InputError(f"{path} has numbers in {name} that are not finite; take an earlier checkpoint.")
@@ -99,10 +109,15 @@ def _load(path):
 
 
 def _shapes(config, params):
-    """The shapes that params should have. Channels and classes are known only from the arrays themselves."""
-    rows = (np.shape(params.get("glimpse.what.W")) or (0,))[0]
-    channels = max(1, rows // (len(config.scales) * config.patch_size**2))
-    sizes = layers(config, np.size(params.get("label.b")), channels)
+    """The shapes that params should have. Image size, channels and classes are known only from the arrays."""
+    rows = {name: (np.shape(a) or (0,))[0] for name, a in params.items()}
+    classes = np.size(params.get("label.b"))
+    if config.model == "ram":
+        channels = max(1, rows.get("glimpse.what.W", 0) // (len(config.scales) * config.patch_size**2))
+        sizes = layers(config, classes, channels)
+    else:
+        channels = max(1, rows.get("conv.W", 0) // WINDOW**2)
+        sizes = classifier_layers(config, classes, rows.get("hidden1.W", 0), channels)
     shapes = {f"{name}.{key}": n[key == "b" : 2] for name, n in sizes.items() for key in "Wb"}
     return shapes | ({"location.log_std": (2,)} if config.learn_std else {})
 

@@ -41,20 +41,21 @@ def show(source, out, n=12, seed=0, dataset=None):
 
 @style.context()
 def training_figures(folder, dataset=None):
-    """Write the learning curves and some glimpse paths of a run into its folder → their paths."""
+    """Write the learning curves of a run, and glimpse paths if it is an agent's, into its folder → their paths."""
     folder = Path(folder)
     metrics = [json.loads(line) for line in (folder / "metrics.jsonl").read_text().splitlines()]
-    scene = look(folder, POOL, dataset=dataset)
-    return [
-        write_figure(plots.learning_curves(metrics), folder, "curves.png"),
-        write_figure(figures.paths(scene, 12), folder, "paths.png"),
-    ]
+    written = [write_figure(plots.learning_curves(metrics), folder, "curves.png")]
+    if load_params(folder / "best.npz")[1].model == "ram":
+        written.append(write_figure(figures.paths(look(folder, POOL, dataset=dataset), 12), folder, "paths.png"))
+    return written
 
 
 def look(source, n, seed=0, dataset=None):
     """Let the agent of a run folder or checkpoint look at n validation images → Scene."""
     path = Path(source) / "best.npz" if Path(source).is_dir() else Path(source)
     params, config, _ = load_params(path)
+    if config.model != "ram":
+        raise InputError(f"{path} holds a network that sees the whole image at once; show draws an agent's glimpses.")
     dataset = dataset or data.load(config.data or None, n_val=config.n_val)
     index = np.random.default_rng(seed).permutation(len(dataset.x_val))[:n]
     images = fixed_images(config.make_task, dataset.x_val[index], seed)

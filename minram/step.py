@@ -5,10 +5,12 @@ import math
 import numpy as np
 
 from .agent import backward, layers, rollout
+from .classifiers import classifier_gradients, classifier_inputs, classifier_layers
 from .errors import InputError
 from .evaluate import background_level
 from .optim import annealed, update_in_place
 from .reinforce import cotangents
+from .run import seen_shape
 from .sensor import summed_area
 from .tasks import make_images
 
@@ -22,36 +24,50 @@ class Diverged(ArithmeticError):
 def train_step(run, config, dataset, index, gradient, step, steps_per_epoch):
     """One update of a Run: images → rollout → cotangents → gradients → parameters. `gradient` is scratch space."""
     images = make_images(config.make_task, dataset.x_train, index, run.task_rng)
-    area = summed_area(images, background_level(config, images))
-    every = config.label_steps == "every"
-    progress = step / (config.epochs * steps_per_epoch)
-    policy = "random" if config.policy == "random" else "sampled"
-    trajectory = rollout(
-        run.params, config, area, run.policy_rng, config.rollouts, policy, every_step=every, progress=progress
-    )
-    heads, outcome = cotangents(trajectory, dataset.y_train[index], config, run.policy_rng)
-    grads = backward(run.params, trajectory, heads, config.flow)
+    labels, progress = dataset.y_train[index], step / (config.epochs * steps_per_epoch)
+    if config.model == "ram":
+        grads, outcome, rolled_out = _agent_gradients(run, config, images, labels, progress)
+    else:
+        grads, outcome = classifier_gradients(run.params, images, labels)
+        rolled_out = None
     np.concatenate([g.ravel() for g in grads.values()], out=gradient)
     finite = np.isfinite(outcome.loss + gradient @ gradient)
     if finite:
         update_in_place(config, run.vector, gradient, run.optimiser, step, annealed(config, progress))
     if not (finite and np.isfinite(run.vector.sum())):
-        block = "the update" if finite else _where_not_finite(trajectory, heads, grads)
+        block = "the update" if finite else _where_not_finite(rolled_out, grads)
         epoch, step = divmod(step, steps_per_epoch)
         raise Diverged(f"A number is not finite in step {step + 1} of epoch {epoch + 1}, first in {block}.")
     return outcome
 
 
-def _where_not_finite(trajectory, heads, grads):
+def _agent_gradients(run, config, images, labels, progress):
+    """Look, be rewarded, and go back → gradients, outcome, (trajectory, cotangents)."""
+    area = summed_area(images, background_level(config, images))
+    policy = "random" if config.policy == "random" else "sampled"
+    every = config.label_steps == "every"
+    trajectory = rollout(
+        run.params, config, area, run.policy_rng, config.rollouts, policy, every_step=every, progress=progress
+    )
+    heads, outcome = cotangents(trajectory, labels, config, run.policy_rng)
+    return backward(run.params, trajectory, heads, config.flow), outcome, (trajectory, heads)
+
+
+def _where_not_finite(rolled_out, grads):
     """Name the first block, in the order of computation, with a number that is not finite."""
+    blocks = _blocks(*rolled_out) if rolled_out else {}
+    blocks |= {f"the gradient of {name}": a for name, a in grads.items()}
+    return next((name for name, a in blocks.items() if not np.isfinite(a).all()), "the norm of the gradient")
+
+
+def _blocks(trajectory, heads):
+    """What the agent computed, by name, in this order."""
     _, loc, sample, mu, _, logits, baseline, (phi, _, hidden, g), (_, h), _ = trajectory
     network = {"the sensor": phi, "the glimpse network": hidden, "the glimpse network's output": g, "the core": h,
                "the location head": mu, "the sampled location": sample}  # fmt: skip
     blocks = {f"{name} at glimpse {t + 1}": a[t : t + 1] for t in range(len(loc)) for name, a in network.items()}
     blocks |= {"the label head": logits, "the baseline head": baseline}
-    blocks |= {f"the cotangent of {name}": a for name, a in heads._asdict().items()}
-    blocks |= {f"the gradient of {name}": a for name, a in grads.items()}
-    return next((name for name, a in blocks.items() if not np.isfinite(a).all()), "the norm of the gradient")
+    return blocks | {f"the cotangent of {name}": a for name, a in heads._asdict().items()}
 
 
 def check_fit(config, dataset):
@@ -62,9 +78,13 @@ def check_fit(config, dataset):
     for images in (dataset.x_train, dataset.x_val, dataset.x_test):
         make_images(config.make_task, images, np.array([0]), np.random.default_rng(0))
     channels = math.prod(dataset.image_shape[2:])
-    sizes = layers(config, dataset.n_classes, channels).values()  # (in, out, gain)
-    rows = config.batch_size * config.rollouts * config.glimpses
-    pixels = math.prod(config.make_task.canvas or dataset.image_shape[:2]) * channels
+    shape, rows = seen_shape(config, dataset), config.batch_size
+    if config.model == "ram":
+        sizes = layers(config, dataset.n_classes, channels).values()  # (in, out, gain)
+        rows *= config.rollouts * config.glimpses
+    else:
+        sizes = classifier_layers(config, dataset.n_classes, classifier_inputs(config, shape), channels).values()
+    pixels = math.prod(shape)
     for what, count, remedy in (
         ("parameters", sum((n_in + 1) * n_out for n_in, n_out, _ in sizes), "units, patch_size or scales"),
         ("activations in a step", rows * sum(n_in for n_in, _, _ in sizes), "batch_size, rollouts or glimpses"),

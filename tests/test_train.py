@@ -39,6 +39,8 @@ VARIANTS = [
     {"flow": ("label", "location", "baseline"), "recurrent_init": "he", "validate_every": 2},
     {"policy": "random", "baseline": "none"},
     {"glimpses": 1},
+    {"model": "fc", "weight_average": 0.9, **CLUTTER},
+    {"model": "conv", "task": "translated", "canvas": (11, 15)},
 ]
 
 
