@@ -22,6 +22,7 @@ FOLDER = Path(__file__).resolve().parent.parent / "tutorials" / "13_papers_table
 sys.path.insert(0, str(FOLDER))
 import paper  # noqa: E402
 import record  # noqa: E402
+import run as runner  # noqa: E402
 import table  # noqa: E402
 
 RESULTS = record.load_results()
@@ -66,6 +67,17 @@ def test_a_run_is_recognised_by_its_settings():
         assert record.job_of(Config.from_dict(json.loads(job.config.to_json()))) == job
     with pytest.raises(InputError, match="nearest is mnist-7-s2, which differs in std"):
         record.job_of(record.Job("mnist-7", 2).config.changed({"std": 0.77}))
+
+
+def test_all_runs_every_row_and_the_headlines_three_times_and_skips_what_is_there(monkeypatch):
+    jobs = runner.all_jobs()
+    assert len(set(jobs)) == len(jobs) == len(paper.ROWS) + 2 * len(paper.HEADLINES)
+    assert [job.seed for job in jobs] == sorted(job.seed for job in jobs)
+    assert {job.recipe for job in jobs if job.seed == 2} == set(paper.HEADLINES.values())
+    monkeypatch.setattr(runner.subprocess, "Popen", None)
+    for stem, r in RESULTS.items():
+        job = record.Job(r["recipe"], r["seed"], r.get("ablation", ""))
+        assert job.stem == stem and runner.run(job, [], quiet=True) == 0
 
 
 @pytest.mark.parametrize("stem", RESULTS)
