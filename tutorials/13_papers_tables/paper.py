@@ -69,7 +69,7 @@ ABLATIONS = {
     "constant-std": ("σ stays as it is", ("final_std=1",)),
     "small-std": ("σ = 0.05 at the start", ("std=0.05",)),
     "small-location-term": ("λ = 0.03", ("location_weight=0.03",)),
-    "half-rate": ("learning rate 0.001", ("learning_rate=0.001",)),
+    "double-rate": ("learning rate 0.002", ("learning_rate=0.002",)),
     "no-average": ("no average of the weights", ("weight_average=0",)),
     "momentum": ("SGD with momentum, as in the paper", ("optimiser=sgd", "learning_rate=0.02")),
     "every-step": ("a label at every step", ("label_steps=every",)),
