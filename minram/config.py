@@ -92,6 +92,8 @@ class Config:
             "head; set flow=label,location.": pure and "location" not in self.flow,
             "objective=reinforce rewards the label that was drawn, so reward should be 'correct'; set "
             "reward=correct or objective=hybrid.": pure and self.reward == "probability",
+            "policy=random learns nothing of where to look, so no gradient of it can flow; set flow=label and "
+            "learn_std=false.": self.policy == "random" and ("location" in self.flow or self.learn_std),
             "σ is either learned or annealed; set final_std=1 or learn_std=false.": self.learn_std
             and self.final_std != 1,
             f"distractor_size is {self.distractor_size}, but the canvas is {self.canvas}; set a larger canvas or "
@@ -169,8 +171,9 @@ def _valid(f, value):
     try:
         values = value if kind is tuple and isinstance(value, (tuple, list)) else [value]
         if kind is tuple and isinstance(value, str):
-            value = value if choice else value.replace("x", ",")  # 60x60
-            values = [v.strip() for v in value.strip("()[] ").split(",") if v.strip()]
+            value = value.replace("x", ",") if f.name == "canvas" else value  # 60x60
+            value = value.strip("()[] ").removesuffix(",")  # (1,) has one entry
+            values = [v.strip() for v in value.split(",")] if value else []
         values = tuple(_convert(item, v) for v in values)
         if f.name == "canvas" and len(values) == 1:
             values *= 2

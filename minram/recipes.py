@@ -43,7 +43,7 @@ for name, task, settings, minutes, errors in (
         text = f"{task}, {n} glimpses of 12x12"
         RECIPES[f"{name}-{n}"] = Recipe(text, settings | {"glimpses": n}, minutes * n, error)
 
-RANDOM = {"glimpses": 8, "policy": "random", "rollouts": 1, "baseline": "none"}
+RANDOM = {"glimpses": 8, "policy": "random", "location_weight": 0, "rollouts": 1, "baseline": "none"}
 for name, settings, error in (("cluttered-60", CLUTTERED, 14.4), ("cluttered-100", CLUTTERED_100, 28.4)):
     RECIPES[f"{name}-random"] = Recipe(f"{name}, 8 random glimpses of 12x12", settings | RANDOM, 12, error)
 

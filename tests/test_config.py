@@ -65,6 +65,12 @@ def test_settings_are_read_as_people_write_them(name, text, value):
     assert getattr(config, name) == value and type(getattr(config, name)) is type(value)
 
 
+@pytest.mark.parametrize("wrong", ["1,2,x", "1x2", "1,,2", ",", "", ()])
+def test_scales_are_not_guessed(wrong):
+    with pytest.raises(InputError, match="scales should be whole numbers"):
+        Config(scales=wrong)
+
+
 @pytest.mark.parametrize("wrong", ["60x60x60", "", (), (1, 2, 3)])
 def test_a_canvas_has_two_sides(wrong):
     with pytest.raises(InputError, match="canvas should be one or two whole numbers"):
@@ -79,6 +85,9 @@ def test_a_canvas_has_two_sides(wrong):
         ("objective=reinforce flow=label", "set flow=label,location"),
         ("objective=reinforce flow=label,location reward=probability", "set reward=correct"),
         ("learn_std=true final_std=0.5", "set final_std=1 or learn_std=false"),
+        ("policy=random flow=label,location", "set flow=label"),
+        ("policy=random objective=reinforce flow=label,location", "set flow=label"),
+        ("policy=random learn_std=true", "learn_std=false"),
         ("task=cluttered distractor_size=61", "smaller distractor_size"),
         ("canvas=60x60", "set task=translated or cluttered too"),
         ("task=translated distractors=4", "set task=cluttered too"),
