@@ -36,13 +36,22 @@ def summed_area(images, background=0):
     images = images.reshape(*images.shape[:3], -1).transpose(0, 3, 1, 2)  # (B, C, H, W)
     B, C, H, W = images.shape
     exact = images.dtype == np.uint8 and 255 * H * W <= 2**24
-    rows = np.zeros((B, C, H + 1, W), np.float32 if exact else np.float64)
-    np.subtract(images, background, out=rows[:, :, 1:], dtype=rows.dtype)  # as bytes, 0 − 1 would be 255
-    # Sums along x are a product with a triangle of ones: twice as fast as cumsum, whose additions wait
-    # for each other. Sums along y then add whole rows.
-    table = rows @ np.triu(np.ones((W, W + 1), rows.dtype), k=1)  # (B, C, H+1, W+1)
+    dtype = np.float32 if exact else np.float64
+    # Sums along y add whole rows, four times as fast where a row edge of all images lies in one piece.
+    rows = np.zeros((H + 1, B, C, W), dtype)
+    np.subtract(images, background, out=rows[1:].transpose(1, 2, 0, 3), dtype=dtype)  # as bytes, 0 − 1 would be 255
     for i in range(1, H + 1):
-        table[:, :, i] += table[:, :, i - 1]
+        rows[i] += rows[i - 1]
+    rows = rows.transpose(1, 2, 0, 3)  # (B, C, H+1, W)
+    # Sums along x are a product with a triangle of ones: twice as fast as cumsum, whose additions wait for each
+    # other. 50 columns at a time, each block begun with the sum of all before it: half the work on wide images.
+    table = np.zeros((B, C, H + 1, W + 1), dtype)
+    ones = np.triu(np.ones((50, 50), dtype))
+    for j in range(0, W, 50):
+        block = rows[..., j : j + 50]  # (B, C, H+1, n), n ≤ 50
+        n = block.shape[-1]
+        block[..., 0] += table[..., j]
+        np.matmul(block, ones[:n, :n], out=table[..., j + 1 : j + n + 1])
     return SummedArea(table, 1 / 255 if images.dtype == np.uint8 else 1.0)
 
 
