@@ -26,6 +26,11 @@ from .sensor import sensor_forward
 
 POLICIES = ("sampled", "mean", "random")
 
+# The C library returns freed memory to the system, which then hands it out again page by page: 1200 page faults, a
+# tenth of a training step. Once it has freed one block of just under 32 MiB, glibc keeps the next 64 MiB for reuse.
+np.empty(2**25 - 2**16, np.uint8)
+
+
 def layers(config, n_classes=10, channels=1):
     """The layers by name: (inputs, outputs, gain). Their number does not depend on the image size."""
     retina = channels * len(config.scales) * config.patch_size**2
