@@ -123,6 +123,23 @@ def test_syllabus_lists_the_lesson_with_its_picture(lesson):
     assert (TUTORIALS / "pictures" / f"{lesson.stem}.png").stat().st_size < 100_000
 
 
+@each_lesson
+def test_links_into_the_package_lead_to_the_line_that_they_quote(lesson):
+    text = source(lesson)
+    assert BUILD["renumbered"](text) == text, f"run: python tutorials/build.py {lesson.name[:2]}"
+    assert len(BUILD["LINK"].findall(text)) == text.count(".py#L")
+
+
+def test_a_link_has_to_quote_one_line():
+    renumbered = BUILD["renumbered"]
+    lines = source(ROOT / "minram" / "sensor.py").split("\n")
+    link = renumbered("[`def sensor_forward(`](../minram/sensor.py#L1)")
+    assert "def sensor_forward(" in lines[int(link.removesuffix(")").rpartition("#L")[2]) - 1]
+    for code in ("no such line", "return"):
+        with pytest.raises(ValueError, match="should be in one line"):
+            renumbered(f"[`{code}`](../minram/sensor.py#L1)")
+
+
 @pytest.mark.parametrize("page", [TUTORIALS / "README.md", *LESSONS], ids=lambda path: path.stem)
 def test_links_lead_somewhere(page):
     text = source(page)

@@ -6,7 +6,8 @@ python tutorials/build.py exercises DIR    write every lesson without its soluti
 
 A cell begins with "# %%", or "# %% [markdown]" for text. In a cell tagged "solution", all that follows the line
 "# Solution" becomes `raise NotImplementedError` on the sheet; a text cell with that tag is left out. The picture
-of a lesson, for the README, is the first of a cell tagged "picture", or else its first.
+of a lesson, for the README, is the first of a cell tagged "picture", or else its first. A link with a line of the
+package as its text, [`code`](../minram/file.py#L1), is given the number of the one line that this code is in.
 """
 
 import base64
@@ -46,6 +47,22 @@ def read_cells(text):
             lines, kind = [line.removeprefix("#").removeprefix(" ") for line in lines], "markdown"
         cells.append(Cell(kind, tuple(re.findall(r'"(\w+)"', head)), "\n".join(lines)))
     return cells
+
+
+LINK = re.compile(r"(\[`([^`\n]+)`\]\(\.\./(minram/\w+\.py)#L)\d+(?=\))")
+
+
+def renumbered(text):
+    """The text with the line number of each link that quotes a line of the package as it is today."""
+
+    def today(link):
+        lines = (HERE.parent / link[3]).read_text(encoding="utf-8").split("\n")
+        found = [i for i, line in enumerate(lines, 1) if link[2] in line]
+        if len(found) != 1:
+            raise ValueError(f"{link[2]!r} should be in one line of {link[3]}, but is in {len(found)}; quote another.")
+        return f"{link[1]}{found[0]}"
+
+    return LINK.sub(today, text)
 
 
 def sheet(text):
@@ -99,6 +116,9 @@ def build(numbers):
     os.environ |= {"OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1", "PYTHONHASHSEED": "0"}
     for path in lessons(numbers):
         start = time.perf_counter()
+        text = path.read_text(encoding="utf-8")
+        if (new := renumbered(text)) != text:
+            path.write_text(new, encoding="utf-8", newline="\n")
         nb = notebook(path)
         import nbformat
 
@@ -114,6 +134,7 @@ def exercises(folder):
     folder = Path(folder)
     folder.mkdir(parents=True, exist_ok=True)
     shutil.copy(HERE / "lesson.py", folder)
+    shutil.copytree(HERE / "checkpoints", folder / "checkpoints", dirs_exist_ok=True)
     for path in lessons():
         (folder / path.name).write_text(sheet(path.read_text(encoding="utf-8")), encoding="utf-8", newline="\n")
         print(folder / path.name)

@@ -1,9 +1,36 @@
 """What the lessons share."""
 
 import inspect
+import json
+from dataclasses import asdict
+from pathlib import Path
+
+from minram.recipes import recipe
+
+CHECKPOINTS = Path(__file__).resolve().parent / "checkpoints"
 
 
 def show_source(*functions):
     """Print the source of functions or classes of the package, under the name of their file."""
     for f in functions:
         print(f"# {f.__module__.replace('.', '/')}.py\n{inspect.getsource(f)}")
+
+
+def training_command(config, name="quick"):
+    """The command that trains with these settings: a recipe and what differs from it."""
+    recipe_settings, settings = asdict(recipe(name)), asdict(config)
+    changed = [
+        f"{key}={','.join(map(str, value)) if isinstance(value, tuple) else value}"
+        for key, value in settings.items()
+        if value != recipe_settings[key]
+    ]
+    return " ".join(["minram train", name, *(["--set", *changed] if changed else [])])
+
+
+def ablation_results():
+    """What ablations.py has measured → {name: [a dict for each seed]}."""
+    results = {}
+    for path in sorted((CHECKPOINTS / "ablations").glob("*.json")):
+        result = json.loads(path.read_text(encoding="utf-8"))
+        results.setdefault(result["ablation"], []).append(result)
+    return results

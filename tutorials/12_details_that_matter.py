@@ -1,0 +1,425 @@
+# %% [markdown]
+# # 12. Details that matter
+#
+# **What you will see.** What a paper leaves out and a program has to decide. One paragraph for each detail, what
+# goes wrong without it, and the line where it is. Where a detail's effect has been measured, the number is
+# printed.
+#
+# **What you need.** Lessons 2, 5, 6, 7 and 9. It is a page to come back to, not one to read in a sitting.
+#
+# **How long it runs.** A few seconds.
+#
+# The links quote the line that they lead to. A test compares them with the package, so they cannot go stale.
+
+# %%
+import json
+
+import matplotlib.pyplot as plt
+import numpy as np
+from ablations import ABLATIONS
+from lesson import CHECKPOINTS, ablation_results
+from scipy.special import log_softmax, softmax
+
+from minram import data, gradcheck, optim, plots, reinforce, style
+from minram.agent import rollout
+from minram.evaluate import percent, wilson
+from minram.run import load_params
+from minram.sensor import summed_area
+
+style.use()
+COLOUR = style.COLOURS
+
+# %% [markdown]
+# ## What was measured
+#
+# Two sets of short trainings, each with one choice changed: the default recipe on MNIST, by
+# `python tutorials/ablations.py`, and the recipe of the cluttered task with six glimpses, by
+# `python tutorials/13_papers_tables/run.py ablation`. A bar is the difference to the unchanged recipe on the same
+# validation images, in percentage points, with its 95 % interval, as if the images had been different ones; that is
+# a little too wide. Differences between seeds come on top.
+
+# %% tags=["picture"]
+PAPER = CHECKPOINTS.parent / "13_papers_tables" / "results" / "ablations"
+cluttered = {}
+for path in sorted(PAPER.glob("*.json")):
+    result = json.loads(path.read_text(encoding="utf-8"))
+    cluttered.setdefault(result["ablation"], []).append(result)
+MEASURED = {"MNIST": ablation_results(), "cluttered 60×60": cluttered}
+MEASURED = {task: runs for task, runs in MEASURED.items() if "nothing" in runs}
+
+
+def difference(run, recipe):
+    """Error of a run minus that of its recipe, and half the width of its 95 % interval, in percentage points."""
+    errors = np.array([run["val_error"], recipe["val_error"]])
+    variance = errors * (1 - errors) / np.array([run["n_val"], recipe["n_val"]])
+    return 100 * (errors[0] - errors[1]), 196 * np.sqrt(variance.sum())
+
+
+def matched(runs, name):
+    """Pairs of runs with the same seed: with the choice changed, and the recipe."""
+    recipes = {r["seed"]: r for r in runs["nothing"]}
+    return [(run, recipes.get(run["seed"], runs["nothing"][0])) for run in runs.get(name, [])]
+
+
+def effect(*names):
+    """Print what was measured of these choices."""
+    for name in names:
+        for task, runs in MEASURED.items():
+            for run, recipe in matched(runs, name):
+                d, half = difference(run, recipe)
+                print(f"{ABLATIONS[name][0]:32} {task}, {recipe['settings']['epochs']} epochs, seed {run['seed']}: "
+                      f"{100 * run['val_error']:.2f} %, by {d:+.2f} ± {half:.2f} points")  # fmt: skip
+
+
+fig, axes = plt.subplots(1, len(MEASURED), figsize=(8.4, 5), squeeze=False, sharey=True)
+names = [name for name in ABLATIONS if name != "nothing" and any(name in runs for runs in MEASURED.values())]
+for ax, (task, runs) in zip(axes[0], MEASURED.items()):
+    for i, name in enumerate(names):
+        for j, (run, recipe) in enumerate(matched(runs, name)):
+            d, half = difference(run, recipe)
+            ax.errorbar(d, i + 0.22 * j, xerr=half, fmt="o", color=COLOUR["location"], capsize=2,
+                        alpha=(1, 0.6)[min(j, 1)])  # fmt: skip
+    ax.axvline(0, color=COLOUR["exact"], linewidth=1)
+    ax.set_xscale("symlog", linthresh=2)
+    ax.set(yticks=range(len(names)), yticklabels=[ABLATIONS[name][0] for name in names],
+           xticks=[-2, -1, 0, 1, 2, 10], xlabel="error minus the recipe's (percentage points)", title=task)  # fmt: skip
+    ax.xaxis.set_major_formatter("{x:g}")
+axes[0, 0].invert_yaxis()
+plt.show()
+for task, runs in MEASURED.items():
+    for run in runs["nothing"]:
+        print(f"{task}, the recipe, seed {run['seed']}: {percent(run['val_error'], run['val_interval'])}")
+
+# %% [markdown]
+# ## The sensor
+#
+# **Outside looks like the background.** A square near the border covers pixels that do not exist. Filled with
+# noise, or with zeros where the background is not zero, they draw a line around the image, and the border becomes
+# a cue that tells the network where it is. Here the background is subtracted before anything is summed,
+# [`np.subtract(images, background,`](../minram/sensor.py#L42),
+# so that outside the sum does not grow, and an edge outside is simply moved to the border:
+# [`rows = np.clip(cache.edges[0] + row_step, 0, H1 - 1) * W1`](../minram/sensor.py#L154).
+# No image is padded, so no padding can be forgotten when locations become pixels.
+#
+# **Pixel edges, not pixel centres.** The image reaches from −1 to 1, from the first pixel's left edge to the last
+# pixel's right edge, so that $-1$ is edge 0 and $+1$ is edge $W$:
+# [`centre = (loc + 1) * np.array([W / 2, H / 2], loc.dtype)`](../minram/sensor.py#L80).
+# With $(W-1)/2$ instead the middle would be half a pixel off. Width belongs to x and height to y, which only images
+# that are not square can show.
+#
+# **One rounding for each square.** The first edge of a square is rounded,
+# [`first = np.floor(start if continuous else start + loc.dtype.type(0.5))`](../minram/sensor.py#L82),
+# and the others are counted from it,
+# [`edges = first.astype(np.intp)[..., None] + s[:, None] * np.arange(patch_size + 1)`](../minram/sensor.py#L83),
+# so all cells have the same size, odd patches too. It is `floor(x + 0.5)` and not `round`: the latter rounds halves to
+# the even neighbour, which moves squares by a pixel in every second place. No square is pushed back inside, so near
+# a border the scales stay concentric.
+#
+# **Cells are means, and scales double.** A coarse cell is the mean of its pixels, not one of them; a stroke one pixel
+# wide would otherwise come and go. Scales are powers of two, 1, 2, 4, not 2, 4, 6; they are a setting, so the program
+# has no opinion.
+#
+# **Integer tables.** A summed-area table of bytes holds integers, and float32 holds all integers up to $2^{24}$.
+# While $255\,HW$ stays below, four look-ups give the exact sum,
+# [`exact = images.dtype == np.uint8 and 255 * H * W <= 2**24`](../minram/sensor.py#L38).
+# Beyond, neighbouring integers fall together, and the difference of two large sums would be noise; so larger images
+# get float64.
+
+# %%
+assert np.float32(2**24 - 1) + np.float32(1) == 2**24 and np.float32(2**24) + np.float32(1) == 2**24
+print(f"largest square image of bytes with a float32 table: {int(np.sqrt(2**24 / 255))} pixels wide")
+effect("one-scale")
+
+# %% [markdown]
+# ## The data
+#
+# **Ranges that include their end.** A digit fits on the canvas at $H - h + 1$ places:
+# [`place = canvas - size + 1`](../minram/tasks.py#L92).
+# Lesson 10 counts them.
+#
+# **Bytes wrap around.** Clutter and digit are added as bytes, and 200 + 100 is 44. The sum is clipped before it is
+# made: [`windows[at] = np.minimum(windows[at], 255 - patch) + patch`](../minram/tasks.py#L120).
+#
+# **Fresh to train, fixed to validate.** In training a canvas is never seen twice. For validation and test the layout
+# of the whole set is drawn at once from a fixed seed,
+# [`layout = _sample_layout(task, images, index, np.random.default_rng(seed))`](../minram/tasks.py#L79),
+# so that it does not depend on the batch size, and errors of two epochs can be compared.
+#
+# ## Looking
+#
+# **Score the raw sample, look at the clipped one.** A sample of the Gaussian may lie outside the image. Where the
+# sensor looks it is clipped,
+# [`np.clip(samples[t], -1, 1, out=loc[t + 1])`](../minram/agent.py#L142),
+# and what is scored is the sample itself:
+# [`_, cache = log_prob_forward(trajectory.sample, trajectory.mu, trajectory.log_std)`](../minram/reinforce.py#L90).
+# The clipped location has another distribution, with lumps of probability on the border; scored as if it were
+# Gaussian, its score does not have mean zero. Lesson 5 computes the bias.
+#
+# **The mean is not squashed.** With $\tanh$ before μ the mean could not leave the image, but once it has come near the
+# border its gradient is nearly zero, and it stays there for good: the policy that collapses to a corner. Here μ is
+# linear, [`mu, _ = linear_forward(hidden, params["location.W"], params["location.b"])`](../minram/heads.py#L38).
+#
+# **It starts in the middle.** The weights of μ begin at a hundredth of their usual size,
+# [`"location": (location, 2, 0.01),`](../minram/agent.py#L47),
+# so that the first locations are a cloud around the centre, where the digits are, and none is outside.
+#
+# **A hidden layer before μ.** The paper's location head is linear. As its gradient does not reach the core, it can
+# only read what the core has prepared for the label. One hidden layer of its own,
+# [`if "location.hidden.W" in params:`](../minram/heads.py#L35),
+# lets it read more.
+#
+# **T − 1 decisions.** Of $T$ glimpses the first is at a random place, and after the last one nobody looks again. A
+# location drawn then would earn praise and blame that it has no part in: no bias, but noise. So none is drawn:
+# [`if t < T - 1:`](../minram/agent.py#L132).
+#
+# **log σ, not σ, and σ, not σ².** What is stored is $\log\sigma$. It may be any number, steps of it are relative, and
+# if it is learned its gradient is well scaled. In
+# [`return mu + np.exp(log_std) * eps`](../minram/policy.py#L18)
+# and in the score the same exponential stands, so that nobody can pass a variance where a deviation is meant.
+#
+# **The size of σ.** The variance of the score is $1/\sigma^2$, so small σ is noisy to learn from; large σ looks past
+# what μ points at. It may fall in the course of training,
+# [`return np.full(2, np.log(config.std) + progress * np.log(config.final_std)`](../minram/agent.py#L76).
+# The default keeps it to the end. Then every glimpse of the training is off by a few pixels, in a new way each time: a
+# regulariser, like shifting the images, and for small data one of use. On canvases that are drawn anew in every
+# batch there is less to regularise, and there the recipes let σ fall.
+
+# %%
+effect("small-std", "large-std", "annealed-std", "linear-location-head", "random")
+
+# %% [markdown]
+# ## The estimator
+#
+# **A sample is data.** The score differentiates $\log\pi(a \mid \mu)$ with $a$ held fixed:
+# [`dmu = dlogp[..., None] * cache.z / cache.std`](../minram/policy.py#L38).
+# Frameworks that follow every operation back must be told so, by a `detach` at the right place. If the sample is
+# followed, μ gets no gradient at all, as $a - \mu$ does not depend on it; if μ is detached in its stead, the same.
+# Without autograd there is nothing to forget. Lesson 11 plants this bug.
+#
+# **Sum over time, mean over rows.** $\log p_\theta(\tau)$ is a sum over decisions; an average over rollouts estimates
+# the expectation. So the cotangent is divided by $N$ and not by $T$:
+# [`dmu, dlog_std = log_prob_backward(-config.location_weight / N * advantage, cache)`](../minram/reinforce.py#L91).
+#
+# **λ hardly matters, with Adam.** Many programs scale the REINFORCE term by 0.01 or so. If its gradient goes into the
+# shared core, that is a choice between two goals. If it stays in the location head, as in the paper, the head's
+# parameters get no other gradient, and Adam divides each gradient by its own size: a factor cancels, but for ε and
+# rounding. The cell below shows it. With SGD the factor is a learning rate.
+
+# %%
+config = load_params(CHECKPOINTS / "mnist" / "best.npz")[1]
+rng = np.random.default_rng(0)
+gradients = rng.normal(size=(100, 5))
+ends = {}
+for weight in (1.0, 0.03):
+    theta = np.zeros(5)
+    state = optim.optimiser_state(config, theta)
+    for step, g in enumerate(gradients):
+        optim.update_in_place(config, theta, weight * g, state, step, 1e-3)
+    ends[weight] = theta
+print(f"100 steps of Adam, λ 1 and 0.03: {ends[1.0][0]:.9f} and {ends[0.03][0]:.9f}")
+# ε = 1e-8 is added to √v, here of size 1 and 0.03: relative changes of 1e-8 and 3e-7 of steps that sum to at most 0.1.
+assert np.abs(ends[1.0] - ends[0.03]).max() < 1e-7
+effect("small-location-term")
+
+# %% [markdown]
+# **A baseline must not know the action it judges.** The mean of the batch that includes the row itself scales the
+# gradient by $1 - 1/N$; the mean of the others does not:
+# [`return (reward.sum() - reward) / (reward.size - 1)`](../minram/reinforce.py#L27).
+# The learned baseline for the choice of $l_{t+1}$ is made from $h_t$, which has not seen it:
+# [`baseline, _ = baseline_forward(params, h[:-1].reshape(-1, n_core))`](../minram/agent.py#L147).
+# Made from $h_{t+1}$ it would be biased, and look better. Lesson 7 computes by how much.
+#
+# **Several rollouts of an image.** The best judge of a rollout is another rollout of the same image, because what is
+# due to the image cancels:
+# [`return ((per_image.sum(axis=1, keepdims=True) - per_image) / (rollouts - 1))`](../minram/reinforce.py#L36).
+# The look into lesson 9's fuel gauge says what share of the reward's variance that is. It costs $M$ times the work. On
+# MNIST the default spends that on more epochs instead; the recipes of the paper's tables take several rollouts.
+#
+# **Which gradient flows on.** REINFORCE trains the location head, the squared error of the baseline trains the
+# baseline head, and neither flows into the core, unless the setting `flow` says so:
+# [`for head in flow:`](../minram/agent.py#L190).
+# The noise of REINFORCE is large beside the cross-entropy's gradient; lesson 8 draws both.
+#
+# **No silent broadcasting.** $(T-1, N)$ minus $(N,)$ is what is meant; $(N, 1)$ minus $(N,)$ would be an
+# $N \times N$ matrix, and its mean would still be a number. Advantages are broadcast once, to a named shape,
+# [`return np.broadcast_to(reward - b, baseline.shape)`](../minram/reinforce.py#L53),
+# and what is made as rows of all steps is given its two axes back in the order in which they were joined:
+# [`baseline.reshape(T - 1, N),`](../minram/agent.py#L151).
+#
+# **When to ask for the label.** The cross-entropy is taken after the last glimpse, as in the paper, or at every step,
+# averaged:
+# [`dlogits = cross_entropy_backward(np.full_like(loss, 1 / loss.size), ce_cache)`](../minram/reinforce.py#L100).
+# The second makes an agent that can be stopped early, and asks the core for something else.
+
+# %%
+effect("no-baseline", "learned-baseline", "two-rollouts", "leaking-location", "every-step")
+r = np.array([1.0, 0.0, 1.0, 1.0])
+assert np.allclose(r - r.mean(), (1 - 1 / r.size) * (r - reinforce.batch_baseline(r)), rtol=0, atol=1e-15)
+
+# %% [markdown]
+# ## The network
+#
+# **One product for all rows.** A weight's gradient is a sum over rows, and a row does not know its time. So each
+# layer's backward pass runs once, with the rows of all steps; even the core's, once the loop has its cotangents:
+# [`_, grads = linear_backward(rows, LinearCache(cache.hg.reshape(T * N, -1), W)`](../minram/core.py#L49).
+# Lesson 4 shows that the result is the same, and `minram bench` what it saves.
+#
+# **One array for two inputs.** The core reads $[h_{t-1}, g_t]$. Each is written by its layer straight into the place
+# where the product will read it,
+# [`hg = np.empty((T + 1, N, n_core + config.glimpse_units), dtype)`](../minram/agent.py#L115),
+# and nothing is copied.
+#
+# **How recurrent weights begin.** As the identity, $h_t$ starts as a sum of all that was seen, and gradients pass
+# through time undiminished:
+# [`params["core.W"][: config.core_units] = np.eye(config.core_units, dtype=dtype)`](../minram/agent.py#L66).
+# That is a rule for hundreds of steps. Over six or eight, random weights of the size of He et al. neither explode nor
+# fade, as the states of lesson 4 show; the line below says how the comparison came out here.
+#
+# **A softmax that cannot overflow.** The largest logit is subtracted first,
+# [`z = logits - logits.max(axis=-1, keepdims=True)`](../minram/ops.py#L71),
+# which changes nothing but the range of `exp`.
+
+# %%
+effect("identity-core", "2-glimpses", "4-glimpses", "8-glimpses")
+
+# %% [markdown]
+# ## The optimiser and the program
+#
+# **One flat vector.** All parameters are views into one array,
+# [`views[name] = vector[start : start + a.size].reshape(a.shape)`](../minram/optim.py#L20).
+# An update is a few operations on it, however many layers there are, and a checkpoint is one array too.
+#
+# **The rate falls to zero.** Half a cosine, [`share = 0.5 * (1 + np.cos(np.pi * progress))`](../minram/optim.py#L27):
+# long at a high rate, then a smooth landing. A run that is to be twice as long is another run from its first step on.
+#
+# **An average of the weights.** Validation and test use an exponential average of the weights, with a shorter memory at
+# the start, when old weights mean little:
+# [`decay = min(config.weight_average, (step + 1) / (step + 10))`](../minram/optim.py#L69).
+# It takes the last steps' noise out, at the cost of one array. It matters most while the rate is still high.
+#
+# **Randomness is an argument.** No function draws from a global generator. Three seeds are spawned from one: for the
+# parameters, the data and the policy,
+# [`seeds = np.random.SeedSequence(config.seed).spawn(3)`](../minram/run.py#L52),
+# so that another policy does not see other canvases. The order of an epoch depends on seed and epoch alone,
+# [`order = np.random.default_rng([config.seed, meta["epoch"]]).permutation(n)`](../minram/train.py#L71).
+#
+# **Resuming to the bit.** A checkpoint holds the states of both generators,
+# [`rngs = {"task_rng": checkpoint.rng_state(run.task_rng)`](../minram/run.py#L143),
+# the optimiser's memory and the step within the epoch. A run that is stopped and resumed ends with the same bits as
+# one that was left in peace, and a test compares them.
+#
+# **Threads of the matrix library.** Sums of floats depend on their order, and a product that is shared among threads
+# may be summed in another order than one that is not. The same seed gives the same bits on the same machine with the
+# same number of threads. For matrices as small as these one thread is often faster than many:
+# [`VARIABLES = ("OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS",`](../minram/cli.py#L14).
+#
+# **Stop at the first number that is not one.** A single NaN in a gradient spreads to all parameters in one step, and
+# the last good weights are gone. Each step looks, at the price of one dot product:
+# [`finite = np.isfinite(outcome.loss + gradient @ gradient)`](../minram/step.py#L34).
+
+# %%
+assert (0.1 + 0.2) + 0.3 != 0.1 + (0.2 + 0.3)
+effect("no-average")
+
+# %% [markdown]
+# ## Evaluation
+#
+# **Mean or sampled locations.** After training one may take μ itself,
+# [`samples[t] = mu[t] if policy == "mean" else sample(rng, mu[t], sigma)`](../minram/agent.py#L141).
+# It is not obvious that this is better: the label head was trained on sampled paths.
+#
+# **Average probabilities, not their logarithms.** With several rollouts of an image, the agent that picks one at random
+# has the probabilities $\tfrac1M\sum_m p_m$, so these are averaged:
+# [`chunks.append(p.reshape(len(p), len(batch), rollouts, -1).mean(axis=2))`](../minram/evaluate.py#L59).
+# A mean of logarithms is a product of experts, in which one rollout that is sure of nonsense has a veto. Often the
+# two agree; they are two numbers, and a paper should say which.
+#
+# **The epoch is chosen on validation images, the test set is read once.** The best epoch so far is found by
+# [`improved = "val_error" in record and`](../minram/train.py#L113), and the finished run's test result is stored and
+# from then on only read: [`path = folder / "result.json"`](../minram/train.py#L138). To take the best test error of all
+# epochs is to report a maximum of many noisy numbers.
+#
+# **All images, and an interval.** The test covers all images, the last incomplete batch too, and every error rate comes
+# with its interval,
+# [`interval = binomtest(int(wrong), int(n)).proportion_ci(method="wilson")`](../minram/evaluate.py#L68).
+
+# %%
+params = load_params(CHECKPOINTS / "mnist" / "best.npz")[0]
+digits = data.load()
+x, y, M = digits.x_val[:2000], digits.y_val[:2000], 10
+t = rollout(params, config, summed_area(x), np.random.default_rng(0), M)
+logits = t.logits[-1].reshape(len(x), M, -1)  # (B, M, 10)
+mean_path = rollout(params, config, summed_area(x), np.random.default_rng(0), 1, "mean").logits[-1]
+ways = {
+    "one rollout, sampled": logits[:, 0],
+    "one rollout, mean locations": mean_path,
+    f"{M} rollouts, probabilities averaged": softmax(logits, axis=-1).mean(axis=1),
+    f"{M} rollouts, their logarithms averaged": log_softmax(logits, axis=-1).mean(axis=1),
+}
+guesses = {name: scores.argmax(axis=-1) for name, scores in ways.items()}
+for name, guess in guesses.items():
+    m = np.sum(guess != y)
+    print(f"{name:40} {percent(m / len(y), wilson(m, len(y)))}")
+average, logarithms = list(guesses.values())[2:]
+torn = np.flatnonzero(average != logarithms)
+print(f"of {len(y)} images, the two averages disagree on {len(torn)}")
+fig, axes = plt.subplots(1, 4, figsize=(9.6, 2.7), width_ratios=(1, 1.6, 1, 1.6))
+spread = softmax(logits, axis=-1).std(axis=1).sum(axis=-1)  # where rollouts differ most
+shown = [*torn, *spread.argsort()[::-1]][:2]
+for k, (left, right) in zip(shown, axes.reshape(2, 2)):
+    plots.glimpse_path(left, x[k], t.loc[:, k * M], config.scales, config.patch_size, y[k], average[k], outlines=False)
+    drawn = plots.label_belief(right, softmax(logits[k], axis=-1), y[k])
+    right.set(xlabel="rollout")
+fig.colorbar(drawn, ax=axes, label="probability")
+plt.show()
+
+# %% [markdown]
+# Two images on which rollouts differ, with the path of the first rollout and the final belief of each of the ten.
+#
+# ## What to remember
+#
+# None of these details is in the equations, and most of them do not show in a learning curve. That is why each has
+# a test, and why a difference between two programs is seldom due to the idea that the paper is about.
+#
+# ## Exercises
+#
+# **1. Through the average.** Suppose one trained with the loss of the averaged probabilities,
+# $L = -\log \tfrac1M \sum_m p_m(y)$ with $p_m = \mathrm{softmax}(f_m)$. Write its gradient with respect to the logits
+# $f_m$. (Hint: which rollout is responsible for how much of the sum?)
+
+# %% tags=["solution"]
+def averaged_loss_backward(f, label):
+    """f (M, K) logits of M rollouts → df (M, K)."""
+    # Solution
+    p = softmax(f, axis=-1)
+    responsible = p[:, label] / p[:, label].sum()  # (M,), from the quotient rule; their sum is 1
+    onehot = np.arange(f.shape[1]) == label
+    return responsible[:, None] * (p - onehot)
+
+
+# %%
+f = np.random.default_rng(1).normal(size=(3, 5))
+report = gradcheck.check_gradient(
+    lambda q: -np.log(softmax(q["f"], axis=-1)[:, 2].mean()), {"f": f}, {"f": averaged_loss_backward(f, 2)}
+)
+print(report)
+report.raise_if_failed()
+
+# %% [markdown]
+# Each rollout is taught in proportion to how right it is already. A rollout that is lost is left alone.
+#
+# **2. A table too large.** Write a function that says whether the summed-area table of $H \times W$ pixels of
+# $b$ bits is exact in a float type with $m$ bits of mantissa (the leading one included).
+
+# %% tags=["solution"]
+def table_is_exact(H, W, b, m):
+    """Can all sums of H·W integers below 2^b be held by a float with m bits?"""
+    # Solution
+    return H * W * (2**b - 1) <= 2**m
+
+
+# %%
+for width in (28, 256, 257, 1000):
+    white = np.full((1, width, width), 255, np.uint8)
+    assert table_is_exact(width, width, 8, 24) == (summed_area(white).table.dtype == np.float32)
+print("the package decides alike")
