@@ -23,8 +23,8 @@ def core_forward(params, hg, out=None):
 
     hg (N, core + glimpse) → h (N, core). Source: Mnih et al. (2014), §3.1 and §4.
     """
-    h, _ = linear_forward(hg, params["core.W"], params["core.b"], out=out)
-    return relu_forward(h, out=h)[0]
+    z, _ = linear_forward(hg, params["core.W"], params["core.b"])
+    return relu_forward(z, out=out)[0]
 
 
 def core_backward(params, dh, cache):

@@ -32,8 +32,8 @@ def glimpse_forward(params, phi, loc, hidden=None, out=None):
     linear_forward(phi, params["glimpse.what.W"], params["glimpse.what.b"], out=hidden[:, :n_what])
     linear_forward(loc, params["glimpse.where.W"], params["glimpse.where.b"], out=hidden[:, n_what:])
     relu_forward(hidden, out=hidden)
-    g, _ = linear_forward(hidden, params["glimpse.combine.W"], params["glimpse.combine.b"], out=out)
-    relu_forward(g, out=g)  # (N, glimpse)
+    z, _ = linear_forward(hidden, params["glimpse.combine.W"], params["glimpse.combine.b"])
+    g, _ = relu_forward(z, out=out)  # (N, glimpse)
     return g, GlimpseCache(phi, loc, hidden, g)
 
 

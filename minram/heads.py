@@ -18,9 +18,9 @@ def label_forward(params, h):
     return linear_forward(h, params["label.W"], params["label.b"])
 
 
-def label_backward(dlogits, cache):
-    """dlogits (N, K) → dh (N, core) and the gradients of "label.W" and "label.b"."""
-    dh, grads = linear_backward(dlogits, cache)
+def label_backward(dlogits, cache, input_gradient=True):
+    """dlogits (N, K) → dh (N, core), or None if it is not wanted, and the gradients of the head's parameters."""
+    dh, grads = linear_backward(dlogits, cache, input_gradient)
     return dh, {"label.W": grads["W"], "label.b": grads["b"]}
 
 
@@ -39,14 +39,15 @@ def location_forward(params, h):
     return mu, LocationCache(h, hidden)
 
 
-def location_backward(params, dmu, cache):
-    """dmu (N, 2) → dh (N, core) and the gradients of the head's parameters but σ."""
-    dhidden, grads = linear_backward(dmu, LinearCache(cache.hidden, params["location.W"]))
+def location_backward(params, dmu, cache, input_gradient=True):
+    """dmu (N, 2) → dh (N, core), or None if it is not wanted, and the gradients of the head's parameters but σ."""
+    deep = "location.hidden.W" in params
+    dhidden, grads = linear_backward(dmu, LinearCache(cache.hidden, params["location.W"]), deep or input_gradient)
     named = {"location.W": grads["W"], "location.b": grads["b"]}
-    if "location.hidden.W" not in params:
+    if not deep:
         return dhidden, named
     dz = relu_backward(dhidden, cache.hidden)  # (N, hidden)
-    dh, grads = linear_backward(dz, LinearCache(cache.h, params["location.hidden.W"]))
+    dh, grads = linear_backward(dz, LinearCache(cache.h, params["location.hidden.W"]), input_gradient)
     return dh, named | {"location.hidden.W": grads["W"], "location.hidden.b": grads["b"]}
 
 
@@ -56,7 +57,7 @@ def baseline_forward(params, h):
     return baseline[:, 0], cache
 
 
-def baseline_backward(dbaseline, cache):
-    """dbaseline (N,) → dh (N, core) and the gradients of "baseline.W" and "baseline.b"."""
-    dh, grads = linear_backward(dbaseline[:, None], cache)
+def baseline_backward(dbaseline, cache, input_gradient=True):
+    """dbaseline (N,) → dh (N, core), or None if it is not wanted, and the gradients of the head's parameters."""
+    dh, grads = linear_backward(dbaseline[:, None], cache, input_gradient)
     return dh, {"baseline.W": grads["W"], "baseline.b": grads["b"]}

@@ -63,11 +63,11 @@ class SensorCache(NamedTuple):
     value: np.ndarray  # (k, 1, 1) unit / s²
 
 
-def sensor_forward(area, loc, scales, patch_size, image=None, continuous=False):
+def sensor_forward(area, loc, scales, patch_size, image=None, continuous=False, out=None):
     """φ = ρ(x, l): what the retina sees at each location.
 
     loc (N, 2) as (x, y), −1 the left and top edge of the image, +1 the right and bottom edge; image (N,) says
-    which image each row looks at (default: row n at image n) → φ (N, C·k·w·w), dtype of loc.
+    which image each row looks at (default: row n at image n); out: contiguous → φ (N, C·k·w·w), dtype of loc.
     Aligned: each square is moved to the nearest pixel edges, so every cell is a mean of whole pixels.
     Continuous: the table is interpolated bilinearly, which gives the exact mean at any location.
     Raises InputError for a location array of another shape or type. Source: Mnih et al. (2014), §3.1.
@@ -93,8 +93,11 @@ def sensor_forward(area, loc, scales, patch_size, image=None, continuous=False):
         corners = sum(weight * _look_up(cache, *step) for step, weight in _bilinear(cache))
     else:
         corners = _look_up(cache)  # (N, C, k, w+1, w+1)
-    phi = np.multiply(_cells(corners), cache.value, dtype=loc.dtype, casting="same_kind")
-    return phi.reshape(len(loc), -1), cache
+    cells = _cells(corners)  # (N, C, k, w, w)
+    if out is None:
+        out = np.empty((len(loc), cells[0].size), loc.dtype)
+    np.multiply(cells, cache.value, out=out.reshape(cells.shape), casting="same_kind")
+    return out, cache
 
 
 def sensor_backward_location(dphi, cache):

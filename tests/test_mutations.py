@@ -70,7 +70,7 @@ MUTANTS = [
     ("heads", "dz = relu_backward(dhidden, cache.hidden)", "dz = dhidden", DEEP),
     ("heads", 'LinearCache(cache.h, params["location.hidden.W"])', 'LinearCache(-cache.h, params["location.hidden.W"])',
      DEEP),
-    ("heads", "linear_backward(dbaseline[:, None], cache)", "linear_backward(dbaseline[::-1, None], cache)",
+    ("heads", "linear_backward(dbaseline[:, None], ", "linear_backward(dbaseline[::-1, None], ",
      ("test_network.test_heads", "baseline")),
     ("policy", "* cache.z / cache.std", "* cache.z", POLICY),
     ("policy", "* cache.z / cache.std", "* -cache.z / cache.std", POLICY),
