@@ -1,4 +1,4 @@
-"""The command line: minram train, evaluate, show, recipes, gradcheck.
+"""The command line: minram train, evaluate, show, recipes, gradcheck, bench.
 
 Here its words are parsed; commands.py carries it out. Wrong input ends with one sentence and exit code 2.
 """
@@ -110,11 +110,26 @@ def _parser():
     )  # fmt: skip
     check.add_argument("--full", action="store_true", help="the network at full size, by random directions")
     check.add_argument("--picture", metavar="PATH", help="draw Taylor slopes and the error against the step size")
+
+    bench = add(
+        "bench", commands.bench_command, "measure the speed of training on this machine",
+        "minram bench --task mnist cluttered-60 --threads 2",
+    )  # fmt: skip
+    tasks = ["mnist", "translated-60", "cluttered-60", "cluttered-100"]
+    bench.add_argument("--task", nargs="+", choices=tasks, metavar="TASK", help=f"of {', '.join(tasks)} (all)")
+    bench.add_argument("--threads", type=_threads, default=1, metavar="N", help="threads of the matrix products (1)")
+    bench.add_argument("--repeats", type=_positive, default=50, metavar="N", help="training steps to measure (50)")
+    bench.add_argument("--json", action="store_true", help="print an object with one entry a task, for programs")
+    bench.add_argument("--picture", metavar="PATH", help="draw the time against T, M, k and the size of the images")
     return parser
 
 
 def _positive(text):
     return _whole(text, 1, 10_000)
+
+
+def _threads(text):
+    return _whole(text, 1, 1024)
 
 
 def _seed(text):

@@ -1,0 +1,143 @@
+"""The benchmark measures the real training step: its stages add up, and its products are the step's own."""
+
+import importlib
+import json
+import os
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+from runs import dataset, save_npz
+
+from minram import bench
+from minram.agent import backward, init_params, rollout
+from minram.cli import VARIABLES, main
+from minram.config import Config
+from minram.reinforce import cotangents
+from minram.sensor import summed_area
+
+SMALL = Config(glimpses=3, patch_size=2, what_units=4, where_units=3, glimpse_units=5, core_units=4, batch_size=8)
+
+
+@pytest.fixture
+def small(monkeypatch):
+    monkeypatch.setattr(bench, "load_data", lambda config: dataset())
+
+
+def test_stages_add_up_to_the_step(small):
+    result = bench.measure(SMALL, 1)  # of one step, the medians are the times themselves
+    stages = [result[f"{name}_ms"] for name in ("sensor", "forward", "backward", "update")]
+    assert min(stages) > 0 and 0 < result["table_ms"] < result["data_ms"]
+    np.testing.assert_allclose(sum(stages), result["step_ms"], rtol=1e-9)
+    np.testing.assert_allclose(result["step_ms"] + result["data_ms"], result["total_ms"], rtol=1e-9)
+    np.testing.assert_allclose(result["ratio"] * result["matmul_ms"], result["step_ms"], rtol=1e-9)
+    np.testing.assert_allclose(result["images_per_s"] * result["total_ms"], 8000, rtol=1e-9)
+
+
+def test_the_functions_are_put_back(small):
+    def functions():
+        pairs = [pair for pairs in bench.STAGES.values() for pair in pairs]
+        return [getattr(importlib.import_module(f"minram.{module}"), name) for module, name in pairs]
+
+    before = functions()
+    with pytest.raises(ZeroDivisionError), bench.watched():
+        assert all(a is not b for a, b in zip(before, functions()))
+        raise ZeroDivisionError
+    assert before == functions()
+
+
+class Counted(np.ndarray):
+    """An array that counts the multiplications of the matrix products that it takes part in."""
+
+    total = 0
+
+    def __array_ufunc__(self, ufunc, method, *inputs, out=None, **keywords):
+        plain = [x.view(np.ndarray) if isinstance(x, Counted) else x for x in inputs]
+        if out is not None:
+            keywords["out"] = tuple(x.view(np.ndarray) if isinstance(x, Counted) else x for x in out)
+        if ufunc is np.matmul:
+            Counted.total += plain[0].size * plain[1].shape[-1]
+        result = getattr(ufunc, method)(*plain, **keywords)
+        return result.view(Counted) if isinstance(result, np.ndarray) else result
+
+
+@pytest.mark.parametrize(
+    "settings",
+    [{}, {"location_units": 3}, {"location_units": 3, "flow": ("label", "location", "baseline")},
+     {"flow": ("location",), "label_steps": "every"}, {"rollouts": 2, "baseline": "rollouts"}],
+)  # fmt: skip
+def test_products_are_those_of_the_step(settings):
+    config, r = SMALL.changed(settings), np.random.default_rng(0)
+    params = {name: a.view(Counted) for name, a in init_params(config, r).items()}
+    area = summed_area(r.random((8, 6, 5), dtype=np.float32))
+    Counted.total = 0
+    t = rollout(params, config, area, r, config.rollouts, every_step=config.label_steps == "every")
+    heads, _ = cotangents(t, r.integers(0, 10, 8), config)
+    t = t._replace(core=type(t.core)(*(a.view(Counted) for a in t.core)))
+    heads = heads._replace(**{name: getattr(heads, name).view(Counted) for name in ("logits", "mu", "baseline")})
+    backward(params, t, heads, config.flow)
+    assert Counted.total == sum(a.size * b.shape[1] for a, b, _ in bench.products(params, config))
+
+
+def test_json_has_an_entry_for_each_task(monkeypatch, capsys, tmp_path):
+    settings = {"data": str(save_npz(tmp_path / "small.npz", dataset())), "patch_size": 2, "batch_size": 4}
+    monkeypatch.setattr(bench, "TASKS", {task: settings for task in bench.TASKS})
+    assert main(["bench", "--task", "mnist", "cluttered-100", "--repeats", "1", "--json"]) == 0
+    results = json.loads(capsys.readouterr().out)
+    assert list(results) == ["mnist", "cluttered-100"]
+    for result in results.values():
+        assert {"step_ms", "data_ms", "matmul_ms", "ratio", "peak_mb", "blas", "kernel"} <= set(result)
+        assert result["threads"] == 1
+
+
+def test_what_is_printed(monkeypatch, capsys, tmp_path):
+    names = ("step", "data", "table", "sensor", "forward", "backward", "update", "matmul")
+    result = {f"{name}_ms": i + 1.25 for i, name in enumerate(names)} | {
+        "ratio": 1.5, "images_per_s": 12345.6, "evaluate_s": 0.5, "peak_mb": None, "noise": 0.5,
+        "blas": "some BLAS 1.0", "kernel": "Haswell",
+    }  # fmt: skip
+    asked = []
+    monkeypatch.setattr(bench, "run", lambda config, threads, repeats: asked.append(config) or result)
+    monkeypatch.setattr(bench, "advice", lambda kernel: f"advice for {kernel}")
+    assert main(["bench", "--picture", str(tmp_path / "scaling.png")]) == 0
+    printed = capsys.readouterr()
+    assert "some BLAS 1.0, Haswell kernels, 1 thread" in printed.out
+    assert all(task in printed.out for task in bench.TASKS) and "12,346" in printed.out
+    assert "advice for Haswell" in printed.err and "vary too much" in printed.err
+    assert (tmp_path / "scaling.png").stat().st_size > 0
+    assert {config.canvas for config in asked} >= {(30, 30), (140, 140)}
+
+
+def test_advice_where_the_kernels_are_older_than_the_processor(tmp_path):
+    new, old = tmp_path / "new", tmp_path / "old"
+    new.write_text("flags\t\t: fpu avx2 " + " ".join(bench.AVX512) + "\n")
+    old.write_text("flags\t\t: fpu avx2\n")
+    assert "OPENBLAS_CORETYPE=SkylakeX" in bench.advice("Haswell", new)
+    assert bench.advice("SkylakeX", new) is None
+    assert bench.advice("Haswell", old) is None
+    assert bench.advice(None, new) is None
+    assert bench.advice("Haswell", tmp_path / "none") is None
+
+
+def test_a_measurement_that_fails_says_why(monkeypatch, capsys):
+    monkeypatch.setattr(bench, "TASKS", {task: {"data": "nowhere.npz"} for task in bench.TASKS})
+    assert main(["bench", "--task", "mnist"]) == 2
+    assert "nowhere.npz" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("given, expected", [({}, "1"), ({"OMP_NUM_THREADS": "2"}, None)])
+def test_one_thread_unless_told_otherwise_and_before_numpy(given, expected):
+    script = (
+        "import sys, os\n"
+        "class Watch:\n"
+        "    def find_spec(self, name, path=None, target=None):\n"
+        "        if name == 'numpy': print(os.environ.get('OPENBLAS_NUM_THREADS')); sys.meta_path.remove(self)\n"
+        "sys.meta_path.insert(0, Watch())\n"
+        "import minram\n"
+        "assert 'numpy' not in sys.modules\n"
+        "import minram.cli\n"
+    )
+    environment = {name: value for name, value in os.environ.items() if name not in VARIABLES} | given
+    child = subprocess.run([sys.executable, "-c", script], env=environment, capture_output=True, text=True, check=True)
+    assert child.stdout.strip() == str(expected)
