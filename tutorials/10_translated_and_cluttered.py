@@ -50,7 +50,7 @@ params, config, about = load_params(CHECKPOINTS / "cluttered" / "best.npz")
 task = config.make_task
 S, D, T = task.canvas[0], task.n_distractors, config.glimpses
 size = x.shape[1]  # of a digit
-index, seed = np.array([11]), 105  # a seed that gives patches with ink, and one over the digit
+index, seed = np.array([11]), 23  # a seed that gives patches with ink
 layout = tasks._sample_layout(task, x, index, np.random.default_rng(seed))
 
 canvas, stages = np.zeros(task.canvas, int), []
@@ -165,7 +165,7 @@ print(f"validation error {percent(final.error, wilson(final.wrong[-1].sum(), n))
 luck = [evaluate(params, config, x, y, seed=s).error for s in range(1, 4)]
 print("on canvases of three other seeds:", ", ".join(f"{100 * e:.2f}" for e in luck), "%")
 for step, error in enumerate(final.errors, 1):
-    print(f"   stopped after {step} glimpses: {100 * error:.1f} %")
+    print(f"   stopped after glimpse {step}: {100 * error:.1f} %")
 
 t = rollout(params, config, summed_area(one[:2000]), np.random.default_rng(0), policy="mean", every_step=True)
 guess = t.logits[-1].argmax(axis=-1)
@@ -232,6 +232,10 @@ chance = (20 / S) ** 2
 assert abs(shares[0] - chance) < 5 * np.sqrt(chance * (1 - chance) / 2000)  # five standard errors
 
 # %% [markdown]
+# Should the share fall again towards the end, look at the other curve. A glimpse can only be rewarded for a label
+# that it makes right. Where the error hardly falls any more, little depends on the last glimpses, and REINFORCE
+# has no reason to keep them anywhere in particular.
+#
 # ## Which scale does what?
 #
 # Blind one scale at a time: set the weights that read it to zero, which is as good as showing it black. The
@@ -321,8 +325,8 @@ a = rollout(exact, ours, summed_area(one[:50]), np.random.default_rng(0), policy
 b = rollout(exact, twice, summed_area(doubled), np.random.default_rng(0), policy="mean")
 print(f"largest difference of a location {np.abs(a.loc - b.loc).max():.0e}, of a logit "
       f"{np.abs(a.logits - b.logits).max():.0e}")  # fmt: skip
-# Sums of up to 60 · 60 · 255 in units of ε, and a network that enlarges them a little at each of T steps.
-assert np.abs(a.loc - b.loc).max() < 1e-8 and np.abs(a.logits - b.logits).max() < 1e-7
+# Rounding begins at 1e-16 and is enlarged at each of T steps. A retina that had moved by a pixel would be seen at 1e-2.
+assert np.abs(a.loc - b.loc).max() < 1e-6 and np.abs(a.logits - b.logits).max() < 1e-5
 
 # %% [markdown]
 # The third has a test too. The core has no fixed number of steps, so it may go on looking:
