@@ -14,6 +14,9 @@ from pathlib import Path
 
 import pytest
 
+from minram.config import Config
+from minram.recipes import recipe
+
 ROOT = Path(__file__).resolve().parent.parent
 TUTORIALS = ROOT / "tutorials"
 LESSONS = sorted(TUTORIALS.glob("[0-9][0-9]_*.py"))
@@ -126,7 +129,7 @@ def test_syllabus_lists_the_lesson_with_its_picture(lesson):
 @each_lesson
 def test_links_into_the_package_lead_to_the_line_that_they_quote(lesson):
     text = source(lesson)
-    assert BUILD["renumbered"](text) == text, f"run: python tutorials/build.py {lesson.name[:2]}"
+    assert BUILD["renumbered"](text) == text, "run: python tutorials/build.py links"
     assert len(BUILD["LINK"].findall(text)) == text.count(".py#L")
 
 
@@ -138,6 +141,18 @@ def test_a_link_has_to_quote_one_line():
     for code in ("no such line", "return"):
         with pytest.raises(ValueError, match="should be in one line"):
             renumbered(f"[`{code}`](../minram/sensor.py#L1)")
+
+
+def test_stored_runs_are_of_the_recipes_of_today():
+    stored = TUTORIALS / "checkpoints"
+    assert Config.from_dict(json.loads(source(stored / "mnist" / "config.json"))) == recipe("quick")
+    ablations = runpy.run_path(str(TUTORIALS / "ablations.py"))
+    paths = sorted((stored / "ablations").glob("*.json"))
+    assert paths
+    for path in paths:
+        result = json.loads(source(path))
+        config = ablations["settings"](result["ablation"], result["seed"])
+        assert Config.from_dict(result["settings"]) == config, f"remove {path.name}, run python tutorials/ablations.py"
 
 
 @pytest.mark.parametrize("page", [TUTORIALS / "README.md", *LESSONS], ids=lambda path: path.stem)

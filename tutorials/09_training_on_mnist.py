@@ -48,7 +48,7 @@ result = json.loads((CHECKPOINTS / "mnist" / "result.json").read_text())
 print(training_command(config))
 print(f"{sum(a.size for a in params.values()):,} parameters, {config.epochs} epochs, best epoch {about['epoch']}")
 print(f"{config.glimpses} glimpses, {config.patch_size} x {config.patch_size} cells, scales {config.scales}, "
-      f"σ {config.std}, {config.rollouts} rollouts an image, baseline: {config.baseline}")  # fmt: skip
+      f"σ {config.std}, rollouts an image: {config.rollouts}, baseline: {config.baseline}")  # fmt: skip
 print(f"training {len(digits.y_train):,} images, validation {n:,}, test {len(digits.y_test):,}")
 T = config.glimpses
 
@@ -118,7 +118,8 @@ p_mean = rates.mean() / 100
 print(f"standard deviation if only the images varied: {100 * np.sqrt(p_mean * (1 - p_mean) / result['n_test']):.2f}")
 
 # %% [markdown]
-# All these are of the same test images, so the images' luck is shared, and the two kinds of spread add.
+# All of them were tested on the same images, so the spread between them is that of the training. What other test
+# images would do comes on top.
 #
 # ## Learning curves
 
@@ -168,8 +169,8 @@ plt.show()
 #   \qquad \text{law of total variance.}
 # $$
 #
-# Only the last part depends on the locations. Two rollouts of one image that are both right, or both wrong,
-# have nothing to say about where to look. The sum $\tfrac{1}{M-1}\sum_m (r_m - \bar r_i)^2$ over $M$ rollouts of
+# Only the last part differs between rollouts of one image. Two of them that are both right, or both wrong, have
+# nothing to say about where to look. The sum $\tfrac{1}{M-1}\sum_m (r_m - \bar r_i)^2$ over $M$ rollouts of
 # an image estimates its $p_i(1-p_i)$ without bias.
 
 # %%
@@ -388,9 +389,9 @@ ax.xaxis.set_major_formatter("{x:g}")
 ax.minorticks_off()
 ax.legend()
 plt.show()
-print(f"mean locations      {percent(final.error, (low, high))}")
+print(f"mean locations:      {percent(final.error, (low, high))}")
 for m, e in averaged.items():
-    print(f"average of {m} rollouts {percent(e.error, wilson(e.wrong[-1].sum(), n))}")
+    print(f"rollouts averaged: {m} {percent(e.error, wilson(e.wrong[-1].sum(), n))}")
 
 # The same images were labelled in all ways, so differences are measured image by image.
 difference = final.wrong[-1].astype(int) - averaged[8].wrong[-1]
@@ -437,8 +438,9 @@ for name in names:
 
 # %% [markdown]
 # How to read it. A difference smaller than the bars says nothing. A difference that exceeds the bars, but not
-# the distance between two seeds of one row, says nothing either. Three epochs are a short training: they show
-# what helps to learn *quickly*. A choice can be quick and end worse.
+# the distance between two seeds of one row, says nothing either: where two dots of a row lie on different sides
+# of the band, either of them alone would have told a story. Three epochs are a short training: they show what
+# helps to learn *quickly*. A choice can be quick and end worse.
 #
 # With that said, some rows are worth a look. *Random locations* trains the same network, with the same number
 # of glimpses, but never lets it choose: what is lost there is the value of the policy. σ works in two ways:

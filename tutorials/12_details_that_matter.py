@@ -46,6 +46,7 @@ for path in sorted(PAPER.glob("*.json")):
     cluttered.setdefault(result["ablation"], []).append(result)
 MEASURED = {"MNIST": ablation_results(), "cluttered 60×60": cluttered}
 MEASURED = {task: runs for task, runs in MEASURED.items() if "nothing" in runs}
+TEXT = {name: name.replace("-", " ") for name in cluttered} | {name: text for name, (text, _) in ABLATIONS.items()}
 
 
 def difference(run, recipe):
@@ -67,12 +68,12 @@ def effect(*names):
         for task, runs in MEASURED.items():
             for run, recipe in matched(runs, name):
                 d, half = difference(run, recipe)
-                print(f"{ABLATIONS[name][0]:32} {task}, {recipe['settings']['epochs']} epochs, seed {run['seed']}: "
+                print(f"{TEXT[name]:32} {task}, {recipe['settings']['epochs']} epochs, seed {run['seed']}: "
                       f"{100 * run['val_error']:.2f} %, by {d:+.2f} ± {half:.2f} points")  # fmt: skip
 
 
-fig, axes = plt.subplots(1, len(MEASURED), figsize=(8.4, 5), squeeze=False, sharey=True)
-names = [name for name in ABLATIONS if name != "nothing" and any(name in runs for runs in MEASURED.values())]
+names = sorted({name for runs in MEASURED.values() for name in runs if name != "nothing"}, key=list(TEXT).index)
+fig, axes = plt.subplots(1, len(MEASURED), figsize=(8.4, 1.2 + 0.28 * len(names)), squeeze=False, sharey=True)
 for ax, (task, runs) in zip(axes[0], MEASURED.items()):
     for i, name in enumerate(names):
         for j, (run, recipe) in enumerate(matched(runs, name)):
@@ -81,7 +82,7 @@ for ax, (task, runs) in zip(axes[0], MEASURED.items()):
                         alpha=(1, 0.6)[min(j, 1)])  # fmt: skip
     ax.axvline(0, color=COLOUR["exact"], linewidth=1)
     ax.set_xscale("symlog", linthresh=2)
-    ax.set(yticks=range(len(names)), yticklabels=[ABLATIONS[name][0] for name in names],
+    ax.set(yticks=range(len(names)), yticklabels=[TEXT[name] for name in names],
            xticks=[-2, -1, 0, 1, 2, 10], xlabel="error minus the recipe's (percentage points)", title=task)  # fmt: skip
     ax.xaxis.set_major_formatter("{x:g}")
 axes[0, 0].invert_yaxis()
@@ -116,8 +117,7 @@ for task, runs in MEASURED.items():
 # a border the scales stay concentric.
 #
 # **Cells are means, and scales double.** A coarse cell is the mean of its pixels, not one of them; a stroke one pixel
-# wide would otherwise come and go. Scales are powers of two, 1, 2, 4, not 2, 4, 6; they are a setting, so the program
-# has no opinion.
+# wide would otherwise come and go. The paper's scales double: 1, 2, 4, not 2, 4, 6. Here they are a setting.
 #
 # **Integer tables.** A summed-area table of bytes holds integers, and float32 holds all integers up to $2^{24}$.
 # While $255\,HW$ stays below, four look-ups give the exact sum,
@@ -185,7 +185,7 @@ effect("one-scale")
 # batch there is less to regularise, and there the recipes let σ fall.
 
 # %%
-effect("small-std", "large-std", "annealed-std", "linear-location-head", "random")
+effect("small-std", "large-std", "annealed-std", "constant-std", "linear-location-head", "random")
 
 # %% [markdown]
 # ## The estimator
@@ -232,12 +232,12 @@ effect("small-location-term")
 # **Several rollouts of an image.** The best judge of a rollout is another rollout of the same image, because what is
 # due to the image cancels:
 # [`return ((per_image.sum(axis=1, keepdims=True) - per_image) / (rollouts - 1))`](../minram/reinforce.py#L36).
-# The look into lesson 9's fuel gauge says what share of the reward's variance that is. It costs $M$ times the work. On
+# Lesson 9 measures what share of the reward's variance that is. It costs $M$ times the work. On
 # MNIST the default spends that on more epochs instead; the recipes of the paper's tables take several rollouts.
 #
 # **Which gradient flows on.** REINFORCE trains the location head, the squared error of the baseline trains the
 # baseline head, and neither flows into the core, unless the setting `flow` says so:
-# [`for head in flow:`](../minram/agent.py#L190).
+# [`for head in flow:`](../minram/agent.py#L188).
 # The noise of REINFORCE is large beside the cross-entropy's gradient; lesson 8 draws both.
 #
 # **No silent broadcasting.** $(T-1, N)$ minus $(N,)$ is what is meant; $(N, 1)$ minus $(N,)$ would be an
@@ -252,7 +252,8 @@ effect("small-location-term")
 # The second makes an agent that can be stopped early, and asks the core for something else.
 
 # %%
-effect("no-baseline", "learned-baseline", "two-rollouts", "leaking-location", "every-step")
+effect("no-baseline", "learned-baseline", "one-rollout", "two-rollouts")
+effect("leaking-location", "every-step", "probability")
 r = np.array([1.0, 0.0, 1.0, 1.0])
 assert np.allclose(r - r.mean(), (1 - 1 / r.size) * (r - reinforce.batch_baseline(r)), rtol=0, atol=1e-15)
 
@@ -287,7 +288,7 @@ effect("identity-core", "2-glimpses", "4-glimpses", "8-glimpses")
 #
 # **One flat vector.** All parameters are views into one array,
 # [`views[name] = vector[start : start + a.size].reshape(a.shape)`](../minram/optim.py#L20).
-# An update is a few operations on it, however many layers there are, and a checkpoint is one array too.
+# An update is a few operations on it, however many layers there are, and Adam's memory is two more such arrays.
 #
 # **The rate falls to zero.** Half a cosine, [`share = 0.5 * (1 + np.cos(np.pi * progress))`](../minram/optim.py#L27):
 # long at a high rate, then a smooth landing. A run that is to be twice as long is another run from its first step on.
@@ -319,7 +320,7 @@ effect("identity-core", "2-glimpses", "4-glimpses", "8-glimpses")
 
 # %%
 assert (0.1 + 0.2) + 0.3 != 0.1 + (0.2 + 0.3)
-effect("no-average")
+effect("no-average", "half-rate", "momentum")
 
 # %% [markdown]
 # ## Evaluation

@@ -15,7 +15,8 @@ import tempfile
 from dataclasses import asdict
 from pathlib import Path
 
-os.environ |= {"OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"}  # before NumPy is imported: the same sums
+if __name__ == "__main__":  # before NumPy is imported: one thread, so that sums are taken in the same order
+    os.environ |= {"OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"}
 
 import numpy as np
 
@@ -50,12 +51,17 @@ ABLATIONS = {
 }
 
 
+def settings(name, seed):
+    """The Config of one."""
+    return recipe(RECIPE).changed([*SHORTER, *ABLATIONS[name][1], f"seed={seed}"])
+
+
 def run(name, seed):
     """Train one and write its result → the path, or nothing where it is there already."""
     path = RESULTS / f"{name}-s{seed}.json"
     if path.exists():
         return None
-    config = recipe(RECIPE).changed([*SHORTER, *ABLATIONS[name][1], f"seed={seed}"])
+    config = settings(name, seed)
     d = load_data(config)
     # Training ends with a look at the test set. Here there is none: one validation image stands in its place.
     without_test = d._replace(x_test=d.x_val[:1], y_test=d.y_val[:1])

@@ -2,6 +2,7 @@
 
 python tutorials/build.py                  execute every lesson and write its notebook and its picture
 python tutorials/build.py 01 04            only these
+python tutorials/build.py links            only bring the line numbers of links into the package up to date
 python tutorials/build.py exercises DIR    write every lesson without its solutions into DIR
 
 A cell begins with "# %%", or "# %% [markdown]" for text. In a cell tagged "solution", all that follows the line
@@ -11,6 +12,7 @@ package as its text, [`code`](../minram/file.py#L1), is given the number of the 
 """
 
 import base64
+import json
 import os
 import re
 import shutil
@@ -116,9 +118,7 @@ def build(numbers):
     os.environ |= {"OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1", "PYTHONHASHSEED": "0"}
     for path in lessons(numbers):
         start = time.perf_counter()
-        text = path.read_text(encoding="utf-8")
-        if (new := renumbered(text)) != text:
-            path.write_text(new, encoding="utf-8", newline="\n")
+        rewrite(path, renumbered)
         nb = notebook(path)
         import nbformat
 
@@ -130,10 +130,32 @@ def build(numbers):
         print(f"{path.stem}: {time.perf_counter() - start:.1f} s, {len(text.encode()) / 1000:.0f} kB", flush=True)
 
 
+def rewrite(path, change):
+    """Replace the text of a file by change(text), if that is another."""
+    text = path.read_text(encoding="utf-8")
+    if (new := change(text)) != text:
+        path.write_text(new, encoding="utf-8", newline="\n")
+        print(path.name)
+
+
+def links():
+    def in_cells(text):
+        nb = json.loads(text)
+        for cell in nb["cells"]:
+            if cell["cell_type"] == "markdown":
+                cell["source"] = [renumbered(line) for line in cell["source"]]
+        return json.dumps(nb, indent=1, ensure_ascii=False, sort_keys=True) + "\n"
+
+    for path in lessons():
+        rewrite(path, renumbered)
+        rewrite(path.with_suffix(".ipynb"), in_cells)
+
+
 def exercises(folder):
     folder = Path(folder)
     folder.mkdir(parents=True, exist_ok=True)
-    shutil.copy(HERE / "lesson.py", folder)
+    for name in ("lesson.py", "ablations.py"):
+        shutil.copy(HERE / name, folder)
     shutil.copytree(HERE / "checkpoints", folder / "checkpoints", dirs_exist_ok=True)
     for path in lessons():
         (folder / path.name).write_text(sheet(path.read_text(encoding="utf-8")), encoding="utf-8", newline="\n")
@@ -143,6 +165,8 @@ def exercises(folder):
 if __name__ == "__main__":
     if sys.argv[1:2] == ["exercises"] and len(sys.argv) == 3:
         exercises(sys.argv[2])
+    elif sys.argv[1:] == ["links"]:
+        links()
     elif all(re.fullmatch(r"\d\d", argument) for argument in sys.argv[1:]):
         build(sys.argv[1:])
     else:
