@@ -8,8 +8,7 @@
 #
 # **What you need.** Lessons 2 and 9.
 #
-# **How long it runs.** About fifteen seconds. The training took far longer; its weights are stored beside this
-# lesson.
+# **How long it runs.** About fifteen seconds. The training took far longer; its weights are in the package.
 
 # %%
 import matplotlib.pyplot as plt
@@ -21,7 +20,7 @@ from minram import gradcheck, plots, style, tasks
 from minram.agent import rollout
 from minram.data import load
 from minram.evaluate import evaluate, percent, wilson
-from minram.run import load_params
+from minram.run import find_model, load_params
 from minram.sensor import sensor_forward, summed_area
 from minram.tasks import fixed_images, make_images
 
@@ -46,7 +45,7 @@ x, y = digits.x_val, digits.y_val  # validation images; the test set is left alo
 # enough to be repeated here by hand, one patch after the other.
 
 # %%
-params, config, about = load_params(CHECKPOINTS / "cluttered" / "best.npz")
+params, config, about = load_params(find_model("pretrained:cluttered-60"))
 task = config.make_task
 S, D, T = task.canvas[0], task.n_distractors, config.glimpses
 size = x.shape[1]  # of a digit
@@ -157,7 +156,7 @@ print(f"{phi.size} numbers a glimpse, of {S * S} pixels")
 # was saved:
 
 # %%
-print(training_command(config))
+print(training_command(config, about["recipe"]))
 print(f"weights of epoch {about['epoch']} of {config.epochs}")
 final = evaluate(params, config, x, y)
 n = len(y)
