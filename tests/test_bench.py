@@ -8,7 +8,6 @@ import sys
 
 import numpy as np
 import pytest
-from runs import dataset, save_npz
 
 from minram import bench
 from minram.agent import backward, init_params, rollout
@@ -16,6 +15,7 @@ from minram.cli import VARIABLES, main
 from minram.config import Config
 from minram.reinforce import cotangents
 from minram.sensor import summed_area
+from runs import dataset, save_npz
 
 SMALL = Config(glimpses=3, patch_size=2, what_units=4, where_units=3, glimpse_units=5, core_units=4, batch_size=8)
 

@@ -9,11 +9,11 @@ import time
 
 import numpy as np
 import pytest
-from runs import dataset, outcome, save_npz
 
 from minram import cli, commands, show
 from minram.errors import InputError
 from minram.recipes import RECIPES
+from runs import dataset, outcome, save_npz
 
 TINY = ["epochs=3", "batch_size=8", "glimpses=3", "patch_size=2", "what_units=4", "where_units=3", "core_units=4"]
 posix = pytest.mark.skipif(sys.platform == "win32", reason="signals and terminals of POSIX")
