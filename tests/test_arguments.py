@@ -8,7 +8,6 @@ import json
 
 import numpy as np
 import pytest
-from runs import config, dataset
 
 from minram import core, evaluate, files, glimpse, heads, ops, policy, reinforce, sensor, tasks
 from minram.agent import backward, init_params, layers, log_std, rollout
@@ -17,6 +16,7 @@ from minram.data import load as load_data
 from minram.errors import InputError
 from minram.optim import optimiser_state, pack, unpack
 from minram.run import load_params, save_params
+from runs import config, dataset
 
 
 def frozen(value):

@@ -1,8 +1,7 @@
 import numpy as np
 import pytest
-from helpers import close
-from runs import config, dataset
 
+from helpers import close
 from minram import step
 from minram.classifiers import (
     FILTERS,
@@ -20,6 +19,7 @@ from minram.gradcheck import check_gradient, check_pair
 from minram.ops import cross_entropy_forward, linear_forward
 from minram.run import load_params, save_params
 from minram.train import train
+from runs import config, dataset
 
 SHAPES = [("fc", (4, 3)), ("fc", (3, 2, 3)), ("conv", (15, 10)), ("conv", (17, 21, 2))]
 

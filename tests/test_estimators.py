@@ -14,10 +14,10 @@ from types import SimpleNamespace
 
 import numpy as np
 import pytest
-from helpers import TINY
 from scipy import stats
 from scipy.special import ndtr, softmax
 
+from helpers import TINY
 from minram.agent import backward, init_params, rollout
 from minram.netcheck import only
 from minram.reinforce import cotangents

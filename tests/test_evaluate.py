@@ -2,7 +2,6 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from runs import config, dataset
 from scipy import stats
 from scipy.special import softmax
 
@@ -12,6 +11,7 @@ from minram.errors import InputError
 from minram.evaluate import Evaluation, evaluate, percent, wilson
 from minram.sensor import summed_area
 from minram.tasks import fixed_images
+from runs import config, dataset
 
 DATA = dataset(40)
 CONFIG = config()

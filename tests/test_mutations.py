@@ -5,6 +5,7 @@ the module, so the table cannot fall behind the code.
 """
 
 import pytest
+
 from helpers import fails, plant
 
 LINEAR, CE = ("test_ops.test_linear", 7), ("test_ops.test_cross_entropy", (3, 2))

@@ -1,6 +1,6 @@
 import numpy as np
-from helpers import plant
 
+from helpers import plant
 from minram import netcheck
 from minram.agent import init_params
 from minram.gradcheck import check_gradient

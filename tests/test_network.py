@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
-from helpers import TINY, close
 
+from helpers import TINY, close
 from minram import agent, glimpse, gradcheck, heads
 from minram.agent import Cotangents, backward, init_params, log_std, rollout
 from minram.config import Config

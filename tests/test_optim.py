@@ -2,8 +2,8 @@ import itertools
 
 import numpy as np
 import pytest
-from helpers import close
 
+from helpers import close
 from minram.config import Config
 from minram.optim import annealed, optimiser_state, pack, unpack, update_in_place
 

@@ -10,11 +10,11 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from runs import config, dataset, outcome
 
 from minram import checkpoint, run, train
 from minram.agent import init_params
 from minram.errors import InputError
+from runs import config, dataset, outcome
 
 DATA = dataset()
 

@@ -1,9 +1,9 @@
 import numpy as np
 import pytest
-from helpers import close
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from helpers import close
 from minram import gradcheck
 from minram.errors import InputError
 from minram.sensor import sensor_backward_image, sensor_backward_location, sensor_forward, summed_area

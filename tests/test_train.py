@@ -9,11 +9,11 @@ from dataclasses import fields, replace
 
 import numpy as np
 import pytest
-from runs import config, dataset, outcome
 
 from minram import files, step, train
 from minram.config import Config
 from minram.errors import InputError
+from runs import config, dataset, outcome
 
 DATA = dataset()
 

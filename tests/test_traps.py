@@ -4,9 +4,9 @@ import tempfile
 
 import numpy as np
 import pytest
-from helpers import TINY, fails, plant
 from scipy.special import softmax
 
+from helpers import TINY, fails, plant
 from minram.agent import backward, init_params, rollout
 from minram.data import Dataset
 from minram.evaluate import evaluate

@@ -13,10 +13,10 @@
 # %%
 import matplotlib.pyplot as plt
 import numpy as np
-from lesson import show_source
 from scipy.stats import chi2, norm
 from scipy.stats import t as student_t
 
+from lesson import show_source
 from minram import data, plots, style
 from minram.agent import backward, init_params, rollout
 from minram.config import Config

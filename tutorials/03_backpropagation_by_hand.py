@@ -13,8 +13,8 @@
 # %%
 import matplotlib.pyplot as plt
 import numpy as np
-from lesson import show_source
 
+from lesson import show_source
 from minram import data, style
 from minram.gradcheck import check_complex_step, check_gradient, check_pair, taylor_slope, v_curve
 from minram.ops import (

@@ -12,8 +12,8 @@
 # %%
 import matplotlib.pyplot as plt
 import numpy as np
-from lesson import show_source
 
+from lesson import show_source
 from minram import agent, data, netcheck, style
 from minram.agent import init_params, rollout
 from minram.config import Config

@@ -14,10 +14,10 @@
 # %%
 import matplotlib.pyplot as plt
 import numpy as np
-from lesson import show_source
 from scipy.special import ndtr
 from scipy.stats import norm
 
+from lesson import show_source
 from minram import data, gradcheck, plots, policy, style
 
 style.use()

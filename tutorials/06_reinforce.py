@@ -13,11 +13,11 @@
 # %%
 import matplotlib.pyplot as plt
 import numpy as np
-from lesson import show_source
 from scipy.integrate import quad
 from scipy.special import expit, ndtr
 from scipy.stats import norm
 
+from lesson import show_source
 from minram import data, gradcheck, plots, policy, reinforce, style
 from minram.agent import Cotangents, backward, init_params, rollout
 from minram.config import Config

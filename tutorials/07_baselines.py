@@ -13,10 +13,10 @@
 # %%
 import matplotlib.pyplot as plt
 import numpy as np
-from lesson import show_source
 from scipy.special import expit, ndtr
 from scipy.stats import norm
 
+from lesson import show_source
 from minram import data, optim, reinforce, style
 from minram.agent import backward, init_params, rollout
 from minram.config import Config

@@ -13,10 +13,10 @@
 # %%
 import matplotlib.pyplot as plt
 import numpy as np
-from lesson import show_source
 from matplotlib.colors import LogNorm, SymLogNorm
 from scipy.special import softmax
 
+from lesson import show_source
 from minram import agent, data, gradcheck, optim, reinforce, style
 from minram.agent import Cotangents, backward, init_params, rollout
 from minram.config import Config

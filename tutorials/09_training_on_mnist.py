@@ -17,11 +17,11 @@ from itertools import product
 
 import matplotlib.pyplot as plt
 import numpy as np
-from ablations import ABLATIONS
-from lesson import CHECKPOINTS, ablation_results, show_source, training_command
 from scipy.special import softmax
 from scipy.stats import norm
 
+from ablations import ABLATIONS
+from lesson import CHECKPOINTS, ablation_results, show_source, training_command
 from minram import data, optim, plots, reinforce, style
 from minram.agent import init_params, rollout
 from minram.evaluate import evaluate, percent, wilson

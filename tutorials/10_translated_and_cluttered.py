@@ -13,9 +13,9 @@
 # %%
 import matplotlib.pyplot as plt
 import numpy as np
-from lesson import CHECKPOINTS, show_source, training_command
 from scipy.stats import chi2
 
+from lesson import CHECKPOINTS, show_source, training_command
 from minram import gradcheck, plots, style, tasks
 from minram.agent import rollout
 from minram.data import load

@@ -16,10 +16,10 @@ import json
 
 import matplotlib.pyplot as plt
 import numpy as np
-from ablations import ABLATIONS
-from lesson import CHECKPOINTS, ablation_results
 from scipy.special import log_softmax, softmax
 
+from ablations import ABLATIONS
+from lesson import CHECKPOINTS, ablation_results
 from minram import data, gradcheck, optim, plots, reinforce, style
 from minram.agent import rollout
 from minram.evaluate import percent, wilson
