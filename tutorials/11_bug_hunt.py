@@ -90,8 +90,10 @@ BUGS = {
     "E  clipped location scored": ("reinforce", [
         ("log_prob_forward(trajectory.sample,", "log_prob_forward(trajectory.loc[1:],"),
     ]),
-    # All heads send their gradient into the core.
-    "F  baseline trains the core": ("agent", [("for head in flow:", "for head in steps:")]),
+    # The baseline's squared error flows into the core, whatever the setting says.
+    "F  baseline trains the core": ("agent", [
+        ("h = trajectory.core.h", 'flow = (*flow, "baseline"); h = trajectory.core.h'),
+    ]),
     # b_t is made from the state that has already seen the glimpse it is to judge, forwards and backwards.
     "G  baseline saw the action": ("agent", [
         ("baseline_forward(params, h[:-1].", "baseline_forward(params, h[1:]."),
