@@ -92,7 +92,7 @@ BUGS = {
     ]),
     # The baseline's squared error flows into the core, whatever the setting says.
     "F  baseline trains the core": ("agent", [
-        ("h = trajectory.core.h", 'flow = (*flow, "baseline"); h = trajectory.core.h'),
+        ("h = trajectory.core.h", 'flow = sorted({*flow, "baseline"}); h = trajectory.core.h'),
     ]),
     # b_t is made from the state that has already seen the glimpse it is to judge, forwards and backwards.
     "G  baseline saw the action": ("agent", [
