@@ -29,6 +29,8 @@ def train_command(args):
         if args.set or args.data or args.recipe:
             raise InputError("--resume takes all settings from the run; leave out the recipe, --set and --data.")
         folder = Path(args.out) if args.out else _latest_run()
+        if not (folder / "last.npz").is_file():
+            raise InputError(f"{folder} holds no run to resume; begin one without --resume.")
         config = load_params(folder / "last.npz")[1]
     else:
         folder = Path(args.out) if args.out else _new_run(name)

@@ -80,7 +80,7 @@ WRONG = [
     ("train --set epochs=0", "from 1 to 1000000, but it is '0'"),
     ("train --set", "expected at least one argument"),
     ("train --resume", "no run in runs/ to resume"),
-    ("train --resume --out none", "none"),
+    ("train --resume --out none", "none holds no run to resume"),
     ("train --resume quick", "takes all settings from the run"),
     ("train --resume --set epochs=3", "takes all settings from the run"),
     ("train --data none.npz", "none.npz"),

@@ -141,7 +141,8 @@ def figure(results):
         ax.set_xticks(ticks, [f"{t:g}" for t in ticks])
         ax.set_xticks([], minor=True)
         ax.invert_yaxis()
-        ax.legend(loc="lower right")
     for ax in axes[1]:
         ax.set_xlabel("test error (%)")
+    handles = {text: handle for ax in axes.flat for handle, text in zip(*ax.get_legend_handles_labels())}
+    fig.legend(handles.values(), handles.keys(), loc="outside upper right", ncols=len(handles))
     return fig
