@@ -1,6 +1,6 @@
 """REINFORCE and the cross-entropy: from what happened to the cotangents at the heads.
 
-For R rollouts with terminal reward r and advantage r − b, the location head follows
+For N rollouts with terminal rewards r and advantages r − b, the location head follows
 
     ∇J ≈ 1/N Σ_n Σ_t (r_n − b_{t,n}) ∇ log π(a_{t,n} | μ_{t,n}, σ)
 
