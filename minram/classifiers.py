@@ -116,8 +116,8 @@ def classifier_gradients(params, images, labels):
     loss, cache = cross_entropy_forward(logits, labels)  # (N,)
     grads = classifier_backward(params, cross_entropy_backward(np.full_like(loss, 1 / len(loss)), cache), caches)
     wrong = logits.argmax(axis=-1) != labels
-    decisions = np.empty((0, len(loss)), loss.dtype)  # it makes none
-    return grads, Outcome(float(loss.mean()), float(wrong.mean()), 1 - wrong.astype(loss.dtype), decisions, 0.0)
+    reward, none = 1 - wrong.astype(loss.dtype), np.empty((0, len(loss)), loss.dtype)  # it decides nothing
+    return grads, Outcome(float(loss.mean()), float(wrong.mean()), reward, none, none, 0.0)
 
 
 def _check_size(image_shape):

@@ -63,7 +63,11 @@ class Config:
     flow: tuple = _setting(("label",), "heads whose gradient goes on into the core", ["label", "location", "baseline"])
     rollouts: int = _setting(1, "M, Monte-Carlo rollouts per image", (1, 1000))
     baseline: str = _setting("learned", "what is subtracted from the reward", ["none", "batch", "rollouts", "learned"])
-    reward: str = _setting("correct", "1 for a right label, or that label's probability", ["correct", "probability"])
+    reward: str = _setting(
+        "correct", "1 for a right label, or that label's (log-)probability",
+        ["correct", "probability", "log_probability"],
+    )  # fmt: skip
+    reward_steps: str = _setting("last", "a reward after the last glimpse, or after each", ["last", "every"])
     label_steps: str = _setting("last", "cross-entropy at the last step, or its mean over all", ["last", "every"])
     location_weight: float = _setting(1.0, "λ, weight of the location term", (0, 1000))
     baseline_weight: float = _setting(1.0, "weight of the baseline's squared error", (0, 1000))

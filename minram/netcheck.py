@@ -4,9 +4,9 @@ A sample is data, and so are the reward and the advantage: the locations, labels
 are frozen, and what is left are functions of the parameters that differences can follow:
 
     cross-entropy     mean over rows and labelled steps of −log softmax(logits)_label
-    log-likelihood    −λ/N Σ_n Σ_t (r − b)_{t,n} log π(a_{t,n} | μ_{t,n}, σ)
-    guess             −1/N Σ_n (r − b)_{T−1,n} log softmax(logits)_guess, for a label that is drawn as well
-    baseline          β/2N Σ_n Σ_t (b_{t,n} − r_n)²
+    log-likelihood    −λ/N Σ_n Σ_t (G − b)_{t,n} log π(a_{t,n} | μ_{t,n}, σ)
+    guess             −1/N Σ_n (G − b)_{T−1,n} log softmax(logits)_guess, for a label that is drawn as well
+    baseline          β/2N Σ_n Σ_t (b_{t,n} − G_{t,n})²
 """
 
 from typing import NamedTuple
@@ -58,7 +58,8 @@ def freeze(config, images, labels, n_classes, seed=0):
 
 def scalars(frozen):
     """The four functions above, each of a Trajectory along the frozen locations."""
-    _, config, _, trajectory, labels, guess, _, (_, _, reward, advantage, _) = frozen
+    _, config, _, trajectory, labels, guess, _, outcome = frozen
+    advantage = outcome.advantage
     N = labels.size
     return {
         "cross-entropy": lambda t: cross_entropy_forward(t.logits, labels)[0].mean(),
@@ -67,7 +68,7 @@ def scalars(frozen):
             * np.sum(advantage * log_prob_forward(trajectory.sample, t.mu, t.log_std)[0])
         ),
         "guess": lambda t: np.sum(advantage[-1] * cross_entropy_forward(t.logits[-1], guess)[0]) / N,
-        "baseline": lambda t: config.baseline_weight / (2 * N) * np.sum((t.baseline - reward) ** 2),
+        "baseline": lambda t: config.baseline_weight / (2 * N) * np.sum((t.baseline - outcome.returns) ** 2),
     }  # fmt: skip
 
 

@@ -182,7 +182,8 @@ def learning_curves(metrics):
     curve(reward, "reward", "mean reward", colour["reward"])
     curve(reward, "advantage_square", "r.m.s. advantage", colour["location"], np.sqrt)
     curve(reward, "baseline_error", "r.m.s. error of the baseline", colour["baseline"], np.sqrt, "--")
-    reward.set(title="Reward and baseline", ylabel="reward", xlabel="epoch", ylim=(0, None))
+    below = reward.dataLim.ymin < 0  # log-probabilities
+    reward.set(title="Reward and baseline", ylabel="reward", xlabel="epoch", ylim=(None if below else 0, None))
     validated = [m for m in metrics if m.get("val_errors")]
     T = len(validated[0]["val_errors"]) if validated else 0
     for t, c in enumerate(style.time_colours(T)):

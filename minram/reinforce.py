@@ -1,12 +1,14 @@
 """REINFORCE and the cross-entropy: from what happened to the cotangents at the heads.
 
-For N rollouts with terminal rewards r and advantages r − b, the location head follows
+For N rollouts with returns G (the rewards that came after a decision) and advantages G − b, the location head
+follows
 
-    ∇J ≈ 1/N Σ_n Σ_t (r_n − b_{t,n}) ∇ log π(a_{t,n} | μ_{t,n}, σ)
+    ∇J ≈ 1/N Σ_n Σ_t (G_{t,n} − b_{t,n}) ∇ log π(a_{t,n} | μ_{t,n}, σ)
 
-a mean over rows but a sum over time, because log p(τ) is a sum over time. The optimiser descends, so the
-cotangents are those of −J. The reward and the baseline count as constants here: no derivative of them is
-taken, which is why the hybrid update is the gradient of no single scalar.
+a mean over rows but a sum over time, because log p(τ) is a sum over time. In the paper only the last glimpse is
+rewarded, so that all G are that reward r. The optimiser descends, so the cotangents are those of −J. The reward
+and the baseline count as constants here: no derivative of them is taken, which is why the hybrid update is the
+gradient of no single scalar.
 """
 
 from typing import NamedTuple
@@ -19,38 +21,46 @@ from .ops import CrossEntropyCache, cross_entropy_backward, cross_entropy_forwar
 from .policy import log_prob_backward, log_prob_forward
 
 
+def returns(reward):
+    """G_t = r_{t+1} + … + r_T: what came after each decision, and so all that it can have changed.
+
+    reward (T, N), one after each glimpse → (T−1, N). Source: Williams (1992), §4; "reward to go".
+    """
+    return reward[:0:-1].cumsum(axis=0)[::-1]
+
+
 def batch_baseline(reward):
     """Mean reward of the *other* rows. With itself in the mean, a row would scale its gradient by 1 − 1/N.
 
-    reward (N,) → (N,), N ≥ 2.
+    reward (..., N) → (..., N), N ≥ 2.
     """
-    return (reward.sum() - reward) / (reward.size - 1)
+    return (reward.sum(axis=-1, keepdims=True) - reward) / (reward.shape[-1] - 1)
 
 
 def rollouts_baseline(reward, rollouts):
     """Mean reward of the other rollouts of the same image ("leave one out"; Kool et al. 2019).
 
-    reward (N,), N = B·M with M = rollouts ≥ 2 → (N,).
+    reward (..., N), N = B·M with M = rollouts ≥ 2 → (..., N).
     """
-    per_image = reward.reshape(-1, rollouts)  # (B, M)
-    return ((per_image.sum(axis=1, keepdims=True) - per_image) / (rollouts - 1)).reshape(-1)
+    per_image = reward.reshape(*reward.shape[:-1], -1, rollouts)  # (..., B, M)
+    return ((per_image.sum(axis=-1, keepdims=True) - per_image) / (rollouts - 1)).reshape(reward.shape)
 
 
-def advantages(reward, baseline, kind, rollouts=1):
-    """r − b at every decision, for one of the baselines that do not depend on the action that they judge.
+def advantages(G, baseline, kind, rollouts=1):
+    """G − b at every decision, for one of the baselines that do not depend on the action that they judge.
 
-    reward (N,), baseline (T−1, N) the baseline head's output, kind "none", "batch", "rollouts" or "learned"
-    → (T−1, N). Source: Sutton & Barto (2018), §13.4.
+    G (T−1, N) the returns, or (N,) if all decisions share one; baseline (T−1, N) the baseline head's output;
+    kind "none", "batch", "rollouts" or "learned" → (T−1, N). Source: Sutton & Barto (2018), §13.4.
     """
-    if (kind == "batch" and reward.size < 2) or (kind == "rollouts" and rollouts < 2):
+    if (kind == "batch" and G.shape[-1] < 2) or (kind == "rollouts" and rollouts < 2):
         raise InputError(f"the baseline '{kind}' compares rows, but there is only one; take 'learned' or 'none'.")
     if kind == "learned":
         b = baseline
     elif kind == "rollouts":
-        b = rollouts_baseline(reward, rollouts)
+        b = rollouts_baseline(G, rollouts)
     else:
-        b = batch_baseline(reward) if kind == "batch" else np.zeros_like(reward)
-    return np.broadcast_to(reward - b, baseline.shape)  # (T−1, N)
+        b = batch_baseline(G) if kind == "batch" else np.zeros_like(G)
+    return np.broadcast_to(G - b, baseline.shape)  # (T−1, N)
 
 
 class Outcome(NamedTuple):
@@ -58,7 +68,8 @@ class Outcome(NamedTuple):
 
     loss: float  # mean cross-entropy of the labels
     error: float  # share of wrong labels (the most probable one)
-    reward: np.ndarray  # (N,)
+    reward: np.ndarray  # (N,) after the last glimpse
+    returns: np.ndarray  # (T−1, N)
     advantage: np.ndarray  # (T−1, N)
     baseline_error: float  # mean squared error of the baseline head
 
@@ -68,7 +79,7 @@ def cotangents(trajectory, labels, config, rng=None):
 
     labels (B,). Hybrid: logits by cross-entropy, averaged over rows and labelled steps. Objective "reinforce":
     the label is drawn from the softmax with `rng` and scored like any action. The baseline descends on
-    its own squared error ½ (b − r)², averaged over rows. Raises InputError for labels that the model has not.
+    its own squared error ½ (b − G)², averaged over rows. Raises InputError for labels that the model has not.
     Source: Mnih et al. (2014), equations 1–3.
     """
     labels = np.asarray(labels)
@@ -77,30 +88,34 @@ def cotangents(trajectory, labels, config, rng=None):
     N = labels.size
     loss, ce_cache = cross_entropy_forward(trajectory.logits, labels)  # (S, N)
     p = ce_cache.p
-    wrong = p[-1].argmax(axis=-1) != labels  # (N,)
+    wrong = p.argmax(axis=-1) != labels  # (S, N)
     if config.objective == "reinforce":
         guess = draw(p[-1], rng)  # (N,)
-        reward = (guess == labels).astype(p.dtype)
-    elif config.reward == "probability":
-        reward = np.take_along_axis(p[-1], labels[:, None], axis=1)[:, 0]
+        scored = (guess == labels)[None].astype(p.dtype)
+    elif config.reward == "correct":
+        scored = 1 - wrong.astype(p.dtype)
     else:
-        reward = 1 - wrong.astype(p.dtype)
+        scored = -loss if config.reward == "log_probability" else np.exp(-loss)
+    reward = np.zeros((len(trajectory.loc), N), p.dtype)  # (T, N)
+    rewarded = len(reward) if config.reward_steps == "every" else 1
+    reward[-rewarded:] = scored[-rewarded:]
 
-    advantage = advantages(reward, trajectory.baseline, config.baseline, config.rollouts)
+    G = returns(reward)  # (T−1, N)
+    advantage = advantages(G, trajectory.baseline, config.baseline, config.rollouts)
     _, cache = log_prob_forward(trajectory.sample, trajectory.mu, trajectory.log_std)
     dmu, dlog_std = log_prob_backward(-config.location_weight / N * advantage, cache)
     if config.objective == "reinforce":
         # −log π(guess) is a cross-entropy with the drawn label, weighted by the advantage. No later decision
         # is to be judged, so the label's baseline is the last b_t, or the row baselines as above.
-        last = advantage[-1] if len(advantage) else advantages(reward, reward[None] * 0, "none")[0]
+        last = advantage[-1] if len(advantage) else reward[-1]
         weight = np.zeros_like(loss)
         weight[-1] = last / N
         dlogits = cross_entropy_backward(weight, CrossEntropyCache(p, np.broadcast_to(guess, loss.shape)))
     else:
         dlogits = cross_entropy_backward(np.full_like(loss, 1 / loss.size), ce_cache)
-    residual = trajectory.baseline - reward  # (T−1, N)
+    residual = trajectory.baseline - G  # (T−1, N)
     outcome = Outcome(
-        float(loss[-1].mean()), float(wrong.mean()), reward, advantage,
+        float(loss[-1].mean()), float(wrong[-1].mean()), reward[-1], G, advantage,
         float(np.mean(residual**2)) if residual.size else 0.0,
     )  # fmt: skip
     return Cotangents(dlogits, dmu, dlog_std, config.baseline_weight / N * residual), outcome

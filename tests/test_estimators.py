@@ -26,6 +26,7 @@ from minram.sensor import summed_area
 ALARM = 1e-4  # probability that a right estimator fails a test; the seeds are fixed
 BASELINES = ("none", "batch", "rollouts", "learned", "constant")
 REINFORCE = {"objective": "reinforce", "flow": ("label", "location")}
+EVERY = {"label_steps": "every", "reward_steps": "every"}
 M = 6  # rollouts per image in a batch
 
 
@@ -70,7 +71,8 @@ class Crops:
         index = np.array(list(np.ndindex((4, 4) * (T - 1)))).reshape(-1, T - 1, 2).swapaxes(0, 1)
         index = np.tile(index, (1, B, 1))  # (T−1, N, 2)
         frozen = SimpleNamespace(loc=np.zeros((1, index.shape[1], 2)), sample=self.middles[index])
-        t = rollout(params, self.config, self.area, None, index.shape[1] // B, frozen=frozen)
+        every = self.config.label_steps == "every"
+        t = rollout(params, self.config, self.area, None, index.shape[1] // B, every_step=every, frozen=frozen)
         std = np.exp(t.log_std)
         cells = ndtr((self.high[index] - t.mu) / std) - ndtr((self.low[index] - t.mu) / std)
         return t, cells.prod(axis=(0, 2))
@@ -106,7 +108,8 @@ class Ramp:
         index = np.array(list(np.ndindex((self.nodes, self.nodes) * (T - 1)))).reshape(-1, T - 1, 2).swapaxes(0, 1)
         frozen = SimpleNamespace(loc=np.zeros((1, index.shape[1], 2)), sample=np.zeros(index.shape))
         for step in range(T):  # where the nodes of a step lie depends on the steps before
-            t = rollout(params, self.config, self.area, None, index.shape[1], frozen=frozen)
+            every = self.config.label_steps == "every"
+            t = rollout(params, self.config, self.area, None, index.shape[1], every_step=every, frozen=frozen)
             if step < T - 1:
                 frozen.sample[step] = t.mu[step] + np.exp(t.log_std) * z[index[step]]
         for mask in (t.glimpse.hidden > 0, t.glimpse.g > 0, t.core.h > 0):
@@ -115,20 +118,22 @@ class Ramp:
 
 
 def expected_reward(problem, params):
-    """J(θ): a mean over images, a sum over all that can happen to each."""
+    """J(θ): a mean over images, a sum over all that can happen to each, and over the rewards on the way."""
     t, probability = problem.trajectories(params)
-    p = softmax(t.logits[-1], axis=-1)
+    p = softmax(t.logits, axis=-1)  # (S, N, K)
     labels = problem.labels[t.image]
-    if problem.config.objective == "reinforce" or problem.config.reward == "probability":
-        reward = p[np.arange(len(p)), labels]  # a drawn label is right with its probability
+    if problem.config.objective == "reinforce" or problem.config.reward != "correct":
+        reward = p[:, np.arange(p.shape[1]), labels]  # a drawn label is right with its probability
+        reward = np.log(reward) if problem.config.reward == "log_probability" else reward
     else:
         reward = p.argmax(axis=-1) == labels
-    return probability @ reward / len(problem.labels)
+    reward = reward.sum(axis=0) if problem.config.reward_steps == "every" else reward[-1]
+    return reward @ probability / len(problem.labels)
 
 
 def learning(problem):
     """The parameters whose ∇J the update estimates."""
-    if problem.config.reward == "probability":  # the reward's own dependence on the others is not followed
+    if problem.config.reward != "correct":  # the reward's own dependence on the others is not followed
         return [name for name in problem.params if name.startswith("location")]
     return [name for name in problem.params if not name.startswith(problem.fixed)]
 
@@ -157,7 +162,8 @@ def estimates(problem, kinds, n, rng, rollouts=M):
     config, names = problem.config, learning(problem)
     found = {kind: [] for kind in kinds}
     for seed in rng.integers(2**63, size=n):
-        t = rollout(problem.params, config, problem.area, rng, rollouts)
+        every = config.label_steps == "every"
+        t = rollout(problem.params, config, problem.area, rng, rollouts, every_step=every)
         for kind in kinds:
             setting, judged = config, t
             if kind == "constant":
@@ -191,6 +197,8 @@ PROBLEMS = {
     "crops, reinforce": (Crops, REINFORCE),
     "ramp, hybrid": (Ramp, {"reward": "probability"}),
     "ramp, reinforce": (Ramp, REINFORCE),
+    "crops, a reward after each glimpse": (Crops, EVERY),
+    "ramp, log p after each glimpse": (Ramp, EVERY | {"reward": "log_probability"}),
 }
 CASES = [(name, T) for name in PROBLEMS for T in (2, 3)]
 BATCHES = 300

@@ -70,6 +70,7 @@ def test_reinforce_with_one_glimpse():
 @pytest.mark.parametrize("changes", [
     {"label_steps": "every"},
     {"reward": "probability"},
+    {"label_steps": "every", "reward_steps": "every", "reward": "log_probability"},
     {"baseline": "none"},
     {"baseline": "batch"},
     {"baseline": "rollouts", "rollouts": 3},
@@ -135,6 +136,24 @@ def test_rewards():
     # The share of wrong labels is that of the most probable one, whatever was drawn.
     best = drawn.trajectory.logits[-1].argmax(-1)
     assert drawn.outcome.error == (best != drawn.labels).mean()
+
+
+def test_each_decision_is_judged_by_what_comes_after():
+    """Rewards after each glimpse: the location of glimpse t + 1 answers for those from t + 1 on, not for r_t."""
+    every = {"label_steps": "every", "reward_steps": "every", "baseline": "learned", "glimpses": 4}
+    for reward, function in (("correct", None), ("probability", np.exp), ("log_probability", np.positive)):
+        frozen = update(reward=reward, **every)
+        t, labels = frozen.trajectory, frozen.labels
+        logp = log_softmax(t.logits, axis=-1)  # (T, N, K)
+        for n, label in enumerate(labels):
+            r = function(logp[:, n, label]) if function else (logp[:, n].argmax(-1) == label).astype(float)
+            assert frozen.outcome.reward[n] == pytest.approx(r[-1], rel=1e-13)
+            for decision in range(3):
+                G = sum(r[decision + 1 :])
+                assert frozen.outcome.returns[decision, n] == pytest.approx(G, rel=1e-13)
+                assert frozen.outcome.advantage[decision, n] == pytest.approx(G - t.baseline[decision, n], rel=1e-12)
+    last = update(label_steps="every").outcome
+    np.testing.assert_array_equal(last.returns, [last.reward] * 2)
 
 
 def test_labels_are_drawn_with_their_probabilities():

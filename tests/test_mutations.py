@@ -15,6 +15,7 @@ DEEP, POLICY = ("test_network.test_heads", "deep location"), ("test_policy.test_
 WHOLE, MU = ("test_network.test_every_parameter_through_time", 3), (
     "test_network.test_a_cotangent_at_one_head_alone", "mu")
 FORMULAS, OTHERS = "test_hybrid.test_cotangents_are_the_formulas", "test_hybrid.test_baselines_leave_the_row_itself_out"
+EVERY = "test_hybrid.test_each_decision_is_judged_by_what_comes_after"
 ROWS = "test_hybrid.test_advantages_have_a_row_for_each_decision"
 REINFORCE = ("test_hybrid.test_reinforce_for_each_flow", ("label", "location"))
 
@@ -86,14 +87,17 @@ MUTANTS = [
     ("agent", "_rows(trajectory.location.hidden)", "-_rows(trajectory.location.hidden)", MU),
     ("agent", 'grads["location.log_std"] = cotangents.log_std', 'grads["location.log_std"] = -cotangents.log_std',
      ("test_network.test_a_cotangent_at_one_head_alone", "log_std")),
-    ("reinforce", "(reward.sum() - reward) / (reward.size - 1)", "(reward.sum() - reward) / reward.size", OTHERS),
-    ("reinforce", "per_image.sum(axis=1, keepdims=True)", "per_image.sum(axis=0, keepdims=True)", OTHERS),
+    ("reinforce", "- reward) / (reward.shape[-1] - 1)", "- reward) / reward.shape[-1]", OTHERS),
+    ("reinforce", "per_image.sum(axis=-1, keepdims=True)", "per_image.sum(axis=-2, keepdims=True)", OTHERS),
     ("reinforce", "- per_image) / (rollouts - 1)", "- per_image) / rollouts", OTHERS),
-    ("reinforce", "np.broadcast_to(reward - b,", "np.broadcast_to(b - reward,", ROWS),
-    ("reinforce", "np.broadcast_to(reward - b,", "np.broadcast_to(reward,", ROWS),
+    ("reinforce", "np.broadcast_to(G - b,", "np.broadcast_to(b - G,", ROWS),
+    ("reinforce", "np.broadcast_to(G - b,", "np.broadcast_to(G,", ROWS),
     ("reinforce", "log_prob_backward(-config.location_weight", "log_prob_backward(config.location_weight", FORMULAS),
     ("reinforce", "log_prob_backward(-config.location_weight", "log_prob_backward(-1", FORMULAS),
-    ("reinforce", "residual = trajectory.baseline - reward", "residual = reward - trajectory.baseline", FORMULAS),
+    ("reinforce", "residual = trajectory.baseline - G", "residual = G - trajectory.baseline", FORMULAS),
+    ("reinforce", "reward[:0:-1].cumsum(axis=0)[::-1]", "reward[1:].cumsum(axis=0)", EVERY),
+    ("reinforce", "reward[:0:-1].cumsum(axis=0)[::-1]", "reward[:0:-1].cumsum(axis=0)", EVERY),
+    ("reinforce", "reward[:0:-1].cumsum(axis=0)[::-1]", "reward[-2::-1].cumsum(axis=0)[::-1]", EVERY),
     ("reinforce", "config.baseline_weight / N * residual", "residual / N", FORMULAS),
     ("reinforce", "np.full_like(loss, 1 / loss.size)", "np.full_like(loss, 1 / len(loss))", FORMULAS),
     ("reinforce", "advantage[-1] if len(advantage)", "advantage[0] if len(advantage)", REINFORCE),

@@ -107,7 +107,7 @@ TRAPS = {
         "test_network.test_rollout_is_the_papers_recurrence",
     ),
     "9: the batch mean includes the row": (
-        "reinforce", [("(reward.sum() - reward) / (reward.size - 1)", "reward.sum() / reward.size + 0 * reward")],
+        "reinforce", [("- reward) / (reward.shape[-1] - 1)", "+ 0 * reward) / reward.shape[-1]")],
         "test_hybrid.test_baselines_leave_the_row_itself_out",
     ),
     "9: the mean over rollouts includes the row": (

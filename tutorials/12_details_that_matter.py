@@ -224,14 +224,14 @@ effect("small-location-term")
 # %% [markdown]
 # **A baseline must not know the action it judges.** The mean of the batch that includes the row itself scales the
 # gradient by $1 - 1/N$; the mean of the others does not:
-# [`return (reward.sum() - reward) / (reward.size - 1)`](../minram/reinforce.py#L27).
+# [`return (reward.sum(axis=-1, keepdims=True) - reward) / (reward.shape[-1] - 1)`](../minram/reinforce.py#L27).
 # The learned baseline for the choice of $l_{t+1}$ is made from $h_t$, which has not seen it:
 # [`baseline, _ = baseline_forward(params, h[:-1].reshape(-1, n_core))`](../minram/agent.py#L147).
 # Made from $h_{t+1}$ it would be biased, and look better. Lesson 7 computes by how much.
 #
 # **Several rollouts of an image.** The best judge of a rollout is another rollout of the same image, because what is
 # due to the image cancels:
-# [`return ((per_image.sum(axis=1, keepdims=True) - per_image) / (rollouts - 1))`](../minram/reinforce.py#L36).
+# [`return ((per_image.sum(axis=-1, keepdims=True) - per_image) / (rollouts - 1))`](../minram/reinforce.py#L36).
 # Lesson 9 measures what share of the reward's variance that is. It costs $M$ times the work. On
 # MNIST the default spends that on more epochs instead; the recipes of the paper's tables take several rollouts.
 #
