@@ -14,7 +14,7 @@ TASKS = ["original", "translated", "cluttered"]
 # Settings that would be without effect for the other tasks and models.
 ONLY = {
     "canvas": ("task", TASKS[1:]), "distractors": ("task", TASKS[2:]), "distractor_size": ("task", TASKS[2:]),
-    "classifier_units": ("model", ["fc", "conv"]),
+    "curriculum": ("task", TASKS[2:]), "classifier_units": ("model", ["fc", "conv"]),
 }  # fmt: skip
 
 
@@ -36,6 +36,7 @@ class Config:
     canvas: tuple = _setting((60, 60), "height and width of the canvas, in pixels (not for 'original')", (1, 4096))
     distractors: int = _setting(4, "pieces of other digits on the canvas (only for 'cluttered')", (1, 1000))
     distractor_size: int = _setting(8, "width of such a piece, in pixels", (1, 4096))
+    curriculum: float = _setting(0.0, "share of the training in which distractors come one by one", (0, 1))
     background: float = _setting(0.0, "what images show outside their border, in [0, 1]", (0, 1))
     n_val: int = _setting(5000, "training images set aside for validation", (1, 10**7))
 
@@ -95,7 +96,11 @@ class Config:
             "objective=reinforce follows one gradient through the whole network, but flow leaves out the location "
             "head; set flow=label,location.": pure and "location" not in self.flow,
             "objective=reinforce rewards the label that was drawn, so reward should be 'correct'; set "
-            "reward=correct or objective=hybrid.": pure and self.reward == "probability",
+            "reward=correct or objective=hybrid.": pure and self.reward != "correct",
+            "objective=reinforce draws one label, after the last glimpse, and rewards no other; set "
+            "reward_steps=last or objective=hybrid.": pure and self.reward_steps == "every",
+            "reward_steps=every rewards the label after each glimpse, so each should be trained; set "
+            "label_steps=every.": self.reward_steps == "every" and self.label_steps == "last",
             "policy=random learns nothing of where to look, so no gradient of it can flow; set flow=label and "
             "learn_std=false.": self.policy == "random" and ("location" in self.flow or self.learn_std),
             "σ is either learned or annealed; set final_std=1 or learn_std=false.": self.learn_std
@@ -113,6 +118,14 @@ class Config:
         if self.task == "original":
             return Task()
         return Task(self.canvas, self.distractors if self.task == "cluttered" else 0, self.distractor_size)
+
+    def task_at(self, progress):
+        """The task at this share of the training: with a curriculum (Bengio et al. 2009), the first is the easiest."""
+        task = self.make_task
+        if progress < self.curriculum:
+            n = int(progress / self.curriculum * (task.n_distractors + 1))  # 0, 1, … D, for an equal time each
+            task = task._replace(n_distractors=min(n, task.n_distractors))
+        return task
 
     def changed(self, settings):
         """A copy with some settings replaced, from "key=value" strings or a dict."""

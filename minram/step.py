@@ -23,8 +23,9 @@ class Diverged(ArithmeticError):
 
 def train_step(run, config, dataset, index, gradient, step, steps_per_epoch):
     """One update of a Run: images → rollout → cotangents → gradients → parameters. `gradient` is scratch space."""
-    images = make_images(config.make_task, dataset.x_train, index, run.task_rng)
-    labels, progress = dataset.y_train[index], step / (config.epochs * steps_per_epoch)
+    progress = step / (config.epochs * steps_per_epoch)
+    images = make_images(config.task_at(progress), dataset.x_train, index, run.task_rng)
+    labels = dataset.y_train[index]
     if config.model == "ram":
         grads, outcome, rolled_out = _agent_gradients(run, config, images, labels, progress)
     else:

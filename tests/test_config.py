@@ -92,11 +92,24 @@ def test_a_canvas_has_two_sides(wrong):
         ("canvas=60x60", "set task=translated or cluttered too"),
         ("task=translated distractors=4", "set task=cluttered too"),
         ("distractor_size=8", "set task=cluttered too"),
+        ("curriculum=0.5", "set task=cluttered too"),
+        ("objective=reinforce flow=label,location label_steps=every reward_steps=every", "set reward_steps=last"),
+        ("reward_steps=every", "set label_steps=every"),
     ],
 )
 def test_contradictions_are_refused_with_the_fix(settings, fix):
     with pytest.raises(InputError, match=re.escape(fix)):
         Config().changed(settings.split())
+
+
+def test_a_curriculum_adds_the_distractors_one_by_one():
+    config = Config(task="cluttered", distractors=3, curriculum=0.5)
+    counts = [config.task_at(step / 64).n_distractors for step in range(64)]
+    assert counts == [0] * 8 + [1] * 8 + [2] * 8 + [3] * 40
+    assert config.task_at(0.2)._replace(n_distractors=3) == config.make_task
+    # The last moment before its end: the share of it that is over rounds to 1.
+    assert Config(task="cluttered", distractors=999, curriculum=1).task_at(1 - 2**-53).n_distractors == 999
+    assert Config(task="cluttered").task_at(0) == Config(task="cluttered").make_task
 
 
 def test_an_unknown_key_is_answered_with_the_nearest():

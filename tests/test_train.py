@@ -32,7 +32,7 @@ VARIANTS = [
     {"optimiser": "sgd", "weight_average": 0.9, "final_rate": 0.1, **CLUTTER},
     {"weight_average": 0.99, "learn_std": True, **CANVAS},
     {"baseline": "none", "label_steps": "every", "location_units": 4},
-    {"label_steps": "every", "reward_steps": "every", "reward": "log_probability"},
+    {"label_steps": "every", "reward_steps": "every", "reward": "log_probability", "curriculum": 0.5, **CLUTTER},
     {"baseline": "batch", "reward": "probability", "start": "centre", "background": 0.3},
     {"baseline": "rollouts", "rollouts": 2, "final_std": 0.2, "continuous": True, "scales": (1, 2)},
     {"baseline": "batch", "learn_std": True, "rollouts": 2, "optimiser": "sgd", **PURE},
