@@ -15,6 +15,8 @@ import numpy as np
 
 from .errors import InputError, check_shape
 
+TRIANGLE = np.triu(np.ones((34, 34)))
+
 
 class SummedArea(NamedTuple):
     table: np.ndarray  # (B, C, H+1, W+1)
@@ -37,21 +39,26 @@ def summed_area(images, background=0):
     B, C, H, W = images.shape
     exact = images.dtype == np.uint8 and 255 * H * W <= 2**24
     dtype = np.float32 if exact else np.float64
-    # Sums along y add whole rows, four times as fast where a row edge of all images lies in one piece.
-    rows = np.zeros((H + 1, B, C, W), dtype)
-    np.subtract(images, background, out=rows[1:].transpose(1, 2, 0, 3), dtype=dtype)  # as bytes, 0 − 1 would be 255
-    for i in range(1, H + 1):
-        rows[i] += rows[i - 1]
-    rows = rows.transpose(1, 2, 0, 3)  # (B, C, H+1, W)
-    # Sums along x are a product with a triangle of ones: twice as fast as cumsum, whose additions wait for each
-    # other. 50 columns at a time, each block begun with the sum of all before it: half the work on wide images.
-    table = np.zeros((B, C, H + 1, W + 1), dtype)
-    ones = np.triu(np.ones((50, 50), dtype))
-    for j in range(0, W, 50):
-        block = rows[..., j : j + 50]  # (B, C, H+1, n), n ≤ 50
-        n = block.shape[-1]
-        block[..., 0] += table[..., j]
-        np.matmul(block, ones[:n, :n], out=table[..., j + 1 : j + n + 1])
+    table = np.empty((B, C, H + 1, W + 1), dtype)
+    ones = TRIANGLE.astype(dtype)
+    some = max(1, 2**18 // (C * H * W))  # images at a time, so that they stay in the cache: a fifth faster on 100×100
+    for start in range(0, B, some):
+        block, sums = images[start : start + some], table[start : start + some]
+        # Sums along y add whole rows, four times as fast where a row edge of all images lies in one piece.
+        rows = np.zeros((H + 1, len(block), C, W + 1), dtype)
+        pixels = rows[1:, ..., 1:].transpose(1, 2, 0, 3)  # (some, C, H, W)
+        np.subtract(block, background, out=pixels, dtype=dtype)  # as bytes, 0 − 1 would be 255
+        for i in range(1, H + 1):
+            rows[i] += rows[i - 1]
+        rows = rows.transpose(1, 2, 0, 3)  # (some, C, H+1, W+1)
+        # Sums along x are a product with a triangle of ones: twice as fast as cumsum, whose additions wait for each
+        # other. 34 columns at a time, each strip begun with the sum of all before it: a third of the work on 100×100.
+        for j in range(0, W + 1, len(ones)):
+            strip = rows[..., j : j + len(ones)]  # (some, C, H+1, n), n ≤ 34
+            n = strip.shape[-1]
+            if j > 0:
+                strip[..., 0] += sums[..., j - 1]
+            np.matmul(strip, ones[:n, :n], out=sums[..., j : j + n])
     return SummedArea(table, 1 / 255 if images.dtype == np.uint8 else 1.0)
 
 

@@ -19,7 +19,7 @@ from minram.train import train
 TRAPS = {
     # The sensor
     "1: outside is 0 and not the background": (
-        "sensor", [("np.subtract(images, background,", "np.subtract(images, 0,")],
+        "sensor", [("np.subtract(block, background,", "np.subtract(block, 0,")],
         ("test_sensor.test_outside_is_the_background", np.float64, False),
     ),
     "1: outside is something else": (
