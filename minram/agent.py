@@ -188,8 +188,9 @@ def backward(params, trajectory, cotangents, flow=("label", "location", "baselin
     for head in flow:
         dh[steps[head]] += dh_from[head].reshape(-1, N, n_core)
 
-    dg, core = core_backward(params, dh, trajectory.core)
-    glimpse = glimpse_backward(params, dg, GlimpseCache(*(_rows(a) for a in trajectory.glimpse)))
+    # Written over, not beside it: what a step touches is several times the cache.
+    dg, core = core_backward(params, dh, trajectory.core, out=dh)
+    glimpse = glimpse_backward(params, dg, GlimpseCache(*(_rows(a) for a in trajectory.glimpse)), out=dg)
     grads = glimpse | core | label | location | baseline
     if "location.log_std" in params:
         grads["location.log_std"] = cotangents.log_std

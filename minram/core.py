@@ -27,24 +27,22 @@ def core_forward(params, hg, out=None):
     return relu_forward(z, out=out)[0]
 
 
-def core_backward(params, dh, cache):
+def core_backward(params, dh, cache, out=None):
     """Backpropagation through time, then one product for all steps.
 
     With z_t = [h_{t−1}, g_t] W + b, so that h_t = ReLU(z_t), and dh_t what the heads send to step t alone:
 
         dz_t = (dh_t + dz_{t+1} W_hᵀ) · [h_t > 0],   dz_{T+1} = 0
 
-    dh (T, N, core) → dg (T·N, glimpse), {"core.W": (core + glimpse, core), "core.b": (core,)}.
+    dh (T, N, core) → dg (T·N, glimpse), {"core.W": (core + glimpse, core), "core.b": (core,)}. dz is written
+    into `out` if given, which may be dh.
     """
     T, N, n_core = dh.shape
     W = params["core.W"]
-    dz = np.empty(dh.shape, dh.dtype)  # (T, N, core)
-    dz[-1] = dh[-1]
-    relu_backward(dz[-1], cache.h[-1], out=dz[-1])
+    dz = np.empty(dh.shape, dh.dtype) if out is None else out  # (T, N, core)
+    relu_backward(dh[-1], cache.h[-1], out=dz[-1])
     for t in reversed(range(T - 1)):
-        np.matmul(dz[t + 1], W[:n_core].T, out=dz[t])
-        dz[t] += dh[t]
-        relu_backward(dz[t], cache.h[t], out=dz[t])
+        relu_backward(dh[t] + dz[t + 1] @ W[:n_core].T, cache.h[t], out=dz[t])
     rows = dz.reshape(T * N, n_core)
     _, grads = linear_backward(rows, LinearCache(cache.hg.reshape(T * N, -1), W), input_gradient=False)
     return rows @ W[n_core:].T, {"core.W": grads["W"], "core.b": grads["b"]}

@@ -37,13 +37,14 @@ def glimpse_forward(params, phi, loc, hidden=None, out=None):
     return g, GlimpseCache(phi, loc, hidden, g)
 
 
-def glimpse_backward(params, dg, cache):
+def glimpse_backward(params, dg, cache, out=None):
     """Gradients of the six parameters, summed over all rows; φ and l are data and get none.
 
-    dg (N, glimpse) → {"glimpse.what.W": …, …}, the parameters' shapes.
+    dg (N, glimpse) → {"glimpse.what.W": …, …}, the parameters' shapes. The cotangent inside the last ReLU is
+    written into `out` if given, which may be dg.
     """
     n_what = params["glimpse.what.b"].size
-    dz = relu_backward(dg, cache.g)  # (N, glimpse)
+    dz = relu_backward(dg, cache.g, out=out)  # (N, glimpse)
     dhidden, combine = linear_backward(dz, LinearCache(cache.hidden, params["glimpse.combine.W"]))
     relu_backward(dhidden, cache.hidden, out=dhidden)  # (N, what + where)
     what = LinearCache(cache.phi, params["glimpse.what.W"])

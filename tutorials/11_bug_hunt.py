@@ -80,7 +80,8 @@ BUGS = {
     "B  x and y swapped": ("sensor", [("(edges[:, 1], edges[:, 0])", "(edges[:, 0], edges[:, 1])")]),
     # Backpropagation through time forgets the ReLU of every step but the last.
     "C  mask forgotten in time": ("core", [
-        ("        relu_backward(dz[t], cache.h[t], out=dz[t])\n", ""),
+        ("relu_backward(dh[t] + dz[t + 1] @ W[:n_core].T, cache.h[t], out=dz[t])",
+         "dz[t] = dh[t] + dz[t + 1] @ W[:n_core].T"),
     ]),
     # The sample follows the mean, so that their difference does not depend on μ.
     "D  sample not detached": ("policy", [
@@ -456,7 +457,7 @@ assert len(within) >= 3 and finals["D  sample not detached"] > high
 # blocks are right, which are wrong, and what has changed between one glimpse and three?
 
 # %%
-MYSTERY = [codecs.decode(line, "rot13") for line in ("qm[g] += qu[g]", "qm[g] += qu[g + 1]")]
+MYSTERY = [codecs.decode(line, "rot13") for line in ("qu[g] + qm[g + 1]", "qu[g + 1] + qm[g + 1]")]
 
 
 def cross_entropy_report(glimpses):
