@@ -97,21 +97,21 @@ for task, runs in MEASURED.items():
 # **Outside looks like the background.** A square near the border covers pixels that do not exist. Filled with
 # noise, or with zeros where the background is not zero, they draw a line around the image, and the border becomes
 # a cue that tells the network where it is. Here the background is subtracted before anything is summed,
-# [`np.subtract(images, background,`](../minram/sensor.py#L42),
+# [`np.subtract(block, background,`](../minram/sensor.py#L50),
 # so that outside the sum does not grow, and an edge outside is simply moved to the border:
-# [`rows = np.clip(cache.edges[0] + row_step, 0, H1 - 1) * W1`](../minram/sensor.py#L154).
+# [`rows = np.clip(cache.edges[0] + row_step, 0, H1 - 1) * W1`](../minram/sensor.py#L161).
 # No image is padded, so no padding can be forgotten when locations become pixels.
 #
 # **Pixel edges, not pixel centres.** The image reaches from −1 to 1, from the first pixel's left edge to the last
 # pixel's right edge, so that $-1$ is edge 0 and $+1$ is edge $W$:
-# [`centre = (loc + 1) * np.array([W / 2, H / 2], loc.dtype)`](../minram/sensor.py#L80).
+# [`centre = (loc + 1) * np.array([W / 2, H / 2], loc.dtype)`](../minram/sensor.py#L87).
 # With $(W-1)/2$ instead the middle would be half a pixel off. Width belongs to x and height to y, which only images
 # that are not square can show.
 #
 # **One rounding for each square.** The first edge of a square is rounded,
-# [`first = np.floor(start if continuous else start + loc.dtype.type(0.5))`](../minram/sensor.py#L82),
+# [`first = np.floor(start if continuous else start + loc.dtype.type(0.5))`](../minram/sensor.py#L89),
 # and the others are counted from it,
-# [`edges = first.astype(np.intp)[..., None] + s[:, None] * np.arange(patch_size + 1)`](../minram/sensor.py#L83),
+# [`edges = first.astype(np.intp)[..., None] + s[:, None] * np.arange(patch_size + 1)`](../minram/sensor.py#L90),
 # so all cells have the same size, odd patches too. It is `floor(x + 0.5)` and not `round`: the latter rounds halves to
 # the even neighbour, which moves squares by a pixel in every second place. No square is pushed back inside, so near
 # a border the scales stay concentric.
@@ -121,7 +121,7 @@ for task, runs in MEASURED.items():
 #
 # **Integer tables.** A summed-area table of bytes holds integers, and float32 holds all integers up to $2^{24}$.
 # While $255\,HW$ stays below, four look-ups give the exact sum,
-# [`exact = images.dtype == np.uint8 and 255 * H * W <= 2**24`](../minram/sensor.py#L38).
+# [`exact = images.dtype == np.uint8 and 255 * H * W <= 2**24`](../minram/sensor.py#L40).
 # Beyond, neighbouring integers fall together, and the difference of two large sums would be noise; so larger images
 # get float64.
 
@@ -151,7 +151,7 @@ effect("one-scale")
 # sensor looks it is clipped,
 # [`np.clip(samples[t], -1, 1, out=loc[t + 1])`](../minram/agent.py#L142),
 # and what is scored is the sample itself:
-# [`_, cache = log_prob_forward(trajectory.sample, trajectory.mu, trajectory.log_std)`](../minram/reinforce.py#L90).
+# [`_, cache = log_prob_forward(trajectory.sample, trajectory.mu, trajectory.log_std)`](../minram/reinforce.py#L105).
 # The clipped location has another distribution, with lumps of probability on the border; scored as if it were
 # Gaussian, its score does not have mean zero. Lesson 5 computes the bias.
 #
@@ -198,7 +198,7 @@ effect("small-std", "large-std", "annealed-std", "constant-std", "linear-locatio
 #
 # **Sum over time, mean over rows.** $\log p_\theta(\tau)$ is a sum over decisions; an average over rollouts estimates
 # the expectation. So the cotangent is divided by $N$ and not by $T$:
-# [`dmu, dlog_std = log_prob_backward(-config.location_weight / N * advantage, cache)`](../minram/reinforce.py#L91).
+# [`dmu, dlog_std = log_prob_backward(-config.location_weight / N * advantage, cache)`](../minram/reinforce.py#L106).
 #
 # **λ hardly matters, with Adam.** Many programs scale the REINFORCE term by 0.01 or so. If its gradient goes into the
 # shared core, that is a choice between two goals. If it stays in the location head, as in the paper, the head's
@@ -224,36 +224,52 @@ effect("small-location-term")
 # %% [markdown]
 # **A baseline must not know the action it judges.** The mean of the batch that includes the row itself scales the
 # gradient by $1 - 1/N$; the mean of the others does not:
-# [`return (reward.sum(axis=-1, keepdims=True) - reward) / (reward.shape[-1] - 1)`](../minram/reinforce.py#L27).
+# [`return (reward.sum(axis=-1, keepdims=True) - reward) / (reward.shape[-1] - 1)`](../minram/reinforce.py#L37).
 # The learned baseline for the choice of $l_{t+1}$ is made from $h_t$, which has not seen it:
 # [`baseline, _ = baseline_forward(params, h[:-1].reshape(-1, n_core))`](../minram/agent.py#L147).
 # Made from $h_{t+1}$ it would be biased, and look better. Lesson 7 computes by how much.
 #
 # **Several rollouts of an image.** The best judge of a rollout is another rollout of the same image, because what is
 # due to the image cancels:
-# [`return ((per_image.sum(axis=-1, keepdims=True) - per_image) / (rollouts - 1))`](../minram/reinforce.py#L36).
+# [`return ((per_image.sum(axis=-1, keepdims=True) - per_image) / (rollouts - 1))`](../minram/reinforce.py#L46).
 # Lesson 9 measures what share of the reward's variance that is. It costs $M$ times the work. On
 # MNIST the default spends that on more epochs instead; the recipes of the paper's tables take several rollouts.
 #
 # **Which gradient flows on.** REINFORCE trains the location head, the squared error of the baseline trains the
 # baseline head, and neither flows into the core, unless the setting `flow` says so:
 # [`for head in flow:`](../minram/agent.py#L188).
-# The noise of REINFORCE is large beside the cross-entropy's gradient; lesson 8 draws both.
+# The noise of REINFORCE is large beside the cross-entropy's gradient; lesson 8 draws both. But a core that follows
+# the label alone has no reason to keep what would tell *where* the digit is. With the digit in the middle that costs
+# little. Among clutter it was the largest single obstacle: there the recipes let REINFORCE flow, weighted by a
+# $\lambda$ small enough not to drown the label, and the picture above shows what that gained.
+#
+# **What came before a decision cannot judge it.** The paper rewards the last glimpse alone, so that every location of
+# a rollout is praised or blamed for the same number. With a reward after each glimpse, a location answers for what
+# came after it,
+# [`return reward[:0:-1].cumsum(axis=0)[::-1]`](../minram/reinforce.py#L29),
+# which leaves out rewards that it could not change. They would have mean zero in the gradient, and variance.
 #
 # **No silent broadcasting.** $(T-1, N)$ minus $(N,)$ is what is meant; $(N, 1)$ minus $(N,)$ would be an
 # $N \times N$ matrix, and its mean would still be a number. Advantages are broadcast once, to a named shape,
-# [`return np.broadcast_to(reward - b, baseline.shape)`](../minram/reinforce.py#L53),
+# [`return np.broadcast_to(G - b, baseline.shape)`](../minram/reinforce.py#L63),
 # and what is made as rows of all steps is given its two axes back in the order in which they were joined:
 # [`baseline.reshape(T - 1, N),`](../minram/agent.py#L151).
 #
 # **When to ask for the label.** The cross-entropy is taken after the last glimpse, as in the paper, or at every step,
 # averaged:
-# [`dlogits = cross_entropy_backward(np.full_like(loss, 1 / loss.size), ce_cache)`](../minram/reinforce.py#L100).
-# The second makes an agent that can be stopped early, and asks the core for something else.
+# [`dlogits = cross_entropy_backward(np.full_like(loss, 1 / loss.size), ce_cache)`](../minram/reinforce.py#L115).
+# The second makes an agent that can be stopped early, and asks the core for something else: each prefix of the path
+# has to stand on its own.
+#
+# **How much a right label is worth.** 1, as in the paper, or its probability, which also tells a narrow escape from a
+# safe one. With its logarithm, $\lambda = 1$ and both gradients in the core, the update would be the gradient of one
+# function, a bound on the likelihood of the labels (Ba et al. 2015); but a logarithm has no lowest value, and one
+# confident mistake can outweigh the rest of the batch:
+# [`scored = -loss if config.reward == "log_probability" else np.exp(-loss)`](../minram/reinforce.py#L98).
 
 # %%
 effect("no-baseline", "learned-baseline", "one-rollout", "two-rollouts")
-effect("leaking-location", "every-step", "probability")
+effect("leaking-location", "no-flow", "every-step", "last-reward", "last-step", "zero-one", "log-probability")
 r = np.array([1.0, 0.0, 1.0, 1.0])
 assert np.allclose(r - r.mean(), (1 - 1 / r.size) * (r - reinforce.batch_baseline(r)), rtol=0, atol=1e-15)
 
@@ -262,7 +278,7 @@ assert np.allclose(r - r.mean(), (1 - 1 / r.size) * (r - reinforce.batch_baselin
 #
 # **One product for all rows.** A weight's gradient is a sum over rows, and a row does not know its time. So each
 # layer's backward pass runs once, with the rows of all steps; even the core's, once the loop has its cotangents:
-# [`_, grads = linear_backward(rows, LinearCache(cache.hg.reshape(T * N, -1), W)`](../minram/core.py#L49).
+# [`_, grads = linear_backward(rows, LinearCache(cache.hg.reshape(T * N, -1), W)`](../minram/core.py#L47).
 # Lesson 4 shows that the result is the same, and `minram bench` what it saves.
 #
 # **One array for two inputs.** The core reads $[h_{t-1}, g_t]$. Each is written by its layer straight into the place
@@ -316,7 +332,7 @@ effect("identity-core", "2-glimpses", "4-glimpses", "8-glimpses")
 #
 # **Stop at the first number that is not one.** A single NaN in a gradient spreads to all parameters in one step, and
 # the last good weights are gone. Each step looks, at the price of one dot product:
-# [`finite = np.isfinite(outcome.loss + gradient @ gradient)`](../minram/step.py#L34).
+# [`finite = np.isfinite(outcome.loss + gradient @ gradient)`](../minram/step.py#L35).
 
 # %%
 assert (0.1 + 0.2) + 0.3 != 0.1 + (0.2 + 0.3)
