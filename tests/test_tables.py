@@ -120,6 +120,13 @@ def test_the_tables_are_those_of_the_results(tmp_path):
     assert (tmp_path / "table.png").stat().st_size < 100_000 > (FOLDER / "table.png").stat().st_size
 
 
+def test_the_front_page_says_what_the_results_say():
+    page = (FOLDER.parent.parent / "README.md").read_text(encoding="utf-8")
+    for recipe in paper.HEADLINES.values():
+        error = 100 * RESULTS[f"{recipe}-s0"]["mean"]["test_error"]
+        assert re.search(rf"{error:.2f} %[^.,;%]*\({RECIPES[recipe].error:.2f}\)", page), recipe
+
+
 def fake(job, error, **more):
     ways = {way: {"test_error": error, "interval": [0, 1], "by_glimpse": [error]}
             for way in ("mean", "sampled", "average_10")}  # fmt: skip

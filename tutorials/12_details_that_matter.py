@@ -240,8 +240,8 @@ effect("small-location-term")
 # [`for head in flow:`](../minram/agent.py#L188).
 # The noise of REINFORCE is large beside the cross-entropy's gradient; lesson 8 draws both. But a core that follows
 # the label alone has no reason to keep what would tell *where* the digit is. With the digit in the middle that costs
-# little. Among clutter it was the largest single obstacle: there the recipes let REINFORCE flow, weighted by a
-# $\lambda$ small enough not to drown the label, and the picture above shows what that gained.
+# little; among clutter it costs several points (below), so there the recipes let REINFORCE flow, weighted by a
+# $\lambda$ small enough not to drown the label.
 #
 # **What came before a decision cannot judge it.** The paper rewards the last glimpse alone, so that every location of
 # a rollout is praised or blamed for the same number. With a reward after each glimpse, a location answers for what
