@@ -24,7 +24,7 @@ from .policy import log_prob_backward, log_prob_forward
 def returns(reward):
     """G_t = r_{t+1} + … + r_T: what came after each decision, and so all that it can have changed.
 
-    reward (T, N), one after each glimpse → (T−1, N). Source: Williams (1992), §4; "reward to go".
+    reward (T, N), one after each glimpse → (T−1, N). Source: Sutton & Barto (2018), §13.3.
     """
     return reward[:0:-1].cumsum(axis=0)[::-1]
 
@@ -69,7 +69,7 @@ class Outcome(NamedTuple):
     loss: float  # mean cross-entropy of the labels
     error: float  # share of wrong labels (the most probable one)
     reward: np.ndarray  # (N,) after the last glimpse
-    returns: np.ndarray  # (T−1, N)
+    returns: np.ndarray  # (T−1, N) what came after each decision
     advantage: np.ndarray  # (T−1, N)
     baseline_error: float  # mean squared error of the baseline head
 

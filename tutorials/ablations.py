@@ -28,7 +28,7 @@ from minram.train import load_data, train
 HERE = Path(__file__).resolve().parent
 RESULTS = HERE / "checkpoints" / "ablations"
 RECIPE, SHORTER = "quick", ("epochs=3",)
-# What is changed: its name, its description, its settings. The names are those of 13_papers_tables/paper.py.
+# What is changed: its name, its description, its settings. Names that 13_papers_tables/paper.py has too mean the same.
 ABLATIONS = {
     "nothing": ("the recipe itself", ()),
     "random": ("random locations", ("policy=random",)),
@@ -38,7 +38,7 @@ ABLATIONS = {
     "no-baseline": ("no baseline", ("baseline=none",)),
     "learned-baseline": ("baseline: learned", ("baseline=learned",)),
     "two-rollouts": ("two rollouts, leave one out", ("rollouts=2", "baseline=rollouts")),
-    "small-location-term": ("λ = 0.03", ("location_weight=0.03",)),
+    "small-location-term": ("a small λ", ("location_weight=0.03",)),
     "leaking-location": ("REINFORCE trains the core too", ("flow=label,location",)),
     "linear-location-head": ("no hidden layer before μ", ("location_units=0",)),
     "identity-core": ("identity recurrent weights", ("recurrent_init=identity",)),
