@@ -4,7 +4,11 @@ The parameter dictionary's arrays are views into the vector, so an update is a h
 however many parameters there are.
 """
 
+import math
+
 import numpy as np
+
+CHUNK = 2**15  # numbers at a time, so that the passes over them stay in the cache
 
 
 def pack(params):
@@ -24,7 +28,7 @@ def unpack(vector, like):
 
 def annealed(config, progress):
     """The learning rate after a share `progress` of the steps: half a cosine from the first to the final rate."""
-    share = 0.5 * (1 + np.cos(np.pi * progress))
+    share = 0.5 * (1 + math.cos(math.pi * progress))
     return config.learning_rate * (config.final_rate + (1 - config.final_rate) * share)
 
 
@@ -45,26 +49,30 @@ def update_in_place(config, vector, gradient, state, step, rate):
     θ ← θ − η m̂/(√v̂ + ε) with m̂ = m/(1−β₁ᵗ), v̂ = v/(1−β₂ᵗ), t = step + 1. The average of the weights is
     ā ← ā + (1−d)(θ − ā), with a decay d that is smaller at the start, where old weights mean little.
     """
-    m, beta1 = state["momentum"], config.momentum
-    if config.optimiser == "sgd":
+    beta1, beta2, eps, t = config.momentum, 0.999, 1e-8, step + 1
+    # m̂/(√v̂ + ε) = m·c/(√v + ε√(1−β₂ᵗ)) with c = √(1−β₂ᵗ)/(1−β₁ᵗ): two scalars instead of two arrays. They are
+    # Python's: a float64 of NumPy's would be the type in which the arrays are added and multiplied.
+    root = math.sqrt(1 - beta2**t)
+    decay = min(config.weight_average, (step + 1) / (step + 10))
+    for start in range(0, len(vector), CHUNK):
+        part = slice(start, start + CHUNK)
+        theta, g, m = vector[part], gradient[part], state["momentum"][part]
         m *= beta1
-        m += gradient
-        np.multiply(m, rate, out=gradient)
-    else:
-        v, beta2, eps, t = state["square"], 0.999, 1e-8, step + 1
-        m *= beta1
-        m += (1 - beta1) * gradient
-        v *= beta2
-        np.multiply(gradient, gradient, out=gradient)
-        gradient *= 1 - beta2
-        v += gradient
-        # m̂/(√v̂ + ε) = m·c/(√v + ε√(1−β₂ᵗ)) with c = √(1−β₂ᵗ)/(1−β₁ᵗ): two scalars instead of two arrays.
-        root = np.sqrt(1 - beta2**t)
-        np.sqrt(v, out=gradient)
-        gradient += eps * root
-        np.divide(m, gradient, out=gradient)
-        gradient *= rate * root / (1 - beta1**t)
-    vector -= gradient
-    if "average" in state:
-        decay = min(config.weight_average, (step + 1) / (step + 10))
-        state["average"] += (1 - decay) * (vector - state["average"])
+        if config.optimiser == "sgd":
+            m += g
+            np.multiply(m, rate, out=g)
+        else:
+            v = state["square"][part]
+            m += (1 - beta1) * g
+            v *= beta2
+            np.multiply(g, g, out=g)
+            g *= 1 - beta2
+            v += g
+            np.sqrt(v, out=g)
+            g += eps * root
+            np.divide(m, g, out=g)
+            g *= rate * root / (1 - beta1**t)
+        theta -= g
+        if "average" in state:
+            average = state["average"][part]
+            average += (1 - decay) * (theta - average)
