@@ -16,6 +16,7 @@ import json
 import os
 import re
 import shutil
+import subprocess
 import sys
 import time
 from pathlib import Path
@@ -82,34 +83,55 @@ def sheet(text):
 
 def notebook(path):
     """Execute the lesson and return its notebook, the same whenever it is made."""
-    try:
-        import jupytext
-        from nbclient import NotebookClient
-    except ImportError as error:
-        sys.exit(f"{error}; the notebooks need the development extras: pip install -e .[dev]")
-    nb = jupytext.reads(path.read_text(encoding="utf-8"), "py:percent")
-    for i, cell in enumerate(nb.cells):
-        cell.id = f"cell-{i:02}"
-        cell.source = cell.source.strip("\n")
-        cell.metadata = {"tags": cell.metadata["tags"]} if "tags" in cell.metadata else {}
-    nb.metadata = {}
-    client = NotebookClient(nb, kernel_name="python3", record_timing=False, coalesce_streams=True,
-                            timeout=600, resources={"metadata": {"path": str(HERE)}})  # fmt: skip
-    client.execute()
-    nb.metadata = {
+    cells = []
+    for i, cell in enumerate(read_cells(path.read_text(encoding="utf-8"))):
+        metadata = {"tags": list(cell.tags)} if cell.tags else {}
+        source = cell.source.splitlines(keepends=True)
+        cells.append({"cell_type": cell.kind, "id": f"cell-{i:02}", "metadata": metadata, "source": source})
+        if cell.kind == "code":
+            cells[-1] |= {"execution_count": None, "outputs": []}
+    metadata = {
         "kernelspec": {"display_name": "Python 3", "language": "python", "name": "python3"},
         "language_info": {"name": "python"},
     }
+    nb = {"cells": cells, "metadata": metadata, "nbformat": 4, "nbformat_minor": 5}
+
+    draft = path.with_suffix(".draft.ipynb")  # beside the lesson, since that is where it runs
+    draft.write_text(json.dumps(nb), encoding="utf-8")
+    try:
+        jupyter = [sys.executable, "-m", "jupyter", "execute", "--inplace", "--timeout=600", str(draft)]
+        subprocess.run(jupyter, check=True, capture_output=True, text=True)
+        executed = json.loads(draft.read_text(encoding="utf-8"))
+    except subprocess.CalledProcessError as error:
+        hint = "The notebooks need the development extras: pip install -e .[dev]"
+        sys.exit(f"{error.stderr}\n{path.name} did not run to its end. {hint}")
+    finally:
+        draft.unlink()
+    for cell, done in zip(cells, executed["cells"]):
+        if cell["cell_type"] == "code":
+            cell |= {"execution_count": done["execution_count"], "outputs": joined(done["outputs"])}
     return nb
+
+
+def joined(outputs):
+    """The outputs with each print's text in one piece, however the kernel happened to cut it."""
+    result = []
+    for output in outputs:
+        last = result[-1] if result else {}
+        if output["output_type"] == "stream" and output["name"] == last.get("name"):
+            last["text"] = "".join(last["text"] + output["text"]).splitlines(True)
+        else:
+            result.append(output)
+    return result
 
 
 def picture(nb):
     """The notebook's picture for the README, as the bytes of a PNG, or None."""
-    tagged = [cell for cell in nb.cells if "picture" in cell.metadata.get("tags", ())]
-    for cell in tagged or nb.cells:
+    tagged = [cell for cell in nb["cells"] if "picture" in cell["metadata"].get("tags", ())]
+    for cell in tagged or nb["cells"]:
         for output in cell.get("outputs", ()):
-            if "image/png" in output.get("data", {}):
-                return base64.b64decode(output["data"]["image/png"])
+            if png := output.get("data", {}).get("image/png"):
+                return base64.b64decode("".join(png))
     return None
 
 
@@ -120,14 +142,16 @@ def build(numbers):
         start = time.perf_counter()
         rewrite(path, renumbered)
         nb = notebook(path)
-        import nbformat
-
-        text = nbformat.writes(nb, indent=1, ensure_ascii=False, sort_keys=True) + "\n"
+        text = written(nb)
         path.with_suffix(".ipynb").write_text(text, encoding="utf-8", newline="\n")
         if png := picture(nb):
             (HERE / "pictures").mkdir(exist_ok=True)
             (HERE / "pictures" / f"{path.stem}.png").write_bytes(png)
         print(f"{path.stem}: {time.perf_counter() - start:.1f} s, {len(text.encode()) / 1000:.0f} kB", flush=True)
+
+
+def written(nb):
+    return json.dumps(nb, indent=1, ensure_ascii=False, sort_keys=True) + "\n"
 
 
 def rewrite(path, change):
@@ -144,7 +168,7 @@ def links():
         for cell in nb["cells"]:
             if cell["cell_type"] == "markdown":
                 cell["source"] = [renumbered(line) for line in cell["source"]]
-        return json.dumps(nb, indent=1, ensure_ascii=False, sort_keys=True) + "\n"
+        return written(nb)
 
     for path in lessons():
         rewrite(path, renumbered)
