@@ -12,14 +12,12 @@
 # The links quote the line that they lead to. A test compares them with the package, so they cannot go stale.
 
 # %%
-import json
-
 import matplotlib.pyplot as plt
 import numpy as np
 from scipy.special import log_softmax, softmax
 
 from ablations import ABLATIONS
-from lesson import CHECKPOINTS, ablation_results
+from lesson import CHECKPOINTS, ablation_results, paper_ablations
 from minram import data, gradcheck, optim, plots, reinforce, style
 from minram.agent import rollout
 from minram.evaluate import percent, wilson
@@ -39,14 +37,11 @@ COLOUR = style.COLOURS
 # a little too wide. Differences between seeds come on top.
 
 # %% tags=["picture"]
-PAPER = CHECKPOINTS.parent / "13_papers_tables" / "results" / "ablations"
-cluttered = {}
-for path in sorted(PAPER.glob("*.json")):
-    result = json.loads(path.read_text(encoding="utf-8"))
-    cluttered.setdefault(result["ablation"], []).append(result)
+cluttered, texts = paper_ablations()
 MEASURED = {"MNIST": ablation_results(), "cluttered 60×60": cluttered}
 MEASURED = {task: runs for task, runs in MEASURED.items() if "nothing" in runs}
-TEXT = {name: name.replace("-", " ") for name in cluttered} | {name: text for name, (text, _) in ABLATIONS.items()}
+TEXT = texts | {name: text for name, (text, _) in ABLATIONS.items()}
+TEXT |= {"small-std": "a smaller σ", "large-std": "a larger σ"}  # than the recipe's, which differ
 
 
 def difference(run, recipe):
@@ -83,9 +78,10 @@ for ax, (task, runs) in zip(axes[0], MEASURED.items()):
     ax.axvline(0, color=COLOUR["exact"], linewidth=1)
     ax.set_xscale("symlog", linthresh=2)
     ax.set(yticks=range(len(names)), yticklabels=[TEXT[name] for name in names],
-           xticks=[-2, -1, 0, 1, 2, 10], xlabel="error minus the recipe's (percentage points)", title=task)  # fmt: skip
+           xticks=[-2, -1, 0, 1, 2, 10], title=task)  # fmt: skip
     ax.xaxis.set_major_formatter("{x:g}")
 axes[0, 0].invert_yaxis()
+fig.supxlabel("error minus the recipe's (percentage points)", fontsize="medium")
 plt.show()
 for task, runs in MEASURED.items():
     for run in runs["nothing"]:
@@ -145,6 +141,15 @@ effect("one-scale")
 # [`layout = _sample_layout(task, images, index, np.random.default_rng(seed))`](../minram/tasks.py#L79),
 # so that it does not depend on the batch size, and errors of two epochs can be compared.
 #
+# **Easy canvases first.** Where nothing is found nothing is rewarded, and among many distractors that may last for
+# epochs. A curriculum (Bengio et al. 2009) begins with none and adds them one by one,
+# [`n = int(progress / self.curriculum * (task.n_distractors + 1))`](../minram/config.py#L126),
+# each number for an equal time. The recipe of the 100×100 canvas, with its eight distractors, does so.
+
+# %%
+effect("curriculum")
+
+# %% [markdown]
 # ## Looking
 #
 # **Score the raw sample, look at the clipped one.** A sample of the Gaussian may lie outside the image. Where the
@@ -185,7 +190,7 @@ effect("one-scale")
 # batch there is less to regularise, and there the recipes let σ fall.
 
 # %%
-effect("small-std", "large-std", "annealed-std", "constant-std", "linear-location-head", "random")
+effect("small-std", "large-std", "annealed-std", "constant-std", "linear-location-head", "centre", "random")
 
 # %% [markdown]
 # ## The estimator
@@ -219,7 +224,7 @@ for weight in (1.0, 0.03):
 print(f"100 steps of Adam, λ 1 and 0.03: {ends[1.0][0]:.9f} and {ends[0.03][0]:.9f}")
 # ε = 1e-8 is added to √v, here of size 1 and 0.03: relative changes of 1e-8 and 3e-7 of steps that sum to at most 0.1.
 assert np.abs(ends[1.0] - ends[0.03]).max() < 1e-7
-effect("small-location-term")
+effect("small-location-term", "large-location-term")
 
 # %% [markdown]
 # **A baseline must not know the action it judges.** The mean of the batch that includes the row itself scales the
@@ -268,7 +273,7 @@ effect("small-location-term")
 # [`scored = -loss if config.reward == "log_probability" else np.exp(-loss)`](../minram/reinforce.py#L98).
 
 # %%
-effect("no-baseline", "learned-baseline", "one-rollout", "two-rollouts")
+effect("no-baseline", "learned-baseline", "one-rollout", "two-rollouts", "four-rollouts")
 effect("leaking-location", "no-flow", "every-step", "last-reward", "last-step", "zero-one", "log-probability")
 r = np.array([1.0, 0.0, 1.0, 1.0])
 assert np.allclose(r - r.mean(), (1 - 1 / r.size) * (r - reinforce.batch_baseline(r)), rtol=0, atol=1e-15)
@@ -303,15 +308,16 @@ effect("identity-core", "2-glimpses", "4-glimpses", "8-glimpses")
 # ## The optimiser and the program
 #
 # **One flat vector.** All parameters are views into one array,
-# [`views[name] = vector[start : start + a.size].reshape(a.shape)`](../minram/optim.py#L20).
+# [`views[name] = vector[start : start + a.size].reshape(a.shape)`](../minram/optim.py#L24).
 # An update is a few operations on it, however many layers there are, and Adam's memory is two more such arrays.
 #
-# **The rate falls to zero.** Half a cosine, [`share = 0.5 * (1 + np.cos(np.pi * progress))`](../minram/optim.py#L27):
+# **The rate falls to zero.** Half a cosine,
+# [`share = 0.5 * (1 + math.cos(math.pi * progress))`](../minram/optim.py#L31):
 # long at a high rate, then a smooth landing. A run that is to be twice as long is another run from its first step on.
 #
 # **An average of the weights.** Validation and test use an exponential average of the weights, with a shorter memory at
 # the start, when old weights mean little:
-# [`decay = min(config.weight_average, (step + 1) / (step + 10))`](../minram/optim.py#L69).
+# [`decay = min(config.weight_average, (step + 1) / (step + 10))`](../minram/optim.py#L56).
 # It takes the last steps' noise out, at the cost of one array. It matters most while the rate is still high.
 #
 # **Randomness is an argument.** No function draws from a global generator. Three seeds are spawned from one: for the
@@ -336,7 +342,7 @@ effect("identity-core", "2-glimpses", "4-glimpses", "8-glimpses")
 
 # %%
 assert (0.1 + 0.2) + 0.3 != 0.1 + (0.2 + 0.3)
-effect("no-average", "half-rate", "momentum")
+effect("no-average", "double-rate", "momentum")
 
 # %% [markdown]
 # ## Evaluation

@@ -2,6 +2,7 @@
 
 import inspect
 import json
+import runpy
 from dataclasses import asdict
 from pathlib import Path
 
@@ -27,10 +28,19 @@ def training_command(config, name="quick"):
     return " ".join(["minram train", name, *(["--set", *changed] if changed else [])])
 
 
-def ablation_results():
-    """What ablations.py has measured → {name: [a dict for each seed]}."""
+def ablation_results(folder=CHECKPOINTS / "ablations"):
+    """What ablations.py, or lesson 13, has measured → {name: [a dict for each seed]}."""
     results = {}
-    for path in sorted((CHECKPOINTS / "ablations").glob("*.json")):
+    for path in sorted(folder.glob("*.json")):
         result = json.loads(path.read_text(encoding="utf-8"))
         results.setdefault(result["ablation"], []).append(result)
     return results
+
+
+def paper_ablations():
+    """The ablations of lesson 13, and what each changes, in words; nothing where that folder is missing."""
+    folder = CHECKPOINTS.parent / "13_papers_tables"
+    if not folder.exists():
+        return {}, {}
+    described = runpy.run_path(str(folder / "paper.py"))["ABLATIONS"]
+    return ablation_results(folder / "results" / "ablations"), {name: text for name, (text, _) in described.items()}
