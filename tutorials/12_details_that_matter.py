@@ -78,7 +78,7 @@ for ax, (task, runs) in zip(axes[0], MEASURED.items()):
     ax.axvline(0, color=COLOUR["exact"], linewidth=1)
     ax.set_xscale("symlog", linthresh=2)
     ax.set(yticks=range(len(names)), yticklabels=[TEXT[name] for name in names],
-           xticks=[-2, -1, 0, 1, 2, 10], title=task)  # fmt: skip
+           xticks=[-2, -1, 0, 1, 2, 10, 30], title=task)  # fmt: skip
     ax.xaxis.set_major_formatter("{x:g}")
 axes[0, 0].invert_yaxis()
 fig.supxlabel("error minus the recipe's (percentage points)", fontsize="medium")
