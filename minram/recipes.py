@@ -60,10 +60,10 @@ for name, settings, error in (("cluttered-60", CLUTTERED, 14.4), ("cluttered-100
 # The paper's networks that see the whole image.
 WHOLE = ("task", "canvas", "distractors")
 for name, settings, rows in (
-    ("mnist", MNIST, {256: (2, 1.69), "conv": (1, 1.21)}),
-    ("translated-60", TRANSLATED, {64: (4, 6.42), 256: (5, 2.63), "conv": (3, 1.62)}),
-    ("cluttered-60", CLUTTERED, {64: (4, 28.58), 256: (5, 11.96), "conv": (3, 8.09)}),
-    ("cluttered-100", CLUTTERED_100, {"conv": (10, 14.35)}),
+    ("mnist", MNIST, {256: (2, 1.69), "conv": (5, 1.21)}),
+    ("translated-60", TRANSLATED, {64: (1.5, 6.42), 256: (6, 2.63), "conv": (6, 1.62)}),
+    ("cluttered-60", CLUTTERED, {64: (1.5, 28.58), 256: (6, 11.96), "conv": (4, 8.09)}),
+    ("cluttered-100", CLUTTERED_100, {"conv": (11, 14.35)}),
 ):
     settings = {key: value for key, value in settings.items() if key in WHOLE}
     settings |= {"learning_rate": 1e-3, "weight_average": 0.999, "epochs": 60}
