@@ -178,6 +178,23 @@ def test_first_locations_and_policies():
     np.testing.assert_array_equal(t.sample, t.loc[1:])
 
 
+def test_gaussian_first_location():
+    params, area = scene()
+    config = TINY.changed({"start": "gaussian", "std": 0.2, "final_std": 0.5})
+    r = np.random.default_rng(7)
+    for progress, std in ((0, 0.2), (1, 0.1)):  # σ is annealed with that of the other locations
+        first = rollout(params, config, area, r, 2000, progress=progress).loc[0]
+        # Within 4 standard errors of N(0, σ²): the variance's relative one is √(2/n).
+        assert abs(first.mean()) < 4 * std / np.sqrt(first.size)
+        assert abs((first**2).mean() / std**2 - 1) < 4 * np.sqrt(2 / first.size)
+    assert np.abs(rollout(params, config.changed({"std": 2}), area, r, progress=0).loc[0]).max() == 1  # clipped
+    assert not rollout(params, config, area, r, policy="mean").loc[0].any()
+    uniform = rollout(params, config, area, r, 500, policy="random").loc[0]
+    assert 0.9 < np.abs(uniform).max() <= 1
+    t = rollout(params, config, area, r)
+    np.testing.assert_array_equal(rollout(params, config, area, r, frozen=t).loc, t.loc)
+
+
 def test_same_seed_same_bits():
     params, area = scene()
     a, b, c = (rollout(params, TINY, area, np.random.default_rng(seed)) for seed in (8, 8, 9))
