@@ -28,7 +28,8 @@ AGENT = COMMON | {
     "rollouts": 2, "baseline": "rollouts", "label_steps": "every", "reward_steps": "every", "reward": "probability",
     "flow": ("label", "location"), "location_weight": 0.2,
 }  # fmt: skip
-MNIST = AGENT | {"std": 0.25, "final_std": 0.2, "location_weight": 0.05, "epochs": 120}
+# The digits of MNIST are in the middle: a first glimpse anywhere, as in the paper, often sees none of them.
+MNIST = AGENT | {"std": 0.25, "final_std": 0.2, "start": "gaussian"}
 TRANSLATED = AGENT | {
     "task": "translated", "canvas": (60, 60), "patch_size": 12, "scales": (1, 2, 4), "std": 0.1, "final_std": 0.3,
     "learning_rate": 1e-3, "weight_average": 0.9995, "epochs": 65,
@@ -40,7 +41,10 @@ CLUTTERED_100 = CLUTTERED | {
 }  # fmt: skip
 
 for n, error in zip(range(2, 8), (3.79, 1.51, 1.54, 1.34, 1.12, 1.07)):
-    RECIPES[f"mnist-{n}"] = Recipe(f"MNIST 28x28, {n} glimpses of 8x8", MNIST | {"glimpses": n}, 3.9 * n, error)
+    # With few glimpses each place counts, and there is more to learn than to remember.
+    settings = MNIST | ({"epochs": 200} if n <= 4 else {"location_weight": 0.05, "epochs": 120})
+    minutes = n * settings["epochs"] / 31
+    RECIPES[f"mnist-{n}"] = Recipe(f"MNIST 28x28, {n} glimpses of 8x8", settings | {"glimpses": n}, minutes, error)
 
 for name, task, settings, minutes, errors in (
     ("translated-60", "translated 60x60, 3 scales", TRANSLATED, 3.0, (1.54, 1.22, 1.20)),

@@ -38,9 +38,13 @@ def ablation_results(folder=CHECKPOINTS / "ablations"):
 
 
 def paper_ablations():
-    """The ablations of lesson 13, and what each changes, in words; nothing where that folder is missing."""
+    """The ablations of lesson 13 → {recipe: what ablation_results gives}, and what each changes, in words.
+
+    Both are empty where that folder is missing.
+    """
     folder = CHECKPOINTS.parent / "13_papers_tables"
     if not folder.exists():
         return {}, {}
-    described = runpy.run_path(str(folder / "paper.py"))["ABLATIONS"]
-    return ablation_results(folder / "results" / "ablations"), {name: text for name, (text, _) in described.items()}
+    ablated = runpy.run_path(str(folder / "paper.py"))["ABLATED"]
+    results = {name: ablation_results(folder / "results" / "ablations" / name) for name in ablated}
+    return results, {name: text for a in ablated.values() for name, (text, _) in a.changes.items()}

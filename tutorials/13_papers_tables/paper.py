@@ -57,29 +57,45 @@ HEADLINES = {
 }
 SEEDS = 3
 
-# One choice of this recipe is changed at a time; training is shorter, as there are many.
-ABLATED, SHORTER = "cluttered-60-6", ("epochs=8",)
-ABLATIONS = {
-    "nothing": ("nothing", ()),
-    "no-flow": ("REINFORCE trains the location head alone", ("flow=label",)),
-    "last-reward": ("a reward after the last glimpse alone", ("reward_steps=last",)),
-    "last-step": ("label and reward after the last glimpse alone", ("label_steps=last", "reward_steps=last")),
-    "zero-one": ("1 for a right label as reward", ("reward=correct",)),
-    "log-probability": ("the right label's log-probability as reward", ("reward=log_probability",)),
-    "small-location-term": ("λ = 0.02", ("location_weight=0.02",)),
-    "large-location-term": ("λ = 1", ("location_weight=1",)),
-    "one-rollout": ("one rollout an image, a learned baseline", ("rollouts=1", "baseline=learned")),
-    "four-rollouts": ("four rollouts an image", ("rollouts=4",)),
-    "learned-baseline": ("a learned baseline instead of the other rollout", ("baseline=learned",)),
-    "linear-location-head": ("no hidden layer before μ", ("location_units=0",)),
-    "identity-core": ("recurrent weights start as the identity", ("recurrent_init=identity",)),
-    "constant-std": ("σ stays as it is", ("final_std=1",)),
-    "small-std": ("σ = 0.05 at the start", ("std=0.05",)),
-    "large-std": ("σ = 0.2 at the start", ("std=0.2",)),
-    "double-rate": ("learning rate 0.002", ("learning_rate=0.002",)),
-    "no-average": ("no average of the weights", ("weight_average=0",)),
-    "momentum": ("SGD with momentum, as in the paper", ("optimiser=sgd", "learning_rate=0.02")),
-    "curriculum": ("distractors come one by one", ("curriculum=0.25",)),
-    "centre": ("the first glimpse at the centre", ("start=centre",)),
-    "random": ("random glimpses", ("policy=random", "flow=label")),
+
+class Ablated(NamedTuple):
+    """A recipe of which one choice at a time is changed; training is shorter, as there are many."""
+
+    shorter: tuple
+    changes: dict  # name: (what it changes, in words; the settings)
+
+
+ABLATED = {
+    "cluttered-60-6": Ablated(("epochs=8",), {
+        "nothing": ("nothing", ()),
+        "no-flow": ("REINFORCE trains the location head alone", ("flow=label",)),
+        "last-reward": ("a reward after the last glimpse alone", ("reward_steps=last",)),
+        "last-step": ("label and reward after the last glimpse alone", ("label_steps=last", "reward_steps=last")),
+        "zero-one": ("1 for a right label as reward", ("reward=correct",)),
+        "log-probability": ("the right label's log-probability as reward", ("reward=log_probability",)),
+        "small-location-term": ("λ = 0.02", ("location_weight=0.02",)),
+        "large-location-term": ("λ = 1", ("location_weight=1",)),
+        "one-rollout": ("one rollout an image, a learned baseline", ("rollouts=1", "baseline=learned")),
+        "four-rollouts": ("four rollouts an image", ("rollouts=4",)),
+        "learned-baseline": ("a learned baseline instead of the other rollout", ("baseline=learned",)),
+        "linear-location-head": ("no hidden layer before μ", ("location_units=0",)),
+        "identity-core": ("recurrent weights start as the identity", ("recurrent_init=identity",)),
+        "constant-std": ("σ stays as it is", ("final_std=1",)),
+        "small-std": ("σ = 0.05 at the start", ("std=0.05",)),
+        "large-std": ("σ = 0.2 at the start", ("std=0.2",)),
+        "double-rate": ("learning rate 0.002", ("learning_rate=0.002",)),
+        "no-average": ("no average of the weights", ("weight_average=0",)),
+        "momentum": ("SGD with momentum, as in the paper", ("optimiser=sgd", "learning_rate=0.02")),
+        "curriculum": ("distractors come one by one", ("curriculum=0.25",)),
+        "centre": ("the first glimpse at the centre", ("start=centre",)),
+        "random": ("random glimpses", ("policy=random", "flow=label")),
+    }),
+    "mnist-2": Ablated(("epochs=40",), {
+        "nothing": ("nothing", ()),
+        "uniform": ("the first glimpse anywhere, as in the paper", ("start=uniform",)),
+        "centre": ("the first glimpse at the centre", ("start=centre",)),
+        "small-location-term": ("λ = 0.05", ("location_weight=0.05",)),
+        "four-rollouts": ("four rollouts an image", ("rollouts=4",)),
+        "last-step": ("label and reward after the last glimpse alone", ("label_steps=last", "reward_steps=last")),
+    }),
 }

@@ -9,7 +9,7 @@ from typing import NamedTuple
 
 import numpy as np
 import scipy
-from paper import ABLATED, ABLATIONS, HEADLINES, ROWS, SHORTER
+from paper import ABLATED, HEADLINES, ROWS
 
 from minram.config import Config
 from minram.errors import InputError
@@ -35,8 +35,11 @@ class Job(NamedTuple):
     @property
     def settings(self):
         """What differs from the recipe, as `minram train --set` takes it."""
-        shorter = [*SHORTER, *ABLATIONS[self.ablation][1]] if self.ablation else []
-        return [*shorter, f"seed={self.seed}"]
+        seed = f"seed={self.seed}"
+        if not self.ablation:
+            return [seed]
+        shorter, changes = ABLATED[self.recipe]
+        return [*shorter, *changes[self.ablation][1], seed]
 
     @property
     def config(self):
@@ -44,7 +47,8 @@ class Job(NamedTuple):
 
     @property
     def stem(self):
-        return f"ablations/{self.ablation}-s{self.seed}" if self.ablation else f"{self.recipe}-s{self.seed}"
+        name = f"ablations/{self.recipe}/{self.ablation}" if self.ablation else self.recipe
+        return f"{name}-s{self.seed}"
 
     @property
     def folder(self):
@@ -70,7 +74,8 @@ def job_of(config):
 
 @cache
 def _jobs(seed):
-    jobs = [Job(row.recipe, seed) for row in ROWS] + [Job(ABLATED, seed, name) for name in ABLATIONS]
+    jobs = [Job(row.recipe, seed) for row in ROWS]
+    jobs += [Job(recipe, seed, name) for recipe, ablated in ABLATED.items() for name in ablated.changes]
     return [(job, asdict(job.config)) for job in jobs]
 
 
@@ -126,7 +131,7 @@ def versions():
 
 
 def load_results(results=RESULTS):
-    """All results → {stem: dict}, ablations among them as "ablations/NAME-sS"."""
+    """All results → {stem: dict}, ablations among them as "ablations/RECIPE/NAME-sS"."""
     paths = sorted(Path(results).rglob("*.json"))
     return {path.relative_to(results).with_suffix("").as_posix(): json.loads(path.read_bytes()) for path in paths}
 

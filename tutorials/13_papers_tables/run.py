@@ -10,7 +10,7 @@ import subprocess
 import sys
 from concurrent.futures import ThreadPoolExecutor
 
-from paper import ABLATED, ABLATIONS, HEADLINES, ROWS, SEEDS
+from paper import ABLATED, HEADLINES, ROWS, SEEDS
 from record import Job, collect, pretrain
 from table import rebuild
 
@@ -73,8 +73,10 @@ def main(argv=None):
     row.add_argument("name", choices=[row.recipe for row in ROWS], metavar="NAME", help="a recipe of the paper's rows")
     row.add_argument("--seed", type=int, default=0)
     every = commands.add_parser("all", help="run all rows; skip the finished ones, resume the others")
-    ablation = commands.add_parser("ablation", help=f"run {ABLATED} without one of its choices, for each of them")
-    ablation.add_argument("names", nargs="*", metavar="NAME", help=f"of {', '.join(ABLATIONS)}; default: all")
+    ablation = commands.add_parser("ablation", help="run a recipe, shorter, with one choice changed, for each of them")
+    ablation.add_argument("recipe", choices=ABLATED, metavar="RECIPE", help=" or ".join(ABLATED))
+    known = "; ".join(f"{', '.join(ablated.changes)} ({name})" for name, ablated in ABLATED.items())
+    ablation.add_argument("names", nargs="*", metavar="NAME", help=f"of {known}; default: all")
     ablation.add_argument("--seed", type=int, default=0)
     for command in (every, ablation):
         command.add_argument("--jobs", type=int, default=2, help="runs side by side, of one thread each (2)")
@@ -98,9 +100,10 @@ def execute(args):
     elif args.command == "all":
         code = run_all(all_jobs(), args.jobs)
     elif args.command == "ablation":
-        if unknown := set(args.names) - set(ABLATIONS):
-            raise InputError(f"there is no ablation {sorted(unknown)[0]!r}; take some of {', '.join(ABLATIONS)}.")
-        code = run_all([Job(ABLATED, args.seed, name) for name in args.names or ABLATIONS], args.jobs)
+        changes = ABLATED[args.recipe].changes
+        if unknown := set(args.names) - set(changes):
+            raise InputError(f"there is no ablation {sorted(unknown)[0]!r}; take some of {', '.join(changes)}.")
+        code = run_all([Job(args.recipe, args.seed, name) for name in args.names or changes], args.jobs)
     elif args.command == "collect":
         for folder in args.folders:
             print(collect(folder).name)

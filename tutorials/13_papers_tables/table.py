@@ -3,7 +3,7 @@
 from pathlib import Path
 
 import numpy as np
-from paper import ABLATED, ABLATIONS, HEADLINES, ROWS, SHORTER, TASKS
+from paper import ABLATED, HEADLINES, ROWS, TASKS
 from record import DATA, HERE, load_results
 
 from minram import checkpoint, style
@@ -17,7 +17,8 @@ def rebuild(folder=HERE, results=None, data=DATA):
     results = load_results() if results is None else results
     path = Path(folder) / "README.md"
     text = path.read_text(encoding="utf-8")
-    tables = {"table": main_table(results), "ablations": ablation_table(results), "weights": weights_table(data)}
+    tables = {"table": main_table(results), "weights": weights_table(data)}
+    tables |= {recipe: ablation_table(results, recipe) for recipe in ABLATED}
     for name, lines in tables.items():
         text = between(text, name, "\n".join(lines))
     write_text(path, text)
@@ -80,16 +81,15 @@ def main_table(results):
     return lines
 
 
-def ablation_table(results):
-    runs = [r for r in results.values() if "ablation" in r]
-    if not runs:
-        return ["No ablation has a run yet."]
-    errors = {name: [100 * r["val_error"] for r in runs if r["ablation"] == name] for name in ABLATIONS}
+def ablation_table(results, recipe):
+    shorter, changes = ABLATED[recipe]
+    runs = [r for r in results.values() if "ablation" in r and r["recipe"] == recipe]
+    errors = {name: [100 * r["val_error"] for r in runs if r["ablation"] == name] for name in changes}
     base = np.mean(errors["nothing"]) if errors["nothing"] else None
-    lines = [f"The recipe is `{ABLATED}`, with {_code(SHORTER)}.", "",
+    lines = [f"The recipe is `{recipe}`, with {_code(shorter)}.", "",
              "| changed | settings | validation error, % | seeds | 95 % interval | more than with nothing changed |",
              "|:--|:--|--:|--:|:-:|--:|"]  # fmt: skip
-    for name, (text, settings) in ABLATIONS.items():
+    for name, (text, settings) in changes.items():
         if not errors[name]:
             lines.append(f"| {text} | {_code(settings)} | no run yet | | | |")
             continue
