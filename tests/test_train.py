@@ -36,7 +36,7 @@ VARIANTS = [
     {"baseline": "batch", "reward": "probability", "start": "centre", "background": 0.3},
     {"baseline": "rollouts", "rollouts": 2, "final_std": 0.2, "continuous": True, "scales": (1, 2)},
     {"baseline": "batch", "learn_std": True, "rollouts": 2, "optimiser": "sgd", **PURE},
-    {"baseline": "learned", **PURE, **CLUTTER},
+    {"baseline": "learned", "start": "gaussian", **PURE, **CLUTTER},
     {"flow": ("label", "location", "baseline"), "recurrent_init": "he", "validate_every": 2},
     {"policy": "random", "baseline": "none"},
     {"glimpses": 1},
