@@ -121,12 +121,15 @@ def rollout(params, config, area, rng, rollouts=1, policy="sampled", every_step=
     samples, mu = np.empty((T - 1, N, 2), dtype), np.empty((T - 1, N, 2), dtype)
     location_hidden = np.empty((T - 1, N, config.location_units), dtype) if config.location_units else h[:-1]
 
-    loc[0] = 0 if frozen is None else frozen.loc[0]
-    if frozen is None and (policy == "random" or config.start == "uniform"):
+    if frozen is not None:
+        loc[0] = frozen.loc[0]
+    elif policy == "random" or config.start == "uniform":
         loc[0] = rng.uniform(-1, 1, (N, 2))
-    elif frozen is None and policy == "sampled" and config.start == "gaussian":
+    elif policy == "sampled" and config.start == "gaussian":
         # As if the policy had drawn it, with μ = 0. That mean is no parameter, so it has no share in the gradient.
-        np.clip(sample(rng, loc[0], sigma), -1, 1, out=loc[0])
+        np.clip(sample(rng, np.zeros((N, 2), dtype), sigma), -1, 1, out=loc[0])
+    else:
+        loc[0] = 0
     for t in range(T):
         sensor_forward(area, loc[t], config.scales, w, image, config.continuous, out=phi[t])
         glimpse_forward(params, phi[t], loc[t], hidden[t], out=g[t])

@@ -56,7 +56,7 @@ class Config:
     std: float = _setting(0.1, "σ of the location policy, in image half-widths", (1e-4, 10))
     final_std: float = _setting(1.0, "σ at the end of training, as a share of std; it falls geometrically", (1e-4, 1))
     learn_std: bool = _setting(False, "learn log σ")
-    start: str = _setting("uniform", "the first location; gaussian: μ = 0", ["uniform", "centre", "gaussian"])
+    start: str = _setting("uniform", "the first location; gaussian: N(0, σ²)", ["uniform", "centre", "gaussian"])
     recurrent_init: str = _setting("identity", "initial weights from h_{t−1} to h_t", ["identity", "he"])
 
     # The estimator

@@ -157,7 +157,7 @@ effect("curriculum")
 #
 # **Score the raw sample, look at the clipped one.** A sample of the Gaussian may lie outside the image. Where the
 # sensor looks it is clipped,
-# [`np.clip(samples[t], -1, 1, out=loc[t + 1])`](../minram/agent.py#L144),
+# [`np.clip(samples[t], -1, 1, out=loc[t + 1])`](../minram/agent.py#L147),
 # and what is scored is the sample itself:
 # [`_, cache = log_prob_forward(trajectory.sample, trajectory.mu, trajectory.log_std)`](../minram/reinforce.py#L105).
 # The clipped location has another distribution, with lumps of probability on the border; scored as if it were
@@ -175,7 +175,7 @@ effect("curriculum")
 # digits are in the middle, it then often sees nothing, and of two glimpses that is half. At the centre it sees enough,
 # but always the same, and a small data set is soon known by heart. The setting `start=gaussian` draws it as the policy
 # draws the others, with a mean that stays 0:
-# [`np.clip(sample(rng, loc[0], sigma), -1, 1, out=loc[0])`](../minram/agent.py#L129).
+# [`np.clip(sample(rng, np.zeros((N, 2), dtype), sigma), -1, 1, out=loc[0])`](../minram/agent.py#L130).
 # No parameter has a part in that mean, so the draw has no score, and the gradient stays what it is.
 #
 # **A hidden layer before μ.** The paper's location head is linear. As its gradient does not reach the core, it can
@@ -185,7 +185,7 @@ effect("curriculum")
 #
 # **T − 1 decisions.** Of $T$ glimpses the first is at a random place, and after the last one nobody looks again. A
 # location drawn then would earn praise and blame that it has no part in: no bias, but noise. So none is drawn:
-# [`if t < T - 1:`](../minram/agent.py#L134).
+# [`if t < T - 1:`](../minram/agent.py#L137).
 #
 # **log σ, not σ, and σ, not σ².** What is stored is $\log\sigma$. It may be any number, steps of it are relative, and
 # if it is learned its gradient is well scaled. In
@@ -241,7 +241,7 @@ effect("small-location-term", "large-location-term")
 # gradient by $1 - 1/N$; the mean of the others does not:
 # [`return (reward.sum(axis=-1, keepdims=True) - reward) / (reward.shape[-1] - 1)`](../minram/reinforce.py#L37).
 # The learned baseline for the choice of $l_{t+1}$ is made from $h_t$, which has not seen it:
-# [`baseline, _ = baseline_forward(params, h[:-1].reshape(-1, n_core))`](../minram/agent.py#L149).
+# [`baseline, _ = baseline_forward(params, h[:-1].reshape(-1, n_core))`](../minram/agent.py#L152).
 # Made from $h_{t+1}$ it would be biased, and look better. Lesson 7 computes by how much.
 #
 # **Several rollouts of an image.** The best judge of a rollout is another rollout of the same image, because what is
@@ -252,7 +252,7 @@ effect("small-location-term", "large-location-term")
 #
 # **Which gradient flows on.** REINFORCE trains the location head, the squared error of the baseline trains the
 # baseline head, and neither flows into the core, unless the setting `flow` says so:
-# [`for head in flow:`](../minram/agent.py#L190).
+# [`for head in flow:`](../minram/agent.py#L193).
 # The noise of REINFORCE is large beside the cross-entropy's gradient; lesson 8 draws both. But a core that follows
 # the label alone has no reason to keep what would tell *where* the digit is. With the digit in the middle that costs
 # little; among clutter it costs several points (below), so there the recipes let REINFORCE flow, weighted by a
@@ -268,7 +268,7 @@ effect("small-location-term", "large-location-term")
 # $N \times N$ matrix, and its mean would still be a number. Advantages are broadcast once, to a named shape,
 # [`return np.broadcast_to(G - b, baseline.shape)`](../minram/reinforce.py#L63),
 # and what is made as rows of all steps is given its two axes back in the order in which they were joined:
-# [`baseline.reshape(T - 1, N),`](../minram/agent.py#L153).
+# [`baseline.reshape(T - 1, N),`](../minram/agent.py#L156).
 #
 # **When to ask for the label.** The cross-entropy is taken after the last glimpse, as in the paper, or at every step,
 # averaged:
@@ -358,7 +358,7 @@ effect("no-average", "double-rate", "momentum")
 # ## Evaluation
 #
 # **Mean or sampled locations.** After training one may take μ itself,
-# [`samples[t] = mu[t] if policy == "mean" else sample(rng, mu[t], sigma)`](../minram/agent.py#L143).
+# [`samples[t] = mu[t] if policy == "mean" else sample(rng, mu[t], sigma)`](../minram/agent.py#L146).
 # It is not obvious that this is better: the label head was trained on sampled paths.
 #
 # **Average probabilities, not their logarithms.** With several rollouts of an image, the agent that picks one at random
