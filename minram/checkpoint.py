@@ -70,8 +70,7 @@ def rng_state(rng):
     state = rng.bit_generator.state
     if state["bit_generator"] != "PCG64":
         raise InputError(
-            "The generator should be a PCG64, as numpy.random.default_rng gives, but is a "
-            f"{state['bit_generator']}."
+            f"The generator should be a PCG64, as numpy.random.default_rng gives, but is a {state['bit_generator']}."
         )
     return state
 
