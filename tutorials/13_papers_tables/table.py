@@ -42,7 +42,8 @@ class Summary:
         self.runs.sort(key=lambda r: r["seed"])
         self.mean = self.error("mean")
         if self.runs:
-            # All seeds label the same test images, so more seeds do not make the interval of the images narrower.
+            # All seeds label the same test images and err on many of the same, so their mean is nearly as uncertain as
+            # one of them. This is the interval of one: a little too wide for the mean of three.
             n = self.runs[0]["n_test"]
             self.interval = tuple(100 * x for x in wilson(round(self.mean / 100 * n), n))
 
@@ -128,7 +129,7 @@ def figure(results):
     for ax, task in zip(axes.flat, TASKS):
         rows = [row for row in ROWS if row.task == task]
         paper = [row.paper for row in rows]
-        ax.plot(paper, range(len(rows)), "o", color=style.COLOURS["muted"], mfc="none", label="paper")
+        ax.plot(paper, range(len(rows)), "o", color=style.COLOURS["muted"], mfc="none", ms=8, label="paper")
         shown = [(y, s) for y, s in enumerate(Summary(row, results) for row in rows) if s.runs]
         if shown:
             y, x = [y for y, _ in shown], np.array([s.mean for _, s in shown])
