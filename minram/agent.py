@@ -126,7 +126,8 @@ def rollout(params, config, area, rng, rollouts=1, policy="sampled", every_step=
     elif policy == "random" or config.start == "uniform":
         loc[0] = rng.uniform(-1, 1, (N, 2))
     elif policy == "sampled" and config.start == "gaussian":
-        # As if the policy had drawn it, with μ = 0. That mean is no parameter, so it has no share in the gradient.
+        # As if the policy had drawn it, with μ = 0. Neither this mean nor σ is a parameter (a learned σ is refused), so
+        # the draw has no share in the gradient.
         np.clip(sample(rng, np.zeros((N, 2), dtype), sigma), -1, 1, out=loc[0])
     else:
         loc[0] = 0

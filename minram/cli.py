@@ -7,6 +7,7 @@ import argparse
 import logging
 import os
 import sys
+from pathlib import Path
 
 # One thread for the matrix products, unless the environment says otherwise. They are small: two threads gain a
 # third on two idle cores, and lose a factor of 2 to 10 to their waiting for each other where anything else runs.
@@ -109,7 +110,8 @@ def _parser():
         "minram gradcheck --picture check.png",
     )  # fmt: skip
     check.add_argument("--full", action="store_true", help="the network at full size, by random directions")
-    check.add_argument("--picture", metavar="PATH", help="draw Taylor slopes and the error against the step size")
+    text = "draw Taylor slopes and the error against the step size"
+    check.add_argument("--picture", type=_picture, metavar="PATH", help=text)
 
     bench = add(
         "bench", commands.bench_command, "measure the speed of training on this machine",
@@ -120,7 +122,8 @@ def _parser():
     bench.add_argument("--threads", type=_threads, default=1, metavar="N", help="threads of the matrix products (1)")
     bench.add_argument("--repeats", type=_positive, default=50, metavar="N", help="training steps to measure (50)")
     bench.add_argument("--json", action="store_true", help="print an object with one entry a task, for programs")
-    bench.add_argument("--picture", metavar="PATH", help="draw the time against T, M, k and the size of the images")
+    text = "draw the time against T, M, k and the size of the images"
+    bench.add_argument("--picture", type=_picture, metavar="PATH", help=text)
     return parser
 
 
@@ -140,6 +143,13 @@ def _whole(text, low, high):
     if not (text.isdecimal() and len(text) < 20 and low <= int(text) <= high):
         raise argparse.ArgumentTypeError(f"expected a whole number from {low} to {high}, but got {text[:60]!r}")
     return int(text)
+
+
+def _picture(text):
+    path = Path(text)
+    if path.suffix not in (".png", ".pdf", ".svg") or not path.absolute().parent.is_dir():
+        raise argparse.ArgumentTypeError(f"expected a .png, .pdf or .svg in an existing folder, but got {text[:60]!r}")
+    return path
 
 
 def _size(text):

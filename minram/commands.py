@@ -1,8 +1,10 @@
 """What each command does: call the package and print what it returns.
 
-When the reader of the output has gone, training goes on without it: log.txt has every line.
+When the reader of the output has gone, training goes on without it: log.txt has every epoch's line, result.json the
+test errors.
 """
 
+import itertools
 import json
 import os
 import shutil
@@ -22,6 +24,7 @@ def train_command(args):
     from .recipes import recipe
     from .run import load_params
     from .show import training_figures
+    from .step import check_fit
     from .train import Diverged, Stopped, load_data, train
 
     name = args.recipe or "quick"
@@ -33,7 +36,6 @@ def train_command(args):
             raise InputError(f"{folder} holds no run to resume; begin one without --resume.")
         config = load_params(folder / "last.npz")[1]
     else:
-        folder = Path(args.out) if args.out else _new_run(name)
         config = recipe(name).changed(args.set)
         if args.data:
             config = config.changed({"data": os.path.abspath(args.data)})
@@ -51,6 +53,9 @@ def train_command(args):
                 log.write(line + "\n")
 
     dataset = load_data(config)
+    if not args.resume:
+        check_fit(config, dataset)
+        folder = Path(args.out) if args.out else _new_run(name)
     looks = f"{config.glimpses} glimpses" if config.model == "ram" else "the whole image at once"
     _say(f"Training in {folder}: {looks}, {config.epochs} epochs.")
     try:
@@ -63,6 +68,8 @@ def train_command(args):
         return 1
     _say(f"Test error on {result['n_test']:,} images, with its 95 % Wilson interval:")
     ways = {"mean": "one rollout, mean locations", "average_10": "average of 10 sampled rollouts"}
+    if config.policy == "random":
+        ways = {"mean": "one rollout, random locations", "average_10": "average of 10 random rollouts"}
     for key, text in ways.items() if config.model == "ram" else [("mean", "the whole image at once")]:
         _say(f"  {text}: {percent(result[key]['test_error'], result[key]['interval'])}")
     if not (folder / "paths.png").exists():
@@ -86,8 +93,19 @@ def _latest_run():
 
 
 def _new_run(name):
-    folders = (Path("runs") / (name if i == 1 else f"{name}-{i}") for i in range(1, 10**6))
-    return next(folder for folder in folders if not folder.exists())
+    """A folder in runs/ that was not there before, made at once: another run may begin at this moment."""
+    from .files import make_folder
+
+    for i in itertools.count(1):
+        folder = Path("runs") / (name if i == 1 else f"{name}-{i}")
+        try:
+            make_folder(folder.parent)
+            folder.mkdir()
+            return folder
+        except FileExistsError:
+            continue
+        except OSError as error:
+            raise InputError(f"{folder} cannot be made ({error.strerror}); choose another with --out.") from None
 
 
 def evaluate_command(args):
@@ -108,20 +126,21 @@ def evaluate_command(args):
     def rate(wrong):
         return percent(wrong.mean(), wilson(wrong.sum(), wrong.size))
 
-    single = evaluate(params, config, images, labels, args.policy)
+    policy = "random" if config.policy == "random" else args.policy
+    single = evaluate(params, config, images, labels, policy)
     print(f"{len(labels):,} {args.split} images, error with its 95 % Wilson interval:")
     if config.model != "ram":
         print(f"  the whole image at once: {rate(single.wrong[-1])}")
         return
-    print(f"  one rollout, {args.policy} locations: {rate(single.wrong[-1])}")
-    policy = "sampled" if args.policy == "mean" else args.policy
+    print(f"  one rollout, {policy} locations: {rate(single.wrong[-1])}")
     if args.rollouts > 1:
-        many = evaluate(params, config, images, labels, policy, args.rollouts)
-        print(f"  average of {args.rollouts} rollouts, {policy} locations: {rate(many.wrong[-1])}")
-    if args.policy != "random":
+        drawn = "sampled" if policy == "mean" else policy
+        many = evaluate(params, config, images, labels, drawn, args.rollouts)
+        print(f"  average of {args.rollouts} rollouts, {drawn} locations: {rate(many.wrong[-1])}")
+    if policy != "random":
         random = evaluate(params, config, images, labels, "random")
         print(f"  one rollout, random locations: {rate(random.wrong[-1])}")
-    print(f"After each glimpse (one rollout, {args.policy} locations):")
+    print(f"After each glimpse (one rollout, {policy} locations):")
     for t, wrong in enumerate(single.wrong, start=1):
         print(f"  {t:2d}  {rate(wrong)}")
 

@@ -93,6 +93,8 @@ class Config:
             "take baseline=batch.": self.baseline == "rollouts" and self.rollouts < 2,
             "baseline=batch compares the rows of a minibatch, but there is only one; set batch_size=2 or more, or "
             "take baseline=learned.": self.baseline == "batch" and self.batch_size * self.rollouts < 2,
+            "objective=reinforce learns locations too, but policy=random draws them from no policy; set "
+            "objective=hybrid or policy=gaussian.": pure and self.policy == "random",
             "objective=reinforce follows one gradient through the whole network, but flow leaves out the location "
             "head; set flow=label,location.": pure and "location" not in self.flow,
             "objective=reinforce rewards the label that was drawn, so reward should be 'correct'; set "
@@ -105,6 +107,10 @@ class Config:
             "learn_std=false.": self.policy == "random" and ("location" in self.flow or self.learn_std),
             "σ is either learned or annealed; set final_std=1 or learn_std=false.": self.learn_std
             and self.final_std != 1,
+            "start=gaussian draws the first location with σ, but the gradient of σ counts the policy's draws alone; "
+            "set learn_std=false or another start.": self.learn_std and self.start == "gaussian",
+            f"the canvases of task={self.task} are black, but background is {self.background}; set background=0.":
+            self.task != "original" and self.background != 0,
             f"distractor_size is {self.distractor_size}, but the canvas is {self.canvas}; set a larger canvas or "
             "a smaller distractor_size.": self.task == "cluttered" and self.distractor_size > min(self.canvas),
         }  # fmt: skip

@@ -69,11 +69,11 @@ def load(path=None, n_val=5000, seed=0):
 
 
 def _read_keys(path):
-    arrays = read_npz(path)
+    arrays = read_npz(path, KEYS)
     missing = [key for key in KEYS if key not in arrays]
     if missing:
         raise InputError(
-            f"{path} should hold the arrays {', '.join(KEYS)}, but it holds {str(sorted(arrays))[:200]}; "
+            f"{path} should hold the arrays {', '.join(KEYS)}, but of these it holds {sorted(arrays) or 'none'}; "
             f"rename or add {' and '.join(missing)}."
         )
     return arrays

@@ -87,8 +87,35 @@ def _alive(pid):
     return pid != os.getpid()
 
 
-def read_npz(path, max_ratio=MAX_RATIO):
-    """Read a .npz file of bool, integer and float arrays: {name: array}.
+def make_folder(folder):
+    """Make a folder, and those that it is in, where they are not there yet. Raises InputError if that cannot be."""
+    try:
+        Path(folder).mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise InputError(f"the folder {folder} cannot be made ({error.strerror}); choose another folder.") from None
+
+
+@contextlib.contextmanager
+def held(folder):
+    """Let no other process hold the folder meanwhile; the system lets go of it however this process ends.
+
+    Raises InputError where another does. Without effect on Windows, and where a file system knows no locks.
+    """
+    with contextlib.ExitStack() as stack:
+        with contextlib.suppress(ImportError, OSError):
+            import fcntl
+
+            descriptor = os.open(folder, os.O_RDONLY)
+            stack.callback(os.close, descriptor)
+            try:
+                fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                raise InputError(f"another process is training in {folder}; wait, or choose another folder.") from None
+        yield
+
+
+def read_npz(path, names=None, max_ratio=MAX_RATIO):
+    """Read a .npz file of bool, integer and float arrays, all or those of `names` that it has: {name: array}.
 
     Refuses files whose arrays would take more than `max_ratio` times the file's size (plus 1 MiB).
     Raises InputError for anything but a whole and well-formed file.
@@ -98,10 +125,11 @@ def read_npz(path, max_ratio=MAX_RATIO):
         with zipfile.ZipFile(file) as archive:
             members = archive.infolist()
             _check_size(sum(member.file_size for member in members), limit)
-            names = [member.filename.removesuffix(".npy") for member in members]
-            if len(set(names)) < len(names):
+            found = [member.filename.removesuffix(".npy") for member in members]
+            if len(set(found)) < len(found):
                 raise ValueError("two arrays have the same name")
-            return {name: _read_npy(archive, member) for name, member in zip(names, members)}
+            wanted = [(name, member) for name, member in zip(found, members) if names is None or name in names]
+            return {name: _read_npy(archive, member) for name, member in wanted}
 
 
 def read_idx(path, max_ratio=MAX_RATIO):
@@ -172,7 +200,8 @@ def _read_npy(archive, member):
             raise ValueError(f"the header of {member.filename!r} is damaged")
         dtype = NPY_DTYPE.fullmatch(header[1].decode("latin1"))
         if dtype is None:
-            raise ValueError(f"{member.filename!r} holds {header[1][:40]!a}, not bools, integers or floats")
+            kind = header[1][:40].decode("latin1")
+            raise ValueError(f"{member.filename!r} holds {kind!a}, not bools, integers or floats")
         dtype = np.dtype(dtype[1])
         shape = [int(n) for n in header[3].replace(b" ", b"").split(b",") if n]
         if math.prod(shape) * dtype.itemsize != member.file_size - 8 - n_bytes - length:

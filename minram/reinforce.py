@@ -42,7 +42,7 @@ def rollouts_baseline(reward, rollouts):
 
     reward (..., N), N = B·M with M = rollouts ≥ 2 → (..., N).
     """
-    per_image = reward.reshape(*reward.shape[:-1], -1, rollouts)  # (..., B, M)
+    per_image = reward.reshape(*reward.shape[:-1], reward.shape[-1] // rollouts, rollouts)  # (..., B, M)
     return ((per_image.sum(axis=-1, keepdims=True) - per_image) / (rollouts - 1)).reshape(reward.shape)
 
 
@@ -105,11 +105,11 @@ def cotangents(trajectory, labels, config, rng=None):
     _, cache = log_prob_forward(trajectory.sample, trajectory.mu, trajectory.log_std)
     dmu, dlog_std = log_prob_backward(-config.location_weight / N * advantage, cache)
     if config.objective == "reinforce":
-        # −log π(guess) is a cross-entropy with the drawn label, weighted by the advantage. No later decision
-        # is to be judged, so the label's baseline is the last b_t, or the row baselines as above.
-        last = advantage[-1] if len(advantage) else reward[-1]
+        # −log π(guess) is a cross-entropy with the drawn label, weighted by the advantage. The label's baseline is
+        # the last b_t, which a single glimpse has not, or the row baselines as above.
+        last = trajectory.baseline[-1:] if len(trajectory.baseline) else np.zeros_like(reward)
         weight = np.zeros_like(loss)
-        weight[-1] = last / N
+        weight[-1] = advantages(reward[-1], last, config.baseline, config.rollouts)[0] / N
         dlogits = cross_entropy_backward(weight, CrossEntropyCache(p, np.broadcast_to(guess, loss.shape)))
     else:
         dlogits = cross_entropy_backward(np.full_like(loss, 1 / loss.size), ce_cache)

@@ -41,13 +41,12 @@ class Run(NamedTuple):
 
 
 def fresh(config, folder, dataset):
-    """A new run in a folder. Raises InputError if there is one already, or if the folder cannot be written."""
+    """A new run in a folder. Raises InputError if there is one already, or what is left of one."""
     if (folder / "last.npz").exists():
         raise InputError(f"{folder} holds a run already; go on with --resume, or choose another folder with --out.")
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise InputError(f"{folder} cannot be made ({error.strerror}); choose another folder with --out.") from None
+    for name in ("best.npz", "result.json"):  # the new run would take them for its own
+        if (folder / name).exists():
+            raise InputError(f"{folder} holds the {name} of another run; choose another folder with --out.")
     shape = seen_shape(config, dataset)
     seeds = np.random.SeedSequence(config.seed).spawn(3)
     init, size = (init_params, math.prod(shape[2:])) if config.model == "ram" else (init_classifier, shape)
@@ -186,8 +185,9 @@ def _sound(meta, config):
 
 
 def _fingerprint(dataset):
-    """What tells one data set from another: the shape of its training images and a checksum."""
-    return [*dataset.x_train.shape, zlib.crc32(np.ascontiguousarray(dataset.x_train))]
+    """What tells one data set from another: the shape of its training images and a checksum, with the labels."""
+    checksum = zlib.crc32(dataset.y_train, zlib.crc32(np.ascontiguousarray(dataset.x_train)))
+    return [*dataset.x_train.shape, checksum]
 
 
 def write_text(path, text):

@@ -88,7 +88,8 @@ def sensor_forward(area, loc, scales, patch_size, image=None, continuous=False, 
     start = centre[:, :, None] - (s * (patch_size / 2)).astype(loc.dtype)  # (N, 2, k), first edges
     first = np.floor(start if continuous else start + loc.dtype.type(0.5))  # (N, 2, k)
     edges = first.astype(np.intp)[..., None] + s[:, None] * np.arange(patch_size + 1)  # (N, 2, k, w+1)
-    fraction = (start - first)[..., None] if continuous else None  # (N, 2, k, 1)
+    # Weights of 64 bits: large sums are weighted before they are subtracted, and cells are small differences.
+    fraction = (start - first)[..., None].astype(np.float64) if continuous else None  # (N, 2, k, 1)
     cache = SensorCache(
         area,
         np.arange(len(loc)) if image is None else image,

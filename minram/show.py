@@ -13,7 +13,7 @@ from . import data, figures, plots, style
 from .agent import rollout
 from .errors import InputError
 from .evaluate import background_level
-from .files import atomic_write
+from .files import atomic_write, make_folder
 from .run import load_params
 from .sensor import summed_area
 from .tasks import fixed_images
@@ -66,13 +66,15 @@ def look(source, n, seed=0, dataset=None):
             f"{path} was trained on images with other colours or fewer classes than these, of shape "
             f"{dataset.image_shape} in {dataset.n_classes} classes; give it the data that it was trained on."
         )
-    trajectory = rollout(params, config, area, np.random.default_rng(seed), policy="mean", every_step=True)
+    policy = "random" if config.policy == "random" else "mean"
+    trajectory = rollout(params, config, area, np.random.default_rng(seed), policy=policy, every_step=True)
     return figures.Scene(config, images, dataset.y_val[index], trajectory, softmax(trajectory.logits, axis=-1))
 
 
 def write_figure(fig, out, name):
     """Write a figure as PNG, whole or not at all → its path."""
-    path = _folder(out) / name
+    make_folder(out)
+    path = Path(out) / name
     atomic_write(path, lambda file: fig.savefig(file, format="png"))
     return path
 
@@ -96,18 +98,11 @@ def write_movie(scene, out, m):
                 gif.grab_frame()
                 html.grab_frame()
         contents = [files[0].read_bytes(), _self_contained(files[1].read_text()).encode()]
-    paths = [_folder(out) / file.name for file in files]
+    make_folder(out)
+    paths = [Path(out) / file.name for file in files]
     for path, content in zip(paths, contents):
         atomic_write(path, lambda file, content=content: file.write(content))
     return paths
-
-
-def _folder(out):
-    try:
-        Path(out).mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise InputError(f"the folder {out} cannot be made ({error.strerror}); choose another.") from None
-    return Path(out)
 
 
 def _self_contained(html):

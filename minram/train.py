@@ -15,6 +15,7 @@ import numpy as np
 from . import data
 from .errors import InputError
 from .evaluate import evaluate, wilson
+from .files import held, make_folder
 from .run import SUMS, fresh, load_params, resumed, save_params, save_run, write_text
 from .step import Diverged, check_fit, train_step
 
@@ -36,7 +37,15 @@ def train(config, folder, resume=False, report=lambda line, epoch_done: None, da
     folder = Path(folder)
     dataset = dataset or load_data(config)
     check_fit(config, dataset)
-    run = resumed(config, folder, dataset) if resume else fresh(config, folder, dataset)
+    if not resume:
+        make_folder(folder)
+    with held(folder):
+        run = resumed(config, folder, dataset) if resume else fresh(config, folder, dataset)
+        return _train(run, config, folder, dataset, report)
+
+
+def _train(run, config, folder, dataset, report):
+    """Train a Run to its end, or until it is stopped."""
     go_on = f"Go on with: minram train --resume --out {shlex.quote(str(folder))}"
     try:
         # Numbers that are not finite are found, and named, after each step.
@@ -53,9 +62,10 @@ def train(config, folder, resume=False, report=lambda line, epoch_done: None, da
     except InputError as error:
         raise InputError(f"{error} {go_on}") from error
     except Diverged as error:
+        agent = ", or with a larger std or recurrent_init=he" if config.model == "ram" else ""
         raise Diverged(
             f"{error} The last good checkpoint is {folder / 'last.npz'}. A smaller step usually helps: begin "
-            f"again with --set learning_rate={config.learning_rate / 3:.1g}, or with a larger std or recurrent_init=he."
+            f"again with --set learning_rate={config.learning_rate / 3:.1g}{agent}."
         ) from None
 
 

@@ -114,6 +114,8 @@ WRONG = [
     ("show RUN --n 0", "whole number from 1"),
     ("show RUN --seed -1", "whole number from 0"),
     ("show RUN --out text", "cannot be made"),
+    ("gradcheck --picture check.foo", "a .png, .pdf or .svg in an existing folder"),
+    ("bench --picture none/speed.png", "a .png, .pdf or .svg in an existing folder"),
     ("gradcheck --half", "unrecognized arguments: --half"),
     ("recipes quick", "unrecognized arguments: quick"),
 ]

@@ -20,7 +20,7 @@ CHOICES = [name for name in NAMES if isinstance(RANGES[name], list)]
 @pytest.mark.parametrize("name", NUMBERS)
 def test_a_number_is_taken_up_to_its_range_and_no_further(name):
     low, high = RANGES[name]
-    others = {"task": "cluttered", "canvas": 4096, "distractor_size": 1}
+    others = {"task": "cluttered", "canvas": 4096, "distractor_size": 1} if name != "background" else {}
     for value in (low, high):
         got = getattr(Config(**others | {name: value}), name)
         assert got == ((value, value) if name == "canvas" else (value,) if KINDS[name] is tuple else value)
@@ -86,7 +86,9 @@ def test_a_canvas_has_two_sides(wrong):
         ("objective=reinforce flow=label,location reward=probability", "set reward=correct"),
         ("learn_std=true final_std=0.5", "set final_std=1 or learn_std=false"),
         ("policy=random flow=label,location", "set flow=label"),
-        ("policy=random objective=reinforce flow=label,location", "set flow=label"),
+        ("policy=random objective=reinforce flow=label,location", "set objective=hybrid or policy=gaussian"),
+        ("learn_std=true start=gaussian", "set learn_std=false or another start"),
+        ("task=translated background=0.5", "set background=0"),
         ("policy=random learn_std=true", "learn_std=false"),
         ("task=cluttered distractor_size=61", "smaller distractor_size"),
         ("canvas=60x60", "set task=translated or cluttered too"),

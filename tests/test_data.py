@@ -71,6 +71,13 @@ def test_own_images_of_any_shape(tmp_path, shape, dtype):
     assert {x.dtype for x in dataset[::2]} == {np.dtype(dtype)}
 
 
+def test_arrays_that_are_not_needed_do_no_harm(tmp_path):
+    arrays = small()
+    want = data.load(save(tmp_path / "a.npz", arrays))
+    got = data.load(save(tmp_path / "b.npz", arrays | {"class_names": np.array(["zero", "one", "two"])}))
+    assert all(np.array_equal(a, b) for a, b in zip(want, got, strict=True))
+
+
 @pytest.mark.parametrize("dtype", [np.uint8, np.int64, np.float32, bool])
 def test_labels_of_any_type_become_integers(tmp_path, dtype):
     arrays = small()

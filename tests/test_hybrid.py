@@ -67,6 +67,16 @@ def test_reinforce_with_one_glimpse():
     np.testing.assert_allclose(frozen.cotangents.logits[0], want, rtol=0, atol=1e-15)
 
 
+@pytest.mark.parametrize("changes", [{"baseline": "batch"}, {"baseline": "rollouts", "rollouts": 2}])
+def test_reinforce_with_one_glimpse_compares_rows_where_it_should(changes):
+    frozen = update(objective="reinforce", flow=HEADS, glimpses=1, **changes)
+    config, reward, p = frozen.config, frozen.outcome.reward, softmax(frozen.trajectory.logits[0], axis=-1)
+    others = batch_baseline(reward) if config.baseline == "batch" else rollouts_baseline(reward, 2)
+    want = (reward - others)[:, None] / len(p) * (p - (np.arange(3) == frozen.guess[:, None]))
+    assert (want < 0).any() and (want > 0).any()
+    np.testing.assert_allclose(frozen.cotangents.logits[0], want, rtol=0, atol=1e-15)
+
+
 @pytest.mark.parametrize("changes", [
     {"label_steps": "every"},
     {"reward": "probability"},

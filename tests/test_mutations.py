@@ -101,8 +101,8 @@ MUTANTS = [
     ("reinforce", "reward[:0:-1].cumsum(axis=0)[::-1]", "reward[-2::-1].cumsum(axis=0)[::-1]", EVERY),
     ("reinforce", "config.baseline_weight / N * residual", "residual / N", FORMULAS),
     ("reinforce", "np.full_like(loss, 1 / loss.size)", "np.full_like(loss, 1 / len(loss))", FORMULAS),
-    ("reinforce", "advantage[-1] if len(advantage)", "advantage[0] if len(advantage)", REINFORCE),
-    ("reinforce", "weight[-1] = last / N", "weight[-1] = -last / N", REINFORCE),
+    ("reinforce", "trajectory.baseline[-1:] if", "trajectory.baseline[:1] if", REINFORCE),
+    ("reinforce", "weight[-1] = advantages(", "weight[-1] = -advantages(", REINFORCE),
 ]  # fmt: skip
 
 

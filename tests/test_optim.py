@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 from helpers import close
+from minram import optim
 from minram.config import Config
 from minram.optim import annealed, optimiser_state, pack, unpack, update_in_place
 
@@ -72,6 +73,23 @@ def test_the_rate_falls_from_the_first_to_the_last_by_a_cosine():
 def test_the_type_is_kept(optimiser, dtype):
     path, _, _, state = descend(Config(optimiser=optimiser, weight_average=0.9), dtype)
     assert path.dtype == dtype and all(a.dtype == dtype for a in state.values())
+
+
+@pytest.mark.parametrize("optimiser", ["adam", "sgd"])
+def test_what_only_shrinks_ends_at_0_and_the_parameters_do_not_notice(monkeypatch, optimiser):
+    """Below 1e-38 a processor takes many times as long for a float32. No gradient but the first is other than 0."""
+    smallest, ends = np.finfo(np.float32).tiny, []
+    for tiny in (optim.TINY, 0):
+        monkeypatch.setattr(optim, "TINY", tiny)
+        config, vector = Config(optimiser=optimiser), np.array([1, 0.1, 0.01, 0], np.float32)
+        state = optimiser_state(config, vector)
+        for step in range(5000):
+            gradient = np.array([1, -0.1, 1e-17, -1e-17] if step == 0 else [0, 0, 0, 0], np.float32)
+            update_in_place(config, vector, gradient, state, step, 1e-3)
+        small = [bool(((np.abs(a) < smallest) & (a != 0)).any()) for a in state.values()]
+        assert small == [tiny == 0] * len(state)
+        ends.append(vector.tolist())
+    assert ends[0] == ends[1]
 
 
 def test_packed_parameters_are_views():

@@ -257,6 +257,14 @@ def test_equal_seeds_give_equal_pictures(tmp_path):
     assert [p.read_bytes() for p in first] == [p.read_bytes() for p in second]
 
 
+def test_an_agent_with_random_locations_is_drawn_with_them(tmp_path):
+    for policy, wide in (("gaussian", False), ("random", True)):
+        config = Config(**SMALL, glimpses=4, patch_size=2, policy=policy)
+        scene = show.look(tmp_path / policy, 40, 0, checkpoint(tmp_path / policy, config, (8, 8), 3))
+        # A new agent's mean is near the centre; the standard deviation of a uniform location is 0.58.
+        assert (scene.trajectory.loc[1:].std() > 0.5) == wide
+
+
 def test_a_long_path_is_shown_in_evenly_chosen_steps(tmp_path):
     config = Config(**SMALL, glimpses=50, patch_size=2)
     scene = show.look(tmp_path / "run", 3, 0, checkpoint(tmp_path / "run", config, (8, 8), 3))

@@ -185,7 +185,7 @@ def test_a_resume_needs_the_same_settings_and_data(tmp_path, finished):
     c = run.load_params(finished / "last.npz")[1]
     with pytest.raises(InputError, match="begun with other settings"):
         train.train(config(), finished, True, dataset=DATA)
-    for other in (dataset(seed=1), dataset(25)):
+    for other in (dataset(seed=1), dataset(25), DATA._replace(y_train=DATA.y_train[::-1].copy())):
         with pytest.raises(InputError, match="begun with other data"):
             train.train(c, finished, True, dataset=other)
     with pytest.raises(InputError, match="no run to resume"):

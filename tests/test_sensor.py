@@ -219,6 +219,17 @@ def test_dtype_follows_the_location():
                 assert sensor_backward_location(phi, cache).dtype == np.float32
 
 
+def test_the_continuous_sensor_does_not_lose_small_cells_of_large_bright_images():
+    """Sums of 10⁶ are weighted, and cells of a pixel are their differences."""
+    rng = np.random.default_rng(0)
+    images = rng.integers(192, 256, (4, 100, 100), dtype=np.uint8)
+    loc = rng.uniform(-1, 1, (4, 2)).astype(np.float32)
+    phi, _ = sensor_forward(summed_area(images), loc, (1,), 8, continuous=True)
+    want, _ = sensor_forward(summed_area(images / 255), loc, (1,), 8, continuous=True)
+    # Both from the same corners; φ is rounded to 32 bits after sums in 64: a few roundings of numbers up to 1.
+    close(phi, want, scale=1, steps=4)
+
+
 def test_bytes_are_summed_exactly():
     """The sums stay whole numbers, in float32 while it can hold them all and in float64 beyond."""
     for side, dtype in ((250, np.float32), (300, np.float64)):

@@ -13,6 +13,7 @@ import pytest
 from minram import files, step, train
 from minram.config import Config
 from minram.errors import InputError
+from minram.run import load_params
 from runs import config, dataset, outcome
 
 DATA = dataset()
@@ -40,6 +41,7 @@ VARIANTS = [
     {"flow": ("label", "location", "baseline"), "recurrent_init": "he", "validate_every": 2},
     {"policy": "random", "baseline": "none"},
     {"glimpses": 1},
+    {"glimpses": 1, "baseline": "rollouts", "rollouts": 2},
     {"model": "fc", "weight_average": 0.9, **CLUTTER},
     {"model": "conv", "task": "translated", "canvas": (11, 15)},
 ]
@@ -138,6 +140,65 @@ def test_two_processes_give_the_same_bits(tmp_path):
     other = config(seed=1, task="cluttered", canvas=(9, 8), distractor_size=3, core_units=64)
     train.train(other, tmp_path / "c", dataset=DATA)
     assert outcome(tmp_path / "c")["best.npz"][0] != outcome(tmp_path / "a")["best.npz"][0]
+
+
+# ---- what the settings ask for ----
+
+
+@pytest.mark.parametrize(
+    "settings",
+    [
+        {"curriculum": 0.7, "label_steps": "every", "final_std": 0.3, "final_rate": 0.1, **CLUTTER},
+        {"policy": "random", "baseline": "none", "rollouts": 2, "background": 0.2},
+    ],
+    ids=["falling", "random"],
+)
+def test_each_step_gets_what_the_settings_say_at_its_share_of_the_training(tmp_path, monkeypatch, settings):
+    c, calls = config(epochs=2, **settings), {}
+
+    def record(name, function):
+        def recorded(*arguments, **named):
+            calls.setdefault(name, []).append((arguments, named))
+            return function(*arguments, **named)
+
+        monkeypatch.setattr(step, name, recorded)
+
+    for name in ("make_images", "summed_area", "rollout", "update_in_place"):
+        record(name, getattr(step, name))
+    train.train(c, tmp_path / "run", dataset=DATA)
+    shares = [i / 6 for i in range(6)]  # two epochs of three steps
+    made = calls["make_images"][-6:]  # the ones before try whether the images fit
+    assert [arguments[0] for arguments, _ in made] == [c.task_at(share) for share in shares]
+    assert [arguments[1] for arguments, _ in calls["summed_area"]] == [round(255 * c.background)] * 6
+    policy, every = ("random" if c.policy == "random" else "sampled"), c.label_steps == "every"
+    for share, (arguments, named) in zip(shares, calls["rollout"], strict=True):
+        assert arguments[4:] == (c.rollouts, policy) and named == {"every_step": every, "progress": share}
+    half_cosine = np.cos(np.pi / 2 * np.array(shares)) ** 2
+    rates = c.learning_rate * (c.final_rate + (1 - c.final_rate) * half_cosine)
+    got = [arguments[-2:] for arguments, _ in calls["update_in_place"]]
+    assert [i for i, _ in got] == list(range(6))
+    np.testing.assert_allclose([rate for _, rate in got], rates, rtol=1e-14)  # some roundings
+    assert len({str(c.task_at(share)) for share in shares}) == (3 if c.curriculum else 1)
+
+
+def test_the_first_epoch_with_the_fewest_validation_errors_is_kept(tmp_path, monkeypatch):
+    wrong_of_10, evaluate, validated = iter([3, 1, 2, 1]), train.evaluate, []
+
+    def scripted(params, config, images, *arguments):
+        evaluation = evaluate(params, config, images, *arguments)
+        if images is DATA.x_val:
+            validated.append({name: a.copy() for name, a in params.items()})
+            evaluation.wrong[-1] = np.arange(10) < next(wrong_of_10)
+        return evaluation
+
+    monkeypatch.setattr(train, "evaluate", scripted)
+    result = train.train(config(epochs=4), tmp_path / "run", dataset=DATA)
+    assert (result["epoch"], result["val_error"]) == (2, 0.1)
+    kept, _, about = load_params(tmp_path / "run" / "best.npz")
+    assert about["epoch"] == 2 and kept.keys() == validated[1].keys()
+    for name, a in kept.items():
+        assert (a == validated[1][name]).all()
+    assert any((a != validated[3][name]).any() for name, a in kept.items())
 
 
 # ---- signals ----
@@ -367,6 +428,27 @@ def test_a_run_is_not_begun_over_another(tmp_path):
     train.train(config(epochs=1), tmp_path / "run", dataset=DATA)
     with pytest.raises(InputError, match="holds a run already; go on with --resume"):
         train.train(config(), tmp_path / "run", dataset=DATA)
+
+
+@pytest.mark.parametrize("left", ["best.npz", "result.json"])
+def test_what_is_left_of_another_run_is_not_taken_for_the_new_one_s(tmp_path, left):
+    train.train(config(epochs=1), tmp_path / "run", dataset=DATA)
+    for path in (tmp_path / "run").iterdir():
+        if path.name != left:
+            path.unlink()
+    with pytest.raises(InputError, match=f"holds the {left} of another run; choose another folder"):
+        train.train(config(epochs=1), tmp_path / "run", dataset=DATA)
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="has no such locks")
+def test_two_processes_do_not_train_in_one_folder(tmp_path):
+    train.train(config(epochs=1), tmp_path / "run", dataset=DATA)
+    for folder, resume in ((tmp_path / "run", True), (tmp_path / "new", False)):
+        files.make_folder(folder)
+        with files.held(folder), pytest.raises(InputError, match="another process is training in"):
+            train.train(config(epochs=1), folder, resume, dataset=DATA)
+    assert not list((tmp_path / "new").iterdir())
+    train.train(config(epochs=1), tmp_path / "new", dataset=DATA)  # it is free again
 
 
 def test_metrics_are_means_over_the_epoch(tmp_path):
