@@ -156,6 +156,15 @@ def test_a_row_is_the_mean_of_its_seeds_and_says_which_are_below_the_paper():
     assert len(figure.axes) == len(paper.TASKS)
 
 
+def test_the_page_s_commands_parse(monkeypatch):
+    parsed = []
+    monkeypatch.setattr(runner, "execute", parsed.append)
+    page = (FOLDER / "README.md").read_text(encoding="utf-8")
+    for line in re.findall(r"^    python tutorials/13_papers_tables/run.py ([^#]*)", page, re.M):
+        runner.main(line.split())
+    assert {args.command for args in parsed} == {"row", "all", "ablation", "table"}
+
+
 def test_collecting_keeps_a_finished_run_once(tmp_path):
     job, run = record.Job("mnist-fc256", 5), tmp_path / "run"
     run.mkdir()

@@ -14,6 +14,7 @@ from pathlib import Path
 
 import pytest
 
+from minram.cli import _parser
 from minram.config import Config
 from minram.recipes import recipe
 
@@ -95,6 +96,12 @@ def test_notebook_shows_the_package_as_it_is(lesson):
 
 
 @each_lesson
+def test_notebook_has_read_the_stored_runs_as_they_are(lesson):
+    digest = BUILD["digest_of_what_it_reads"](source(lesson))
+    assert notebook(lesson)["metadata"].get("stored") == digest, f"run: python tutorials/build.py {lesson.name[:2]}"
+
+
+@each_lesson
 def test_mathematics_is_between_dollars(lesson):
     for cell in BUILD["read_cells"](source(lesson)):
         if cell.kind == "markdown":
@@ -158,7 +165,10 @@ def test_stored_runs_are_of_the_recipes_of_today():
         assert Config.from_dict(result["settings"]) == config, f"remove {path.name}, run python tutorials/ablations.py"
 
 
-@pytest.mark.parametrize("page", [TUTORIALS / "README.md", *LESSONS], ids=lambda path: path.stem)
+PAGES = [TUTORIALS / "README.md", TUTORIALS / "13_papers_tables" / "README.md"]
+
+
+@pytest.mark.parametrize("page", [*PAGES, *LESSONS], ids=lambda path: f"{path.parent.name}-{path.stem}")
 def test_links_lead_somewhere(page):
     text = source(page)
     if page.suffix == ".py":
@@ -168,4 +178,16 @@ def test_links_lead_somewhere(page):
     for link in re.findall(r"\]\(([^)\s]+)\)|src=\"([^\"]+)\"", text):
         target = "".join(link).partition("#")[0]
         if target and "://" not in target:
-            assert (TUTORIALS / target).exists(), target
+            assert (page.parent / target).exists(), target
+
+
+def test_the_syllabus_s_commands_name_programs_and_recipes_that_exist():
+    commands = re.findall(r"^    (?:.*(?:do|&&) )?((?:python|minram) .*?)(?: &&.*|;.*|  #.*)?$", source(PAGES[0]), re.M)
+    assert len(commands) >= 8
+    for command in commands:
+        program, *words = command.replace("$seed", "1").split()
+        if program == "minram":
+            args = _parser().parse_args(words)
+            recipe(args.recipe).changed(args.set)
+        else:
+            assert (ROOT / words[0]).is_file(), command

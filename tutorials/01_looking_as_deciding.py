@@ -155,7 +155,7 @@ guess = draw(cache.p, np.random.default_rng(5))  # (N,) y_T, drawn from the soft
 log_locations, _ = log_prob_forward(trajectory.sample, trajectory.mu, trajectory.log_std)  # (T-1, N)
 log_guess = -cross_entropy_forward(trajectory.logits[-1], guess)[0]  # (N,)
 log_p = log_locations.sum(axis=0) + log_guess  # (N,)
-print(f"log p of the first three trajectories: {log_p[:3]}")
+print(f"log p without the terms that θ is not in, for the first three trajectories: {log_p[:3]}")
 
 # %% [markdown]
 # To check it we compute the same thing in the most literal way, in float64, one factor after the other. The network
@@ -193,7 +193,7 @@ print("the sum of logarithms is the logarithm of the product, for every row that
 #   \text{standard error} = \sqrt{\frac{\operatorname{Var}[r]}{N}} \approx \sqrt{\frac{J(1-J)}{N}},$$
 #
 # the last step because a variable that is 1 with probability $J$ and otherwise 0 has the variance $J - J^2$. The
-# standard error is as much a part of the answer as the mean. In this course no estimate is printed without one.
+# standard error is as much a part of the answer as the mean. In this course no estimate is judged without one.
 
 
 # %%

@@ -358,8 +358,8 @@ assert report.passed
 
 # %% [markdown]
 # The parameters of the location head and of the baseline have the gradient zero here, exactly. The label's
-# cross-entropy cannot move them, for they act only through locations, and a sampled location is data. How they learn
-# is the next part of the story.
+# cross-entropy cannot move them: the one acts on the label only through locations, and a sampled location is data; the
+# other does not act on it at all. How they learn is the next part of the story.
 #
 # ## What to remember
 #

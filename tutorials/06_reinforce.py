@@ -203,7 +203,7 @@ plt.show()
 # factor for every random thing that happens, in order:
 #
 # $$
-# p_\theta(\tau) = p(s_1) \prod_{t=1}^{T} \pi_\theta(a_t \mid s_{1:t})\; p(s_{t+1} \mid s_t, a_t).
+# p_\theta(\tau) = p(s_1) \prod_{t=1}^{T} \pi_\theta(a_t \mid s_{1:t}) \prod_{t=1}^{T-1} p(s_{t+1} \mid s_t, a_t).
 # $$
 #
 # Its logarithm is a sum, and the gradient of the sum loses most of its terms:
@@ -426,14 +426,14 @@ assert abs((estimate[best] / 2 - truth[live][best]) / (error[best] / 2)) > 10
 # $$
 #
 # It is an ordinary function, so finite differences can check its backward pass. Let us do so, twice: once as
-# it should be, and once with a mistake in the estimator, a "reward" to which someone has added the first
-# location's x.
+# it should be, and once with a mistake in the estimator, a "reward" to which someone has added the x of the
+# first location that was drawn.
 
 # %%
 N = 20
 sampled = rollout(params, config, area, np.random.default_rng(2), N)
 right_r = (sampled.logits[-1].argmax(axis=1) == label).astype(float)
-wrong_r = right_r + sampled.sample[0, :, 0]  # depends on the action that it judges
+wrong_r = right_r + sampled.sample[0, :, 0]  # its expectation is another J
 
 
 def surrogate(r):
@@ -499,7 +499,8 @@ assert np.abs(z_wrong).max() > 10
 # \end{aligned}
 # $$
 #
-# This is the **pathwise** gradient. For a smooth reward it is right, and less noisy. For a step, $r' = 0$
+# This is the **pathwise** gradient. For a smooth reward it is right, and less noisy unless the reward is steep.
+# For a step, $r' = 0$
 # wherever it exists, every sample says zero, and the second line is false: the derivative may not pass under
 # the integral. Below the step is softened to $r_\omega(a) = 1/(1 + e^{-(a - c)/\omega})$ and sharpened again.
 # Both standard deviations are numerical integrals.
@@ -620,8 +621,8 @@ else:
 # ## The surrogate is not a loss
 #
 # A loss that falls is good news; a surrogate that falls is no news at all. Its value has no meaning, only its
-# gradient has. To see how misleading it is, learn the step reward by following the exact gradient, uphill as
-# one should, and once, by a mistake of sign, downhill. For a larger σ the logarithm of the density is
+# gradient has. To see how misleading it is, learn the step reward by following the estimate from 200 samples,
+# uphill as one should, and once, by a mistake of sign, downhill. For a larger σ the logarithm of the density is
 # negative, and with it $-r \log \pi$ is positive where the agent succeeds.
 
 # %%

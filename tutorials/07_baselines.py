@@ -157,8 +157,8 @@ assert abs(variance(0) - variance(best) - best**2 / std**2) < 1e-13 * 25
 assert variance(best) < variance(mean_reward) < variance(0)
 
 # %% [markdown]
-# The gain of the mean reward over nothing is large, that of the optimum over the mean reward is small. As
-# $b^*$ would be different for every parameter of the network, nobody computes it, and little is lost.
+# The gain of the mean reward over nothing is large, that of the optimum over the mean reward is smaller. As
+# $b^*$ would be different for every parameter of the network, the mean is what is used.
 #
 # ## A mean that includes the sample itself
 #
@@ -386,21 +386,23 @@ assert signal > 0
 
 # %%
 r = np.array([1.0, 0.0, 1.0])
-each_step = np.zeros((3, 3))  # (T−1, N)
-each_step[-1] = r
-to_go = each_step[::-1].cumsum(axis=0)[::-1]
+reward = np.zeros((4, 3))  # (T, N), one after each glimpse
+reward[-1] = r
+to_go = reinforce.returns(reward)  # (T−1, N): after decision t comes glimpse t + 1
 print(to_go)
 assert (to_go == r).all()
 
 # %% [markdown]
-# So nothing is to be gained by it, and `advantages` does not have it.
+# So nothing is gained by it here. It matters where every guess is rewarded (`reward_steps=every`, as in the
+# recipes for the paper's tables), and `returns` computes it for both.
 #
 # ## What to remember
 #
-# Subtract anything from the reward that was known before the action; the mean stays, the variance falls. The
-# best constant is near the mean reward. Leave the row itself out of a mean, or lose a share $1/N$. A baseline
-# that has seen the action takes away the signal along with the noise, and looks good doing so. The learned
-# $b_t(h_t)$ must come from the state that decides, and its error must be trained in its own head.
+# Subtract anything from the reward that was known before the action; the mean stays, and with a good choice the
+# variance falls. The mean reward is not the best constant, but it has most of the gain. Leave the row itself out
+# of a mean, or lose a share $1/N$. A baseline that has seen the action takes away the signal along with the
+# noise, and looks good doing so. The learned $b_t(h_t)$ must come from the state that decides, and its error must
+# be trained in its own head.
 #
 # ## Exercises
 #

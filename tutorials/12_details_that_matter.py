@@ -97,7 +97,7 @@ for task, runs in MEASURED.items():
 # a cue that tells the network where it is. Here the background is subtracted before anything is summed,
 # [`np.subtract(block, background,`](../minram/sensor.py#L50),
 # so that outside the sum does not grow, and an edge outside is simply moved to the border:
-# [`rows = np.clip(cache.edges[0] + row_step, 0, H1 - 1) * W1`](../minram/sensor.py#L161).
+# [`rows = np.clip(cache.edges[0] + row_step, 0, H1 - 1) * W1`](../minram/sensor.py#L162).
 # No image is padded, so no padding can be forgotten when locations become pixels.
 #
 # **Pixel edges, not pixel centres.** The image reaches from −1 to 1, from the first pixel's left edge to the last
@@ -145,7 +145,7 @@ effect("one-scale")
 #
 # **Easy canvases first.** Where nothing is found nothing is rewarded, and among many distractors that may last for
 # epochs. A curriculum (Bengio et al. 2009) begins with none and adds them one by one,
-# [`n = int(progress / self.curriculum * (task.n_distractors + 1))`](../minram/config.py#L126),
+# [`n = int(progress / self.curriculum * (task.n_distractors + 1))`](../minram/config.py#L132),
 # each number for an equal time. The recipe of the 100×100 canvas, with its eight distractors, does so. Among four
 # there is no gain to be seen:
 
@@ -157,7 +157,7 @@ effect("curriculum")
 #
 # **Score the raw sample, look at the clipped one.** A sample of the Gaussian may lie outside the image. Where the
 # sensor looks it is clipped,
-# [`np.clip(samples[t], -1, 1, out=loc[t + 1])`](../minram/agent.py#L147),
+# [`np.clip(samples[t], -1, 1, out=loc[t + 1])`](../minram/agent.py#L148),
 # and what is scored is the sample itself:
 # [`_, cache = log_prob_forward(trajectory.sample, trajectory.mu, trajectory.log_std)`](../minram/reinforce.py#L105).
 # The clipped location has another distribution, with lumps of probability on the border; scored as if it were
@@ -175,7 +175,7 @@ effect("curriculum")
 # digits are in the middle, it then often sees nothing, and of two glimpses that is half. At the centre it sees enough,
 # but always the same, and a small data set is soon known by heart. The setting `start=gaussian` draws it as the policy
 # draws the others, with a mean that stays 0:
-# [`np.clip(sample(rng, np.zeros((N, 2), dtype), sigma), -1, 1, out=loc[0])`](../minram/agent.py#L130).
+# [`np.clip(sample(rng, np.zeros((N, 2), dtype), sigma), -1, 1, out=loc[0])`](../minram/agent.py#L131).
 # No parameter has a part in that mean, so the draw has no score, and the gradient stays what it is.
 #
 # **A hidden layer before μ.** The paper's location head is linear. As its gradient does not reach the core, it can
@@ -185,7 +185,7 @@ effect("curriculum")
 #
 # **T − 1 decisions.** Of $T$ glimpses the first is at a random place, and after the last one nobody looks again. A
 # location drawn then would earn praise and blame that it has no part in: no bias, but noise. So none is drawn:
-# [`if t < T - 1:`](../minram/agent.py#L137).
+# [`if t < T - 1:`](../minram/agent.py#L138).
 #
 # **log σ, not σ, and σ, not σ².** What is stored is $\log\sigma$. It may be any number, steps of it are relative, and
 # if it is learned its gradient is well scaled. In
@@ -241,7 +241,7 @@ effect("small-location-term", "large-location-term")
 # gradient by $1 - 1/N$; the mean of the others does not:
 # [`return (reward.sum(axis=-1, keepdims=True) - reward) / (reward.shape[-1] - 1)`](../minram/reinforce.py#L37).
 # The learned baseline for the choice of $l_{t+1}$ is made from $h_t$, which has not seen it:
-# [`baseline, _ = baseline_forward(params, h[:-1].reshape(-1, n_core))`](../minram/agent.py#L152).
+# [`baseline, _ = baseline_forward(params, h[:-1].reshape(-1, n_core))`](../minram/agent.py#L153).
 # Made from $h_{t+1}$ it would be biased, and look better. Lesson 7 computes by how much.
 #
 # **Several rollouts of an image.** The best judge of a rollout is another rollout of the same image, because what is
@@ -252,7 +252,7 @@ effect("small-location-term", "large-location-term")
 #
 # **Which gradient flows on.** REINFORCE trains the location head, the squared error of the baseline trains the
 # baseline head, and neither flows into the core, unless the setting `flow` says so:
-# [`for head in flow:`](../minram/agent.py#L193).
+# [`for head in flow:`](../minram/agent.py#L194).
 # The noise of REINFORCE is large beside the cross-entropy's gradient; lesson 8 draws both. But a core that follows
 # the label alone has no reason to keep what would tell *where* the digit is. With the digit in the middle that costs
 # little; among clutter it costs several points (below), so there the recipes let REINFORCE flow, weighted by a
@@ -268,7 +268,7 @@ effect("small-location-term", "large-location-term")
 # $N \times N$ matrix, and its mean would still be a number. Advantages are broadcast once, to a named shape,
 # [`return np.broadcast_to(G - b, baseline.shape)`](../minram/reinforce.py#L63),
 # and what is made as rows of all steps is given its two axes back in the order in which they were joined:
-# [`baseline.reshape(T - 1, N),`](../minram/agent.py#L156).
+# [`baseline.reshape(T - 1, N),`](../minram/agent.py#L157).
 #
 # **When to ask for the label.** The cross-entropy is taken after the last glimpse, as in the paper, or at every step,
 # averaged:
@@ -318,33 +318,33 @@ effect("identity-core", "2-glimpses", "4-glimpses", "8-glimpses")
 # ## The optimiser and the program
 #
 # **One flat vector.** All parameters are views into one array,
-# [`views[name] = vector[start : start + a.size].reshape(a.shape)`](../minram/optim.py#L24).
+# [`views[name] = vector[start : start + a.size].reshape(a.shape)`](../minram/optim.py#L27).
 # An update is a few operations on it, however many layers there are, and Adam's memory is two more such arrays.
 #
 # **The rate falls to zero.** Half a cosine,
-# [`share = 0.5 * (1 + math.cos(math.pi * progress))`](../minram/optim.py#L31):
+# [`share = 0.5 * (1 + math.cos(math.pi * progress))`](../minram/optim.py#L34):
 # long at a high rate, then a smooth landing. A run that is to be twice as long is another run from its first step on.
 #
 # **An average of the weights.** Validation and test use an exponential average of the weights, with a shorter memory at
 # the start, when old weights mean little:
-# [`decay = min(config.weight_average, (step + 1) / (step + 10))`](../minram/optim.py#L56).
+# [`decay = min(config.weight_average, (step + 1) / (step + 10))`](../minram/optim.py#L59).
 # It takes the last steps' noise out, at the cost of one array. It matters most while the rate is still high.
 #
 # **Randomness is an argument.** No function draws from a global generator. Three seeds are spawned from one: for the
 # parameters, the data and the policy,
-# [`seeds = np.random.SeedSequence(config.seed).spawn(3)`](../minram/run.py#L52),
+# [`seeds = np.random.SeedSequence(config.seed).spawn(3)`](../minram/run.py#L51),
 # so that another policy does not see other canvases. The order of an epoch depends on seed and epoch alone,
-# [`order = np.random.default_rng([config.seed, meta["epoch"]]).permutation(n)`](../minram/train.py#L71).
+# [`order = np.random.default_rng([config.seed, meta["epoch"]]).permutation(n)`](../minram/train.py#L81).
 #
 # **Resuming to the bit.** A checkpoint holds the states of both generators,
-# [`rngs = {"task_rng": checkpoint.rng_state(run.task_rng)`](../minram/run.py#L143),
+# [`rngs = {"task_rng": checkpoint.rng_state(run.task_rng)`](../minram/run.py#L142),
 # the optimiser's memory and the step within the epoch. A run that is stopped and resumed ends with the same bits as
 # one that was left in peace, and a test compares them.
 #
 # **Threads of the matrix library.** Sums of floats depend on their order, and a product that is shared among threads
 # may be summed in another order than one that is not. The same seed gives the same bits on the same machine with the
 # same number of threads. For matrices as small as these one thread is often faster than many:
-# [`VARIABLES = ("OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS",`](../minram/cli.py#L14).
+# [`VARIABLES = ("OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS",`](../minram/cli.py#L15).
 #
 # **Stop at the first number that is not one.** A single NaN in a gradient spreads to all parameters in one step, and
 # the last good weights are gone. Each step looks, at the price of one dot product:
@@ -358,7 +358,7 @@ effect("no-average", "double-rate", "momentum")
 # ## Evaluation
 #
 # **Mean or sampled locations.** After training one may take μ itself,
-# [`samples[t] = mu[t] if policy == "mean" else sample(rng, mu[t], sigma)`](../minram/agent.py#L146).
+# [`samples[t] = mu[t] if policy == "mean" else sample(rng, mu[t], sigma)`](../minram/agent.py#L147).
 # It is not obvious that this is better: the label head was trained on sampled paths.
 #
 # **Average probabilities, not their logarithms.** With several rollouts of an image, the agent that picks one at random
@@ -368,8 +368,8 @@ effect("no-average", "double-rate", "momentum")
 # two agree; they are two numbers, and a paper should say which.
 #
 # **The epoch is chosen on validation images, the test set is read once.** The best epoch so far is found by
-# [`improved = "val_error" in record and`](../minram/train.py#L113), and the finished run's test result is stored and
-# from then on only read: [`path = folder / "result.json"`](../minram/train.py#L138). To take the best test error of all
+# [`improved = "val_error" in record and`](../minram/train.py#L123), and the finished run's test result is stored and
+# from then on only read: [`path = folder / "result.json"`](../minram/train.py#L148). To take the best test error of all
 # epochs is to report a maximum of many noisy numbers.
 #
 # **All images, and an interval.** The test covers all images, the last incomplete batch too, and every error rate comes

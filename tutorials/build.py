@@ -12,6 +12,7 @@ package as its text, [`code`](../minram/file.py#L1), is given the number of the 
 """
 
 import base64
+import hashlib
 import json
 import os
 import re
@@ -23,6 +24,9 @@ from pathlib import Path
 from typing import NamedTuple
 
 HERE = Path(__file__).resolve().parent
+
+
+STORED = ("minram/data", "tutorials/checkpoints", "tutorials/13_papers_tables/results/ablations")
 
 
 class Cell(NamedTuple):
@@ -83,8 +87,8 @@ def sheet(text):
 
 def notebook(path):
     """Execute the lesson and return its notebook, the same whenever it is made."""
-    cells = []
-    for i, cell in enumerate(read_cells(path.read_text(encoding="utf-8"))):
+    cells, text = [], path.read_text(encoding="utf-8")
+    for i, cell in enumerate(read_cells(text)):
         metadata = {"tags": list(cell.tags)} if cell.tags else {}
         source = cell.source.splitlines(keepends=True)
         cells.append({"cell_type": cell.kind, "id": f"cell-{i:02}", "metadata": metadata, "source": source})
@@ -94,6 +98,8 @@ def notebook(path):
         "kernelspec": {"display_name": "Python 3", "language": "python", "name": "python3"},
         "language_info": {"name": "python"},
     }
+    if digest := digest_of_what_it_reads(text):
+        metadata["stored"] = digest
     nb = {"cells": cells, "metadata": metadata, "nbformat": 4, "nbformat_minor": 5}
 
     draft = path.with_suffix(".draft.ipynb")  # beside the lesson, since that is where it runs
@@ -111,6 +117,16 @@ def notebook(path):
         if cell["cell_type"] == "code":
             cell |= {"execution_count": done["execution_count"], "outputs": joined(done["outputs"])}
     return nb
+
+
+def digest_of_what_it_reads(text):
+    """Of all stored weights and runs, for a lesson that reads any: with another, its notebook has to be made anew."""
+    if not re.search(r"CHECKPOINTS|ablation_results|pretrained:", text):
+        return None
+    digest = hashlib.sha256()
+    for path in sorted(path for folder in STORED for path in (HERE.parent / folder).rglob("*.[nj]*")):
+        digest.update(path.name.encode() + path.read_bytes().replace(b"\r\n", b"\n"))  # as Git may have written them
+    return digest.hexdigest()
 
 
 def joined(outputs):

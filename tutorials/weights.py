@@ -1,7 +1,6 @@
 """Keep what lesson 9 needs of a finished run: weights, settings, metrics and the result.
 
-minram train quick
-python tutorials/weights.py runs/quick [FOLDER …]     with the results of the same run with other seeds
+python tutorials/weights.py FOLDER [FOLDER …]     a run of minram train quick, then the same with other seeds
 
 Then python tutorials/build.py 09 10 12 prints every number and draws every picture anew.
 """
