@@ -144,9 +144,10 @@ for ax in axes:
 plt.show()
 
 # %% [markdown]
-# Training looks at sampled locations with weights that still jump. Validation looks at the mean locations, with
-# the average of the weights over the last thousand steps or so; that is why it may be the lower curve at first,
-# although its images are new to the agent. Later the training images are known by heart, and it is the upper one.
+# The training number is a mean over the whole epoch, with weights that still jump; validation comes at its end, with
+# the average of the weights over the last thousand steps or so. That is why it may be the lower curve at first,
+# although its images are new to the agent. (It also looks at the mean locations, training at sampled ones.) Later
+# the agent does a little better on the images that it has seen before, and validation is the upper curve.
 #
 # The third curve deserves a thought. The baseline is the mean reward of the other rows of the batch, $N$ in all,
 # so with $\bar r$ for the mean of all rewards
@@ -190,7 +191,7 @@ print(f"with the trained weights: variance of the reward {predicted:.4f}, "
 # %% [markdown]
 # The rest is noise for the location head. With several rollouts of an image, each judged by the others, it
 # disappears from the advantage; it costs as many times the work. Which is better at equal cost is a question for
-# an ablation.
+# an ablation (not for the one at the end of this lesson, which has as many epochs and so twice the work).
 #
 # ## Where it looked before, and where it looks now
 #
@@ -285,8 +286,8 @@ for g, a in done.items():
     print(f"trained for {g}, {short} epochs: {percent(a['val_error'], a['val_interval'])}")
 
 # %% [markdown]
-# After one glimpse the agent has seen one random place with a label head that expects six, and is nearly
-# always wrong. Its second location is the first that it has chosen. The two kinds of marks were trained for
+# After one glimpse the agent has seen one random place with a label head that expects six, and is wrong three
+# times out of four. Its second location is the first that it has chosen. The two kinds of marks were trained for
 # different lengths of time; compare within a kind.
 #
 # ## Where does it look?
@@ -330,12 +331,13 @@ for step in range(T):
 
 # %%
 rng = np.random.default_rng(3)
-others = np.roll(rng.permutation(n), 1)
-same = np.empty(n, int)  # another image of the same class: a cycle through them, in random order
+others, same = np.empty(n, int), np.empty(n, int)
+rows = rng.permutation(n)
+others[rows] = np.roll(rows, 1)  # another image: a cycle through them, in random order; below, through each class
 for digit in range(10):
     rows = rng.permutation(np.flatnonzero(y == digit))
     same[rows] = np.roll(rows, 1)
-assert (y[same] == y).all() and (same != np.arange(n)).all()
+assert (y[same] == y).all() and (same != np.arange(n)).all() and (others != np.arange(n)).all()
 
 
 def borrowed(whose):

@@ -72,7 +72,7 @@ def planted(module, *changes):
 
 # %%
 BUGS = {
-    # Pixels beyond one border are those of the other side.
+    # Above and below the image, edges wrap around in the table; a cell across the seam is minus the rest of a column.
     "A  outside wraps around": ("sensor", [
         ("np.clip(cache.edges[0] + row_step, 0, H1 - 1)", "((cache.edges[0] + row_step) % H1)"),
     ]),
@@ -438,11 +438,11 @@ assert len(within) >= 3 and finals["D  sample not detached"] > high["learned"]
 # border hardly matters; on translated digits it is a cue. *B*: the network learns the transposed world just
 # as well, until someone draws the paths over the images, or loads a checkpoint into a correct program. *C*
 # gives the core a gradient that is wrong and still points downhill. *D* loses all that can be won by looking,
-# and nothing else: the label head covers for it while it trains. *E* drifts to the centre, where these digits
-# happen to be. *I* and *J* scale the location gradient, and Adam, which divides by the gradient's size, hides
-# it; with plain SGD they would decide whether anything is learned. *H* shortens the gradient by the factor
-# $1 - 1/M$ and is hidden in the same way. *F* and *K* disturb the core and the baseline a little. *L* is not
-# in the training at all.
+# and nothing else: the label head covers for it while it trains. *E*: hardly a sample falls outside the image
+# here, so there is next to nothing to mis-score. *I* and *J* scale the location gradient, and Adam, which
+# divides by the gradient's size, hides it; with plain SGD they would decide whether anything is learned. *H*
+# shortens the gradient by the factor $1 - 1/M$ and is hidden in the same way. *F* and *K* disturb the core
+# and the baseline a little. *L* is not in the training at all.
 #
 # A run of another seed changes the curve as much as most bugs do. To see a small bug in learning curves takes
 # many seeds of each; to see it by a check takes a second.
