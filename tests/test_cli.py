@@ -10,10 +10,14 @@ import time
 import numpy as np
 import pytest
 
-from minram import cli, commands, show
+from minram import cli, commands, netcheck, show
+from minram import evaluate as evaluation
+from minram.agent import init_params
 from minram.errors import InputError
+from minram.gradreport import Report, Row
 from minram.recipes import RECIPES
-from runs import dataset, outcome, save_npz
+from minram.run import save_params
+from runs import config, dataset, outcome, save_npz
 
 TINY = ["epochs=3", "batch_size=8", "glimpses=3", "patch_size=2", "what_units=4", "where_units=3", "core_units=4"]
 posix = pytest.mark.skipif(sys.platform == "win32", reason="signals and terminals of POSIX")
@@ -315,3 +319,30 @@ def outcome_vector(folder):
     from minram.run import load_params
 
     return np.concatenate([a.ravel() for a in load_params(folder / "last.npz")[0].values()])
+
+
+def test_evaluate_measures_what_it_says(tmp_path, monkeypatch, capsys):
+    c = config(data=str(save_npz(tmp_path / "d.npz", dataset())))
+    save_params(tmp_path / "p.npz", init_params(c, np.random.default_rng(0), 3), c, {})
+    asked = []
+
+    def scripted(params, c, images, labels, policy="mean", rollouts=1):
+        asked.append((c.canvas, policy, rollouts))
+        wrong = np.arange(10) < np.array([[3], [2], [1]]) * len(asked)  # after the last glimpse: 1, 2 and 3 of 10
+        return evaluation.Evaluation(wrong, None)
+
+    monkeypatch.setattr(evaluation, "evaluate", scripted)
+    assert cli.main(["evaluate", str(tmp_path / "p.npz"), *"--policy sampled --rollouts 3 --size 9x8".split()]) == 0
+    assert asked == [((9, 8), "sampled", 1), ((9, 8), "sampled", 3), ((9, 8), "random", 1)]
+    lines = capsys.readouterr().out.splitlines()
+    rates = [float(line.partition(" %")[0].split()[-1]) for line in lines if "[" in line]
+    assert rates == [10, 20, 30, 30, 20, 10]
+
+
+@pytest.mark.parametrize("verdict, code", [("ok", 0), ("wrong", 1)])
+def test_gradcheck_tells_by_its_exit_code(monkeypatch, verdict, code):
+    asked = []
+    found = [("a part", Report((Row("W", (1,)),))), ("another", Report((Row("W", (1,), verdict=verdict),)))]
+    monkeypatch.setattr(netcheck, "report", lambda full=False: asked.append(full) or found)
+    assert cli.main(["gradcheck"]) == cli.main(["gradcheck", "--full"]) == code
+    assert asked == [False, True]

@@ -30,6 +30,13 @@ def test_wilson_is_the_interval_of_the_score_test(case):
         assert abs(off) <= 1e-14 * (2 * abs(rate - end) + z**2 / n)
 
 
+def test_an_agent_with_random_locations_is_evaluated_with_them():
+    random = config(policy="random", baseline="none")
+    want = evaluate(PARAMS, CONFIG, DATA.x_train, DATA.y_train, "random").probabilities
+    np.testing.assert_array_equal(evaluate(PARAMS, random, DATA.x_train, DATA.y_train).probabilities, want)
+    assert (evaluate(PARAMS, CONFIG, DATA.x_train, DATA.y_train).probabilities != want).any()
+
+
 def test_a_rate_and_its_interval_as_text():
     assert percent(0.0123, (0.0103, 0.0147)) == "1.23 % [1.03, 1.47]"
 

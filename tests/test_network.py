@@ -209,7 +209,9 @@ def test_parameters():
     assert {x.dtype for x in params.values()} == {np.dtype(np.float32)}
     np.testing.assert_array_equal(params["core.W"][:256], np.eye(256))
     np.testing.assert_allclose(np.exp(log_std(params, config)), 0.25, rtol=1e-6)
-    for name, gain in (("glimpse.combine", 2), ("label", 1), ("glimpse.what", 2), ("location.hidden", 2)):
+    gains = {"glimpse.what": 2, "glimpse.where": 2, "glimpse.combine": 2, "label": 1, "location.hidden": 2,
+             "location": 1e-4, "baseline": 1}  # fmt: skip
+    for name, gain in gains.items():
         W = params[name + ".W"]
         variance = gain / len(W)  # and the sample's variance has the relative standard error √(2/n)
         assert abs(W.var() / variance - 1) < 4 * np.sqrt(2 / W.size)

@@ -92,6 +92,20 @@ def test_what_only_shrinks_ends_at_0_and_the_parameters_do_not_notice(monkeypatc
     assert ends[0] == ends[1]
 
 
+@pytest.mark.parametrize("optimiser", ["adam", "sgd"])
+def test_the_chunks_are_the_whole(monkeypatch, optimiser):
+    config, ends = Config(optimiser=optimiser, weight_average=0.9), []
+    for chunk in (100, 3):
+        monkeypatch.setattr(optim, "CHUNK", chunk)
+        rng = np.random.default_rng(0)
+        vector = rng.normal(size=8)
+        state = optimiser_state(config, vector)
+        for i in range(3):
+            update_in_place(config, vector, rng.normal(size=8), state, i, 0.1)
+        ends.append(np.concatenate([vector, *state.values()]))
+    np.testing.assert_array_equal(*ends)
+
+
 def test_packed_parameters_are_views():
     params = {"b": np.arange(3.0), "a": np.arange(4.0).reshape(2, 2)}
     vector, views = pack(params)

@@ -10,11 +10,13 @@ import pytest
 from matplotlib.image import imread
 from PIL import Image
 
+import runs
 from minram import figures, plots, show, style
 from minram.agent import init_params
 from minram.config import Config
 from minram.data import Dataset
 from minram.errors import InputError
+from minram.evaluate import background_level
 from minram.run import save_params
 from minram.sensor import sensor_forward, summed_area
 
@@ -255,6 +257,43 @@ def test_equal_seeds_give_equal_pictures(tmp_path):
     assert not np.array_equal(scenes[0].images, scenes[2].images)
     first, second = (show.write_movie(scene, tmp_path / out, 1) for scene, out in zip(scenes, "ab"))
     assert [p.read_bytes() for p in first] == [p.read_bytes() for p in second]
+
+
+def test_a_scene_is_what_the_agent_does_with_validation_images(tmp_path):
+    c, d = runs.config(background=0.3, start="centre"), runs.dataset(40)
+    d = d._replace(y_val=np.random.default_rng(1).integers(0, 3, 10))
+    save_params(tmp_path / "p.npz", init_params(c, np.random.default_rng(0), 3), c, {})
+    scene = show.look(tmp_path / "p.npz", 6, 2, d)
+    index = np.random.default_rng(2).permutation(10)[:6]
+    np.testing.assert_array_equal(scene.images, d.x_val[index])
+    np.testing.assert_array_equal(scene.labels, d.y_val[index])
+    t = scene.trajectory
+    np.testing.assert_array_equal(t.sample, t.mu)
+    phi, _ = sensor_forward(summed_area(scene.images, background_level(c, scene.images)), t.loc[0], c.scales, 2)
+    np.testing.assert_array_equal(t.glimpse.phi[0], phi)
+
+
+def test_the_pictures_show_each_image_at_its_glimpse(tmp_path):
+    c = runs.config()
+    save_params(tmp_path / "p.npz", init_params(c, np.random.default_rng(0), 3), c, {})
+    scene = show.look(tmp_path / "p.npz", 2, 0, runs.dataset())
+    guess = np.array([[0, 1], [1, 2], [2, 0]])  # (T, n)
+    scene = scene._replace(labels=np.array([0, 1]), probabilities=np.eye(3)[guess])
+    said = [["✓ 0", "✗ 1, is 0", "✗ 2, is 0"], ["✓ 1", "✗ 2, is 1", "✗ 0, is 1"]]
+
+    def title(ax):
+        return ax.get_title(loc="left") or ax.get_title()
+
+    assert [title(ax) for ax in figures.paths(scene, 2).axes] == [said[0][-1], said[1][-1]]
+    axes = np.reshape(figures.retina(scene, 2).axes, (4, 3))
+    assert [[title(ax) for ax in row] for row in axes[1::2]] == said
+    for i, (above, below) in enumerate(axes.reshape(2, 2, 3)):
+        assert [len(ax.texts) for ax in above] == [1, 2, 3]
+        for t, ax in enumerate(below):
+            seen = ax.images[0].get_array()
+            np.testing.assert_array_equal(seen.ravel(), scene.trajectory.glimpse.phi[t, i])
+    drawn = [ax.images[0].get_array() for ax in figures.belief(scene, 2).axes if ax.get_xlabel() == "glimpse"]
+    np.testing.assert_array_equal(drawn, scene.probabilities.transpose(1, 2, 0))
 
 
 def test_an_agent_with_random_locations_is_drawn_with_them(tmp_path):

@@ -178,6 +178,16 @@ def test_a_name_stands_for_a_file(finished, tmp_path):
             run.find_model(str(name))
 
 
+def test_the_seed_makes_the_parameters_and_two_streams(tmp_path):
+    runs = []
+    for seed in (0, 1):
+        (tmp_path / str(seed)).mkdir()
+        runs.append(run.fresh(config(seed=seed), tmp_path / str(seed), DATA))
+    first, second = (r.params["glimpse.what.W"] for r in runs)
+    assert (first != second).all()
+    assert len({rng.random() for r in runs for rng in (r.task_rng, r.policy_rng)}) == 4
+
+
 # ---- checkpoints of runs ----
 
 

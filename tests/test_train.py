@@ -10,11 +10,13 @@ from dataclasses import fields, replace
 import numpy as np
 import pytest
 
-from minram import files, step, train
+from minram import checkpoint, files, show, step, train
+from minram.agent import init_params
 from minram.config import Config
 from minram.errors import InputError
-from minram.run import load_params
-from runs import config, dataset, outcome
+from minram.evaluate import evaluate, wilson
+from minram.run import load_params, save_params
+from runs import config, dataset, outcome, save_npz
 
 DATA = dataset()
 
@@ -145,6 +147,22 @@ def test_two_processes_give_the_same_bits(tmp_path):
 # ---- what the settings ask for ----
 
 
+def recorded(monkeypatch, *names):
+    """Write down, by name, the arguments of each call that a training step makes: [(arguments, named), …]."""
+    calls = {name: [] for name in names}
+
+    def record(name, function):
+        def recording(*arguments, **named):
+            calls[name].append((arguments, named))
+            return function(*arguments, **named)
+
+        monkeypatch.setattr(step, name, recording)
+
+    for name in names:
+        record(name, getattr(step, name))
+    return calls
+
+
 @pytest.mark.parametrize(
     "settings",
     [
@@ -154,17 +172,8 @@ def test_two_processes_give_the_same_bits(tmp_path):
     ids=["falling", "random"],
 )
 def test_each_step_gets_what_the_settings_say_at_its_share_of_the_training(tmp_path, monkeypatch, settings):
-    c, calls = config(epochs=2, **settings), {}
-
-    def record(name, function):
-        def recorded(*arguments, **named):
-            calls.setdefault(name, []).append((arguments, named))
-            return function(*arguments, **named)
-
-        monkeypatch.setattr(step, name, recorded)
-
-    for name in ("make_images", "summed_area", "rollout", "update_in_place"):
-        record(name, getattr(step, name))
+    c = config(epochs=2, **settings)
+    calls = recorded(monkeypatch, "make_images", "summed_area", "rollout", "update_in_place")
     train.train(c, tmp_path / "run", dataset=DATA)
     shares = [i / 6 for i in range(6)]  # two epochs of three steps
     made = calls["make_images"][-6:]  # the ones before try whether the images fit
@@ -181,8 +190,62 @@ def test_each_step_gets_what_the_settings_say_at_its_share_of_the_training(tmp_p
     assert len({str(c.task_at(share)) for share in shares}) == (3 if c.curriculum else 1)
 
 
+@pytest.mark.parametrize("settings", [{}, {"flow": ("location", "baseline")}, {"model": "fc"}])
+def test_an_update_takes_the_labels_of_its_images_and_the_flow_of_the_settings(tmp_path, monkeypatch, settings):
+    c = config(epochs=1, **settings)
+    names = ["classifier_gradients"] if c.model == "fc" else ["cotangents", "backward"]
+    calls = recorded(monkeypatch, "make_images", *names)
+    train.train(c, tmp_path / "run", dataset=DATA)
+    labels = [arguments[2 if c.model == "fc" else 1] for arguments, _ in calls[names[0]]]
+    for (made, _), got in zip(calls["make_images"][-3:], labels, strict=True):
+        np.testing.assert_array_equal(got, DATA.y_train[made[2]])
+    assert all(arguments[3] == c.flow for arguments, _ in calls.get("backward", []))
+
+
+def test_each_epoch_takes_each_image_once_in_an_order_of_its_own(tmp_path, monkeypatch):
+    taken = []
+
+    def train_step(run, c, d, index, *arguments):
+        taken.append(index.copy())
+        return step.train_step(run, c, d, index, *arguments)
+
+    monkeypatch.setattr(train, "train_step", train_step)
+    for seed in (0, 1):
+        train.train(config(seed=seed, epochs=2), tmp_path / str(seed), dataset=DATA)
+    orders = np.reshape(taken, (4, 24))  # two runs of two epochs of three steps of eight images
+    np.testing.assert_array_equal(np.sort(orders), [np.arange(24)] * 4)
+    assert len({tuple(order) for order in orders.tolist()}) == 4
+
+
+def test_the_last_epoch_is_validated(tmp_path):
+    assert train.train(config(validate_every=5), tmp_path, dataset=DATA)["epoch"] == 3
+
+
+def test_the_result_is_what_the_kept_parameters_do(tmp_path):
+    c, more = config(epochs=1, weight_average=0.9, std=0.5, start="centre"), dataset(200)
+    data = DATA._replace(x_test=more.x_train, y_test=more.y_train)
+    result = train.train(c, tmp_path, dataset=data)
+    params, _, _ = load_params(tmp_path / "best.npz")
+    arrays, _ = checkpoint.load(tmp_path / "last.npz")  # of one epoch: the best is the last
+    np.testing.assert_array_equal(np.concatenate([a.ravel() for a in params.values()]), arrays["optimiser/average"])
+    found = []
+    for name, policy, rollouts in (("mean", "mean", 1), ("sampled", "sampled", 1), ("average_10", "sampled", 10)):
+        wrong = evaluate(params, c, data.x_test, data.y_test, policy, rollouts).wrong
+        found.append(wrong.mean(axis=1).tolist())
+        want = {"test_error": found[-1][-1], "interval": list(wilson(wrong[-1].sum(), 200)), "by_glimpse": found[-1]}
+        assert result[name] == want
+    assert len({tuple(errors) for errors in found}) == 3 and all(len(set(errors)) > 1 for errors in found)
+
+
+def test_n_val_is_heard(tmp_path):
+    c = config(data=str(save_npz(tmp_path / "d.npz", dataset())), n_val=3)
+    assert len(train.load_data(c).x_val) == 3
+    save_params(tmp_path / "p.npz", init_params(c, np.random.default_rng(0), 3), c, {})
+    assert len(show.look(tmp_path / "p.npz", 100).images) == 3
+
+
 def test_the_first_epoch_with_the_fewest_validation_errors_is_kept(tmp_path, monkeypatch):
-    wrong_of_10, evaluate, validated = iter([3, 1, 2, 1]), train.evaluate, []
+    wrong_of_10, validated = iter([3, 1, 2, 1]), []
 
     def scripted(params, config, images, *arguments):
         evaluation = evaluate(params, config, images, *arguments)
@@ -449,6 +512,24 @@ def test_two_processes_do_not_train_in_one_folder(tmp_path):
             train.train(config(epochs=1), folder, resume, dataset=DATA)
     assert not list((tmp_path / "new").iterdir())
     train.train(config(epochs=1), tmp_path / "new", dataset=DATA)  # it is free again
+
+
+def test_metrics_are_the_means_of_the_steps(tmp_path, monkeypatch):
+    outcomes = []
+
+    def train_step(*arguments):
+        outcomes.append(step.train_step(*arguments))
+        return outcomes[-1]
+
+    monkeypatch.setattr(train, "train_step", train_step)
+    train.train(config(epochs=2, baseline="batch"), tmp_path, dataset=DATA)
+    lines = [json.loads(line) for line in (tmp_path / "metrics.jsonl").read_text().splitlines()]
+    for line, steps in zip(lines, (outcomes[:3], outcomes[3:]), strict=True):
+        for name, of in {
+            "loss": lambda o: o.loss, "error": lambda o: o.error, "reward": lambda o: o.reward.mean(),
+            "advantage_square": lambda o: np.mean(o.advantage**2), "baseline_error": lambda o: o.baseline_error,
+        }.items():  # fmt: skip
+            assert line[name] == pytest.approx(np.mean([of(o) for o in steps]), rel=1e-6)
 
 
 def test_metrics_are_means_over_the_epoch(tmp_path):
