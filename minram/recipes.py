@@ -35,7 +35,7 @@ TRANSLATED = AGENT | {
     "learning_rate": 1e-3, "weight_average": 0.9995, "epochs": 65,
 }  # fmt: skip
 CLUTTERED = TRANSLATED | {"task": "cluttered", "distractors": 4, "epochs": 100}
-# Among all 8 distractors the error stayed near chance for the first epochs, so they come one by one.
+# The distractors come one by one, which gains nothing: after 18 epochs validation was at 9.6 %, at 8.6 % without it.
 CLUTTERED_100 = CLUTTERED | {
     "canvas": (100, 100), "distractors": 8, "scales": (1, 2, 4, 8), "curriculum": 0.1, "location_weight": 0.1,
 }  # fmt: skip
