@@ -54,7 +54,7 @@ def train_command(args):
 
     dataset = load_data(config)
     if not args.resume:
-        check_fit(config, dataset)
+        check_fit(config, dataset)  # before there is a folder
         folder = Path(args.out) if args.out else _new_run(name)
     looks = f"{config.glimpses} glimpses" if config.model == "ram" else "the whole image at once"
     _say(f"Training in {folder}: {looks}, {config.epochs} epochs.")
@@ -67,9 +67,10 @@ def train_command(args):
         print(f"minram train: {diverged}", file=sys.stderr)
         return 1
     _say(f"Test error on {result['n_test']:,} images, with its 95 % Wilson interval:")
-    ways = {"mean": "one rollout, mean locations", "average_10": "average of 10 sampled rollouts"}
-    if config.policy == "random":
-        ways = {"mean": "one rollout, random locations", "average_10": "average of 10 random rollouts"}
+    ways = {
+        "mean": f"one rollout, {config.rollout_policy('mean')} locations",
+        "average_10": f"average of 10 {config.rollout_policy('sampled')} rollouts",
+    }
     for key, text in ways.items() if config.model == "ram" else [("mean", "the whole image at once")]:
         _say(f"  {text}: {percent(result[key]['test_error'], result[key]['interval'])}")
     if not (folder / "paths.png").exists():
@@ -94,13 +95,10 @@ def _latest_run():
 
 def _new_run(name):
     """A folder in runs/ that was not there before, made at once: another run may begin at this moment."""
-    from .files import make_folder
-
     for i in itertools.count(1):
         folder = Path("runs") / (name if i == 1 else f"{name}-{i}")
         try:
-            make_folder(folder.parent)
-            folder.mkdir()
+            folder.mkdir(parents=True)
             return folder
         except FileExistsError:
             continue
@@ -126,7 +124,7 @@ def evaluate_command(args):
     def rate(wrong):
         return percent(wrong.mean(), wilson(wrong.sum(), wrong.size))
 
-    policy = "random" if config.policy == "random" else args.policy
+    policy = config.rollout_policy(args.policy)
     single = evaluate(params, config, images, labels, policy)
     print(f"{len(labels):,} {args.split} images, error with its 95 % Wilson interval:")
     if config.model != "ram":

@@ -133,6 +133,10 @@ class Config:
             task = task._replace(n_distractors=min(n, task.n_distractors))
         return task
 
+    def rollout_policy(self, wanted):
+        """The policy of a rollout: the one that is wanted, but for an agent that has random locations and no other."""
+        return "random" if self.policy == "random" else wanted
+
     def changed(self, settings):
         """A copy with some settings replaced, from "key=value" strings or a dict."""
         if not isinstance(settings, dict):

@@ -43,7 +43,7 @@ def evaluate(params, config, images, labels, policy="mean", rollouts=1, seed=0):
         raise InputError(
             f"An evaluation takes 1 or more images and 1 to 10000 rollouts, not {len(images)} and {rollouts}."
         )
-    policy = "random" if config.policy == "random" else policy
+    policy = config.rollout_policy(policy)
     rng = np.random.default_rng([seed, 1])  # not the generator that makes the task
     task = config.make_task
     batch_size = max(1, min(BATCH // rollouts, PIXELS // math.prod(task.canvas or images.shape[1:3])))

@@ -57,7 +57,7 @@ def update_in_place(config, vector, gradient, state, step, rate):
     # Python's: a float64 of NumPy's would be the type in which the arrays are added and multiplied.
     root = math.sqrt(1 - beta2**t)
     decay = min(config.weight_average, (step + 1) / (step + 10))
-    if step % 100 == 0:
+    if step % 100 == 0:  # numbers near the smallest that there are make processors slow: see TINY
         for name in state.keys() & {"momentum", "square"}:
             state[name][np.abs(state[name]) < TINY] = 0
     for start in range(0, len(vector), CHUNK):

@@ -66,7 +66,7 @@ def look(source, n, seed=0, dataset=None):
             f"{path} was trained on images with other colours or fewer classes than these, of shape "
             f"{dataset.image_shape} in {dataset.n_classes} classes; give it the data that it was trained on."
         )
-    policy = "random" if config.policy == "random" else "mean"
+    policy = config.rollout_policy("mean")
     trajectory = rollout(params, config, area, np.random.default_rng(seed), policy=policy, every_step=True)
     return figures.Scene(config, images, dataset.y_val[index], trajectory, softmax(trajectory.logits, axis=-1))
 

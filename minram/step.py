@@ -45,7 +45,7 @@ def train_step(run, config, dataset, index, gradient, step, steps_per_epoch):
 def _agent_gradients(run, config, images, labels, progress):
     """Look, be rewarded, and go back → gradients, outcome, (trajectory, cotangents)."""
     area = summed_area(images, background_level(config, images))
-    policy = "random" if config.policy == "random" else "sampled"
+    policy = config.rollout_policy("sampled")
     every = config.label_steps == "every"
     trajectory = rollout(
         run.params, config, area, run.policy_rng, config.rollouts, policy, every_step=every, progress=progress

@@ -49,7 +49,7 @@ ABLATIONS = {
     "8-glimpses": ("8 glimpses", ("glimpses=8",)),
     "one-scale": ("one scale", ("scales=1",)),
 }
-TWICE = {"nothing", "random", "small-std", "large-std", "no-baseline", "learned-baseline"}  # lesson 9 has a closer look
+TWICE = {"nothing", "random", "small-std", "large-std", "no-baseline", "learned-baseline"}  # of which lesson 9 speaks
 
 
 def settings(name, seed):
@@ -94,7 +94,8 @@ def main():
     if unknown := set(args.names) - set(ABLATIONS):
         parser.error(f"there is no ablation {sorted(unknown)[0]!r}; take some of {', '.join(ABLATIONS)}.")
     for name in args.names or ABLATIONS:
-        for seed in ([0, 1] if name in TWICE else [0]) if args.seed is None else [args.seed]:
+        seeds = [args.seed] if args.seed is not None else [0, 1] if name in TWICE else [0]
+        for seed in seeds:
             if path := run(name, seed):
                 record = json.loads(path.read_text())
                 print(f"{path.stem}: {100 * record['val_error']:.2f} %, {record['seconds']} s", flush=True)

@@ -24,8 +24,6 @@ from pathlib import Path
 from typing import NamedTuple
 
 HERE = Path(__file__).resolve().parent
-
-
 STORED = ("minram/data", "tutorials/checkpoints", "tutorials/13_papers_tables/results/ablations")
 
 

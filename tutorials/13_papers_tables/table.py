@@ -42,8 +42,8 @@ class Summary:
         self.runs.sort(key=lambda r: r["seed"])
         self.mean = self.error("mean")
         if self.runs:
-            # All seeds label the same test images and err on many of the same, so their mean is nearly as uncertain as
-            # one of them. This is the interval of one: a little too wide for the mean of three.
+            # All seeds label the same test images and err on many of the same, so that their mean is more certain than
+            # one of them, but by less than √3. This is the interval of one: too wide for the mean of three.
             n = self.runs[0]["n_test"]
             self.interval = tuple(100 * x for x in wilson(round(self.mean / 100 * n), n))
 
