@@ -115,7 +115,7 @@ def rollout(params, config, area, rng, rollouts=1, policy="sampled", every_step=
     hg = np.empty((T + 1, N, n_core + config.glimpse_units), dtype)
     hg[0, :, :n_core] = 0  # h_0
     h, g = hg[1:, :, :n_core], hg[:T, :, n_core:]
-    phi = np.empty((T, N, C * k * w * w), dtype)
+    phi = np.empty((C * k * w * w, T, N), dtype).transpose(1, 2, 0)  # in memory as the sensor makes it, rows last
     hidden = np.empty((T, N, config.what_units + config.where_units), dtype)
     loc = np.empty((T, N, 2), dtype)
     samples, mu = np.empty((T - 1, N, 2), dtype), np.empty((T - 1, N, 2), dtype)

@@ -29,8 +29,9 @@ def glimpse_forward(params, phi, loc, hidden=None, out=None):
     n_what = params["glimpse.what.b"].size
     if hidden is None:
         hidden = np.empty((len(phi), len(params["glimpse.combine.W"])), phi.dtype)  # (N, what + where)
-    linear_forward(phi, params["glimpse.what.W"], params["glimpse.what.b"], out=hidden[:, :n_what])
-    linear_forward(loc, params["glimpse.where.W"], params["glimpse.where.b"], out=hidden[:, n_what:])
+    np.matmul(phi, params["glimpse.what.W"], out=hidden[:, :n_what])
+    np.matmul(loc, params["glimpse.where.W"], out=hidden[:, n_what:])
+    hidden += np.concatenate([params["glimpse.what.b"], params["glimpse.where.b"]])  # one pass over it, not two
     relu_forward(hidden, out=hidden)
     z, _ = linear_forward(hidden, params["glimpse.combine.W"], params["glimpse.combine.b"])
     g, _ = relu_forward(z, out=out)  # (N, glimpse)

@@ -44,9 +44,9 @@ def squares(loc, shape, scales, patch_size, continuous=False):
     loc = loc if loc.dtype.kind == "f" else loc.astype(np.float32)
     nothing = SummedArea(np.zeros((1, 1, H + 1, W + 1), np.float32), 1.0)
     _, cache = sensor_forward(nothing, loc, scales, patch_size, np.zeros(len(loc), int), continuous)
-    top, left = (edges[:, :, 0] + 0.0 for edges in cache.edges)  # (n, k), pixels
+    top, left = (edges[:, 0].T + 0.0 for edges in cache.edges)  # (n, k), pixels
     if continuous:
-        top, left = top + cache.fraction[0][..., 0], left + cache.fraction[1][..., 0]
+        top, left = top + cache.fraction[0][:, 0].T, left + cache.fraction[1][:, 0].T
     side = np.broadcast_to(np.asarray(scales) * patch_size, left.shape)
     return np.stack([left * 2 / W - 1, top * 2 / H - 1, side * 2 / W, side * 2 / H])
 

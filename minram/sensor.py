@@ -47,7 +47,9 @@ def summed_area(images, background=0):
         # Sums along y add whole rows, four times as fast where a row edge of all images lies in one piece.
         rows = np.zeros((H + 1, len(block), C, W + 1), dtype)
         pixels = rows[1:, ..., 1:].transpose(1, 2, 0, 3)  # (some, C, H, W)
-        np.subtract(block, background, out=pixels, dtype=dtype)  # as bytes, 0 − 1 would be 255
+        pixels[...] = block
+        if background:
+            pixels -= background  # not before: as bytes, 0 − 1 would be 255
         for i in range(1, H + 1):
             rows[i] += rows[i - 1]
         rows = rows.transpose(1, 2, 0, 3)  # (some, C, H+1, W+1)
@@ -65,16 +67,16 @@ def summed_area(images, background=0):
 class SensorCache(NamedTuple):
     area: SummedArea
     image: np.ndarray  # (N,) which image each row looks at
-    edges: tuple  # row edges and column edges, each (N, k, w+1), integers, not yet clamped
-    fraction: tuple  # how far the true edges lie beyond those, each (N, k, 1), in pixels; None if aligned
-    value: np.ndarray  # (k, 1, 1) unit / s²
+    edges: tuple  # row edges and column edges, each (k, w+1, N), integers, not yet clamped
+    fraction: tuple  # how far the true edges lie beyond those, each (k, 1, N), in pixels; None if aligned
+    value: np.ndarray  # (k, 1, 1, 1) unit / s²
 
 
 def sensor_forward(area, loc, scales, patch_size, image=None, continuous=False, out=None):
     """φ = ρ(x, l): what the retina sees at each location.
 
     loc (N, 2) as (x, y), −1 the left and top edge of the image, +1 the right and bottom edge; image (N,) says
-    which image each row looks at (default: row n at image n); out: contiguous → φ (N, C·k·w·w), dtype of loc.
+    which image each row looks at (default: row n at image n) → φ (N, C·k·w·w), dtype of loc.
     Aligned: each square is moved to the nearest pixel edges, so every cell is a mean of whole pixels.
     Continuous: the table is interpolated bilinearly, which gives the exact mean at any location.
     Raises InputError for a location array of another shape or type. Source: Mnih et al. (2014), §3.1.
@@ -83,28 +85,29 @@ def sensor_forward(area, loc, scales, patch_size, image=None, continuous=False, 
     if loc.dtype.kind != "f":
         raise InputError(f"loc should hold floats from −1 to 1, but holds {loc.dtype}; convert it first.")
     H, W = area.table.shape[2] - 1, area.table.shape[3] - 1
-    s = np.asarray(scales)
-    centre = (loc + 1) * np.array([W / 2, H / 2], loc.dtype)  # (N, 2), pixels
-    start = centre[:, :, None] - (s * (patch_size / 2)).astype(loc.dtype)  # (N, 2, k), first edges
-    first = np.floor(start if continuous else start + loc.dtype.type(0.5))  # (N, 2, k)
-    edges = first.astype(np.intp)[..., None] + s[:, None] * np.arange(patch_size + 1)  # (N, 2, k, w+1)
+    # Rows come last in here: NumPy's inner loops are then over N numbers, not over w. That takes a quarter less time.
+    s = np.asarray(scales)[:, None, None]  # (k, 1, 1)
+    centre = (loc.T + 1) * np.array([[W / 2], [H / 2]], loc.dtype)  # (2, N), pixels
+    start = centre[:, None, None] - (s * (patch_size / 2)).astype(loc.dtype)  # (2, k, 1, N), first edges
+    first = np.floor(start if continuous else start + loc.dtype.type(0.5))  # (2, k, 1, N)
+    edges = first.astype(np.intp) + s * np.arange(patch_size + 1)[:, None]  # (2, k, w+1, N)
     # Weights of 64 bits: large sums are weighted before they are subtracted, and cells are small differences.
-    fraction = (start - first)[..., None].astype(np.float64) if continuous else None  # (N, 2, k, 1)
+    fraction = (start - first).astype(np.float64) if continuous else None  # (2, k, 1, N)
     cache = SensorCache(
         area,
         np.arange(len(loc)) if image is None else image,
-        (edges[:, 1], edges[:, 0]),
-        (fraction[:, 1], fraction[:, 0]) if continuous else None,
-        (area.unit / s**2).astype(loc.dtype)[:, None, None],
+        (edges[1], edges[0]),
+        (fraction[1], fraction[0]) if continuous else None,
+        (area.unit / s**2).astype(loc.dtype)[..., None],
     )
     if continuous:
         corners = sum(weight * _look_up(cache, *step) for step, weight in _bilinear(cache))
     else:
-        corners = _look_up(cache)  # (N, C, k, w+1, w+1)
-    cells = _cells(corners)  # (N, C, k, w, w)
+        corners = _look_up(cache)  # (C, k, w+1, w+1, N)
+    cells = _cells(corners)  # (C, k, w, w, N)
     if out is None:
-        out = np.empty((len(loc), cells[0].size), loc.dtype)
-    np.multiply(cells, cache.value, out=out.reshape(cells.shape), casting="same_kind")
+        out = np.empty((cells[..., 0].size, len(loc)), loc.dtype).T  # (N, C·k·w·w)
+    np.multiply(cells, cache.value, out=out.T.reshape(cells.shape), casting="same_kind")
     return out, cache
 
 
@@ -121,16 +124,16 @@ def sensor_backward_location(dphi, cache):
             "the location derivative needs a continuous sensor, but this cache is aligned; "
             "call sensor_forward with continuous=True."
         )
-    fy, fx = (f[:, None, :, None] for f in cache.fraction)  # (N, 1, k, 1, 1)
+    fy, fx = (f[:, None] for f in cache.fraction)  # (k, 1, 1, N)
     S = {step: _look_up(cache, *step) for step, _ in _bilinear(cache)}
-    dS_dx = (1 - fy) * (S[0, 1] - S[0, 0]) + fy * (S[1, 1] - S[1, 0])  # (N, C, k, w+1, w+1)
+    dS_dx = (1 - fy) * (S[0, 1] - S[0, 0]) + fy * (S[1, 1] - S[1, 0])  # (C, k, w+1, w+1, N)
     dS_dy = (1 - fx) * (S[1, 0] - S[0, 0]) + fx * (S[1, 1] - S[0, 1])
     H, W = cache.area.table.shape[2] - 1, cache.area.table.shape[3] - 1
-    dcells = _shape(dphi, cache) * cache.value  # (N, C, k, w, w)
+    dcells = _shape(dphi, cache) * cache.value  # (C, k, w, w, N)
     return np.stack(
         [
-            (dcells * _cells(dS_dx)).sum(axis=(1, 2, 3, 4)) * (W / 2),
-            (dcells * _cells(dS_dy)).sum(axis=(1, 2, 3, 4)) * (H / 2),
+            (dcells * _cells(dS_dx)).sum(axis=(0, 1, 2, 3)) * (W / 2),
+            (dcells * _cells(dS_dy)).sum(axis=(0, 1, 2, 3)) * (H / 2),
         ],
         axis=1,
     ).astype(dphi.dtype)
@@ -142,12 +145,13 @@ def sensor_backward_image(dphi, cache):
     dphi (N, C·k·w·w) → dx (B, H, W, C), for pixels in the units in which they were stored.
     Each step is the transpose of the forward step: differences of corners, look-up, summed area.
     """
-    dcells = _shape(dphi, cache) * cache.value  # (N, C, k, w, w)
-    dcorners = np.zeros((*dcells.shape[:3], dcells.shape[3] + 1, dcells.shape[4] + 1), dphi.dtype)
-    dcorners[..., 1:, 1:] += dcells
-    dcorners[..., :-1, 1:] -= dcells
-    dcorners[..., 1:, :-1] -= dcells
-    dcorners[..., :-1, :-1] += dcells
+    dcells = _shape(dphi, cache) * cache.value  # (C, k, w, w, N)
+    C, k, w, _, N = dcells.shape
+    dcorners = np.zeros((C, k, w + 1, w + 1, N), dphi.dtype)
+    dcorners[:, :, 1:, 1:] += dcells
+    dcorners[:, :, :-1, 1:] -= dcells
+    dcorners[:, :, 1:, :-1] -= dcells
+    dcorners[:, :, :-1, :-1] += dcells
     dtable = np.zeros(cache.area.table.shape, dphi.dtype)  # (B, C, H+1, W+1)
     for step, weight in _bilinear(cache) if cache.fraction is not None else [((0, 0), 1)]:
         np.add.at(dtable.reshape(-1), _index(cache, *step), weight * dcorners)
@@ -159,11 +163,12 @@ def sensor_backward_image(dphi, cache):
 def _index(cache, row_step=0, column_step=0):
     """Flat indices into the table of the corners (edges + steps), clamped to the image."""
     _, C, H1, W1 = cache.area.table.shape
-    rows = np.clip(cache.edges[0] + row_step, 0, H1 - 1) * W1  # (N, k, w+1)
-    columns = np.clip(cache.edges[1] + column_step, 0, W1 - 1)
-    base = (cache.image[:, None] * C + np.arange(C)) * (H1 * W1)  # (N, C)
-    rows = base[:, :, None, None] + rows[:, None]  # (N, C, k, w+1)
-    return rows[..., None] + columns[:, None, :, None]  # (N, C, k, w+1, w+1)
+    # np.clip would say the same, but takes five times as long for so few numbers.
+    rows = np.minimum(np.maximum(cache.edges[0] + row_step, 0), H1 - 1) * W1  # (k, w+1, N)
+    columns = np.minimum(np.maximum(cache.edges[1] + column_step, 0), W1 - 1)
+    base = (cache.image * C + np.arange(C)[:, None]) * (H1 * W1)  # (C, N)
+    rows = base[:, None, None] + rows  # (C, k, w+1, N)
+    return rows[:, :, :, None] + columns[:, None]  # (C, k, w+1, w+1, N)
 
 
 def _look_up(cache, row_step=0, column_step=0):
@@ -171,17 +176,17 @@ def _look_up(cache, row_step=0, column_step=0):
 
 
 def _bilinear(cache):
-    """The four neighbours of a corner as (row step, column step) and their weights (N, 1, k, 1, 1)."""
-    fy, fx = (f[:, None, :, None] for f in cache.fraction)
+    """The four neighbours of a corner as (row step, column step) and their weights (k, 1, 1, N)."""
+    fy, fx = (f[:, None] for f in cache.fraction)
     return [((0, 0), (1 - fy) * (1 - fx)), ((0, 1), (1 - fy) * fx), ((1, 0), fy * (1 - fx)), ((1, 1), fy * fx)]
 
 
 def _cells(corners):
-    """Cell sums (..., w, w) from the table at the corners (..., w+1, w+1)."""
-    strips = corners[..., 1:, :] - corners[..., :-1, :]
-    return strips[..., 1:] - strips[..., :-1]
+    """Cell sums (C, k, w, w, N) from the table at the corners (C, k, w+1, w+1, N)."""
+    strips = corners[:, :, 1:] - corners[:, :, :-1]
+    return strips[:, :, :, 1:] - strips[:, :, :, :-1]
 
 
 def _shape(dphi, cache):
-    w = cache.edges[0].shape[-1] - 1
-    return dphi.reshape(len(dphi), cache.area.table.shape[1], -1, w, w)  # (N, C, k, w, w)
+    k, n, N = cache.edges[0].shape
+    return dphi.T.reshape(-1, k, n - 1, n - 1, N)  # (C, k, w, w, N)

@@ -75,7 +75,7 @@ plt.show()
 # %%
 for H, W in [(28, 28), (60, 60), (37, 53)]:
     _, at = sensor_forward(summed_area(np.zeros((2, H, W))), np.array([[-1.0, -1.0], [1.0, 1.0]]), (1,), 2)
-    middle = np.stack(at.edges)[:, :, 0, 1].T  # (N, 2) row and column: of two cells, the edge between them
+    middle = np.stack(at.edges)[:, 0, 1].T  # (N, 2) row and column: of two cells, the edge between them
     print(f"{H} × {W}: (−1, −1) is at the edges {middle[0]}, (1, 1) at the edges {middle[1]}")
     assert np.array_equal(middle, [[0, 0], [H, W]])
 

@@ -74,10 +74,10 @@ def planted(module, *changes):
 BUGS = {
     # Above and below the image, edges wrap around in the table; a cell across the seam is minus the rest of a column.
     "A  outside wraps around": ("sensor", [
-        ("np.clip(cache.edges[0] + row_step, 0, H1 - 1)", "((cache.edges[0] + row_step) % H1)"),
+        ("np.minimum(np.maximum(cache.edges[0] + row_step, 0), H1 - 1)", "((cache.edges[0] + row_step) % H1)"),
     ]),
     # The sensor takes l for (y, x).
-    "B  x and y swapped": ("sensor", [("(edges[:, 1], edges[:, 0])", "(edges[:, 0], edges[:, 1])")]),
+    "B  x and y swapped": ("sensor", [("(edges[1], edges[0])", "(edges[0], edges[1])")]),
     # Backpropagation through time forgets the ReLU of every step but the last.
     "C  mask forgotten in time": ("core", [
         ("relu_backward(dh[t] + dz[t + 1] @ W[:n_core].T, cache.h[t], out=dz[t])",

@@ -95,21 +95,21 @@ for task, runs in MEASURED.items():
 # **Outside looks like the background.** A square near the border covers pixels that do not exist. Filled with
 # noise, or with zeros where the background is not zero, they draw a line around the image, and the border becomes
 # a cue that tells the network where it is. Here the background is subtracted before anything is summed,
-# [`np.subtract(block, background,`](../minram/sensor.py#L50),
+# [`pixels -= background`](../minram/sensor.py#L52),
 # so that outside the sum does not grow, and an edge outside is simply moved to the border:
-# [`rows = np.clip(cache.edges[0] + row_step, 0, H1 - 1) * W1`](../minram/sensor.py#L162).
+# [`rows = np.minimum(np.maximum(cache.edges[0] + row_step, 0), H1 - 1) * W1`](../minram/sensor.py#L167).
 # No image is padded, so no padding can be forgotten when locations become pixels.
 #
 # **Pixel edges, not pixel centres.** The image reaches from −1 to 1, from the first pixel's left edge to the last
 # pixel's right edge, so that $-1$ is edge 0 and $+1$ is edge $W$:
-# [`centre = (loc + 1) * np.array([W / 2, H / 2], loc.dtype)`](../minram/sensor.py#L87).
+# [`centre = (loc.T + 1) * np.array([[W / 2], [H / 2]], loc.dtype)`](../minram/sensor.py#L90).
 # With $(W-1)/2$ instead the middle would be half a pixel off. Width belongs to x and height to y, which only images
 # that are not square can show.
 #
 # **One rounding for each square.** The first edge of a square is rounded,
-# [`first = np.floor(start if continuous else start + loc.dtype.type(0.5))`](../minram/sensor.py#L89),
+# [`first = np.floor(start if continuous else start + loc.dtype.type(0.5))`](../minram/sensor.py#L92),
 # and the others are counted from it,
-# [`edges = first.astype(np.intp)[..., None] + s[:, None] * np.arange(patch_size + 1)`](../minram/sensor.py#L90),
+# [`edges = first.astype(np.intp) + s * np.arange(patch_size + 1)[:, None]`](../minram/sensor.py#L93),
 # so all cells have the same size, odd patches too. It is `floor(x + 0.5)` and not `round`: the latter rounds halves to
 # the even neighbour, which moves squares by a pixel in every second place. No square is pushed back inside, so near
 # a border the scales stay concentric.
@@ -145,7 +145,7 @@ effect("one-scale")
 #
 # **Easy canvases first.** Where nothing is found nothing is rewarded, and among many distractors that may last for
 # epochs. A curriculum (Bengio et al. 2009) begins with none and adds them one by one,
-# [`n = int(progress / self.curriculum * (task.n_distractors + 1))`](../minram/config.py#L132),
+# [`n = int(progress / self.curriculum * (task.n_distractors + 1))`](../minram/config.py#L135),
 # each number for an equal time. The recipe of the 100×100 canvas, with its eight distractors, does so, though lesson 13
 # tells of a run that does as well without. Among four there is no gain to be seen:
 
@@ -327,7 +327,7 @@ effect("identity-core", "2-glimpses", "4-glimpses", "8-glimpses")
 #
 # **An average of the weights.** Validation and test use an exponential average of the weights, with a shorter memory at
 # the start, when old weights mean little:
-# [`decay = min(config.weight_average, (step + 1) / (step + 10))`](../minram/optim.py#L59).
+# [`decay = min(config.weight_average, (step + 1) / (step + 10))`](../minram/optim.py#L60).
 # It takes the last steps' noise out, at the cost of one array. It matters most while the rate is still high.
 #
 # **Randomness is an argument.** No function draws from a global generator. Three seeds are spawned from one: for the
