@@ -78,6 +78,7 @@ class Config:
     learning_rate: float = _setting(1e-3, "step size at the start", (1e-9, 100))
     final_rate: float = _setting(0.0, "step size at the end, as a share of the first", (0, 1))
     momentum: float = _setting(0.9, "momentum of SGD, β₁ of Adam", (0, 0.9999))
+    weight_decay: float = _setting(0.0, "share of the parameters that a step of size 1 would take away", (0, 10))
     weight_average: float = _setting(0.0, "decay of an exponential average of the weights; 0: none", (0, 0.99999))
     batch_size: int = _setting(128, "images a step", (1, 10**6))
     epochs: int = _setting(20, "passes over the training images", (1, 10**6))
@@ -107,6 +108,8 @@ class Config:
             "learn_std=false.": self.policy == "random" and ("location" in self.flow or self.learn_std),
             "σ is either learned or annealed; set final_std=1 or learn_std=false.": self.learn_std
             and self.final_std != 1,
+            "weight decay pulls every parameter to 0, and log σ = 0 is σ = 1, half an image; set weight_decay=0 or "
+            "learn_std=false.": self.learn_std and self.weight_decay > 0,
             "start=gaussian draws the first location with σ, but the gradient of σ counts the policy's draws alone; "
             "set learn_std=false or another start.": self.learn_std and self.start == "gaussian",
             f"the canvases of task={self.task} are black, but background is {self.background}; set background=0.":

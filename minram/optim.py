@@ -49,7 +49,8 @@ def update_in_place(config, vector, gradient, state, step, rate):
     """One step downhill: changes `vector`, `gradient` (scratch space from here on) and `state`.
 
     SGD: v ← βv + g, θ ← θ − ηv.  Adam (Kingma & Ba 2015): m ← β₁m + (1−β₁)g, v ← β₂v + (1−β₂)g²,
-    θ ← θ − η m̂/(√v̂ + ε) with m̂ = m/(1−β₁ᵗ), v̂ = v/(1−β₂ᵗ), t = step + 1. The average of the weights is
+    θ ← θ − η m̂/(√v̂ + ε) with m̂ = m/(1−β₁ᵗ), v̂ = v/(1−β₂ᵗ), t = step + 1. Either after a weight decay
+    θ ← θ − ηωθ that neither m nor v knows of (Loshchilov & Hutter 2019). The average of the weights is
     ā ← ā + (1−d)(θ − ā), with a decay d that is smaller at the start, where old weights mean little.
     """
     beta1, beta2, eps, t = config.momentum, 0.999, 1e-8, step + 1
@@ -78,6 +79,8 @@ def update_in_place(config, vector, gradient, state, step, rate):
             g += eps * root
             np.divide(m, g, out=g)
             g *= rate * root / (1 - beta1**t)
+        if config.weight_decay:
+            theta *= 1 - rate * config.weight_decay
         theta -= g
         if "average" in state:
             average = state["average"][part]

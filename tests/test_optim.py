@@ -43,6 +43,16 @@ def test_adam_is_its_definition():
         close(path[t + 1], path[t] - rates[t] * m / (np.sqrt(v) + 1e-8), scale=10, steps=3000)
 
 
+@pytest.mark.parametrize("optimiser", ["adam", "sgd"])
+def test_weight_decay_shrinks_before_a_step_that_does_not_know_of_it(optimiser):
+    plain, _, rates, state = descend(Config(optimiser=optimiser, learning_rate=0.1))
+    path, _, _, with_decay = descend(Config(optimiser=optimiser, learning_rate=0.1, weight_decay=0.7))
+    for t in range(STEPS):
+        close(path[t + 1], (1 - 0.7 * rates[t]) * path[t] + (plain[t + 1] - plain[t]), scale=10, steps=8)
+    for name in state:
+        np.testing.assert_array_equal(state[name], with_decay[name])
+
+
 def test_the_first_step_of_adam_has_the_length_of_the_rate():
     path, gradients, rates, _ = descend(Config(learning_rate=0.1), steps=1)
     close(path[1] - path[0], -rates[0] * np.sign(gradients[0]), scale=1, steps=1e9)  # 0.1 ε/|g| = 2.4e-8
