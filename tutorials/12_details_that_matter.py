@@ -20,6 +20,7 @@ from ablations import ABLATIONS
 from lesson import CHECKPOINTS, ablation_results, paper_ablations
 from minram import data, gradcheck, optim, plots, reinforce, style
 from minram.agent import rollout
+from minram.config import Config
 from minram.evaluate import percent, wilson
 from minram.run import load_params
 from minram.sensor import summed_area
@@ -330,6 +331,13 @@ effect("identity-core", "2-glimpses", "4-glimpses", "8-glimpses")
 # [`decay = min(config.weight_average, (step + 1) / (step + 10))`](../minram/optim.py#L60).
 # It takes the last steps' noise out, at the cost of one array. It matters most while the rate is still high.
 #
+# **Weight decay beside the gradient, not in it.** Small weights learn less by heart. The textbook adds
+# $\tfrac{\omega}{2} \lVert\theta\rVert^2$ to the loss, so $\omega\theta$ to the gradient. But Adam divides a gradient by
+# its size: where nothing else pulls, it takes steps of the full rate, whatever $\omega$ is; and where the gradients of the
+# loss are large, $\omega\theta$ drowns. So the weights are shrunk beside the step, as Loshchilov and Hutter (2019)
+# propose: [`theta *= 1 - rate * config.weight_decay`](../minram/optim.py#L83). What it gains in long runs on MNIST is in
+# [lesson 13](13_papers_tables/README.md).
+#
 # **Randomness is an argument.** No function draws from a global generator. Three seeds are spawned from one: for the
 # parameters, the data and the policy,
 # [`seeds = np.random.SeedSequence(config.seed).spawn(3)`](../minram/run.py#L51),
@@ -352,6 +360,19 @@ effect("identity-core", "2-glimpses", "4-glimpses", "8-glimpses")
 
 # %%
 assert (0.1 + 0.2) + 0.3 != 0.1 + (0.2 + 0.3)
+ends = {}
+for omega in (0.1, 0.01):
+    for inside in (True, False):
+        decayed = Config(weight_decay=0 if inside else omega)
+        theta = np.ones(1)
+        state = optim.optimiser_state(decayed, theta)
+        for step in range(100):
+            optim.update_in_place(decayed, theta, omega * theta if inside else np.zeros(1), state, step, 1e-3)
+        ends[omega, inside] = theta[0]
+    print(f"100 steps of Adam, no loss, ω = {omega:4}: a weight of 1 ends at {ends[omega, True]:.6f} with ωθ in the "
+          f"gradient, at {ends[omega, False]:.6f} with it beside")
+    assert np.isclose(ends[omega, False], (1 - 1e-3 * omega) ** 100, rtol=1e-13)  # 200 roundings
+assert abs(ends[0.1, True] - ends[0.01, True]) < 1e-6  # ε/√v is 1e-6 at most, and the steps sum to 0.1
 effect("no-average", "double-rate", "momentum")
 
 # %% [markdown]
