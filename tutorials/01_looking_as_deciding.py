@@ -96,7 +96,7 @@ rows = [
     ("ρ(x, l_t)", "what was seen there", "trajectory.glimpse.phi", trajectory.glimpse.phi),
     ("h_t", "the history, compressed", "trajectory.core.h", trajectory.core.h),
     ("μ_t", "mean of the next location", "trajectory.mu", trajectory.mu),
-    ("l_{t+1}", "the next location, as drawn", "trajectory.sample", trajectory.sample),
+    ("a_t", "the next location, as drawn", "trajectory.sample", trajectory.sample),
     ("y_t", "scores of the ten labels", "trajectory.logits", trajectory.logits),
 ]
 for symbol, meaning, name, array in rows:
@@ -194,6 +194,8 @@ print("the sum of logarithms is the logarithm of the product, for every row that
 #
 # the last step because a variable that is 1 with probability $J$ and otherwise 0 has the variance $J - J^2$. The
 # standard error is as much a part of the answer as the mean. In this course no estimate is judged without one.
+#
+# The formulas hold for every policy. Here we take the simplest: uniform locations, and the most probable label.
 
 
 # %%
@@ -271,10 +273,10 @@ print(f"four standard errors are exceeded by chance once in {1 / chance:.0f} tim
 assert abs(J_of.mean() - 0.1) < 4 * error
 
 # %% [markdown]
-# ## Deciding pays
+# ## Where one looks matters
 #
-# All the weights above are random, so it does not matter where such an agent looks. To see that looking is worth
-# deciding, take a reward that needs no network: the share of a digit's ink that has been seen after six glimpses. We
+# All the weights above are random, so it does not matter where such an agent looks. To see that it can matter,
+# take a reward that needs no network: the share of a digit's ink that has been seen after six glimpses. We
 # compare two policies, the random one, and one that always goes to the same six places, three on the left and three
 # on the right.
 
@@ -363,8 +365,8 @@ show_source(rollout)
 #
 # ## Exercises
 #
-# **1. The estimate.** Write the Monte-Carlo estimate of $J$ and its standard error, for rewards that are any numbers.
-# The check plays a game whose exact value is known: two random locations, and reward 1 if at least one of them lies in
+# **1. The estimate.** Write the Monte-Carlo estimate of $J$ and its standard error, for rewards that are any numbers;
+# divide the sum of squares by $N - 1$, since the mean is estimated too. The check tries four numbers, and then plays a game whose exact value is known: two random locations, and reward 1 if at least one of them lies in
 # the right half of the image. Each misses with probability one half, so $J = 1 - 2^{-2}$.
 
 
@@ -376,6 +378,7 @@ def estimate(r):
 
 
 # %%
+assert np.allclose(estimate(np.array([3.0, -1.0, 4.0, 6.0])), (3, np.sqrt(26 / 3) / 2))
 N = 10_000
 l = np.random.default_rng(8).uniform(-1, 1, (2, N, 2))
 J, error = estimate((l[..., 0] > 0).any(axis=0).astype(float))

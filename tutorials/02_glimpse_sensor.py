@@ -70,7 +70,8 @@ plt.show()
 # $$e_i = u - \frac{ws}{2} + s\,i, \qquad i = 0, \ldots, w.$$
 #
 # The squares of all scales have the same centre, and nothing in this depends on whether $w$ is even or odd, or $W$
-# equal to $H$.
+# equal to $H$. Last, the square is moved to the nearest pixel edges, with all its cells, so that a cell holds whole
+# pixels; this may shift two scales against each other by half a pixel.
 
 # %%
 for H, W in [(28, 28), (60, 60), (37, 53)]:
@@ -475,7 +476,7 @@ print(f"{sum(p.size for p in params.values())} parameters, for all three")
 #
 # **1. An adjoint.** The running mean of a signal $x_0, \ldots, x_{n-1}$ over $s$ neighbours is
 # $y_i = (S_{i+s} - S_i)/s$ for $i = 0, \ldots, n - s$. Write its adjoint. Make it as fast as the forward pass: a
-# number of additions that does not depend on $s$.
+# number of additions that does not depend on $s$. (That is for you to see; the check sees only whether it is right.)
 
 
 # %%

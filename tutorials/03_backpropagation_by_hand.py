@@ -359,7 +359,7 @@ assert report.passed
 #
 # ## The Taylor remainder
 #
-# A check that needs no tolerance at all asks not how large an error is, but how it shrinks. Go a step $h$ in a random
+# A check that needs no tolerance for the error asks not how large it is, but how it shrinks. Go a step $h$ in a random
 # direction $d$ through the space of all parameters, and take away what the gradient predicts. By Taylor's theorem,
 #
 # $$R(h) = \big| f(\theta + h d) - f(\theta) - h\, \nabla f \cdot d \big|

@@ -198,7 +198,7 @@ plt.show()
 #
 # ## The agent's trajectory
 #
-# For the recurrent agent, write $s_t = (l_t, x_t)$ for what is observed at step $t$, the location and the
+# For the recurrent agent, write $s_t = (l_t, \rho(x, l_t))$ for what is observed at step $t$, the location and the
 # glimpse, and $s_{1:t}$ for the history. The agent's probability of a whole trajectory is a product, one
 # factor for every random thing that happens, in order:
 #
@@ -238,7 +238,8 @@ plt.show()
 #
 # The right factor is a cotangent at the location head; the left one is what lesson 4's backward pass applies.
 # Here is where the package makes the cotangents. Look for the line with `log_prob_backward`: its first
-# argument is $-(r - b)/N$, one number for each decision, minus because the optimiser goes downhill.
+# argument is $-\lambda (r - b)/N$, one number for each decision, minus because the optimiser goes downhill; $\lambda$
+# is 1 here, and $b$, which lesson 7 explains, is 0.
 
 # %%
 show_source(reinforce.cotangents)
@@ -355,7 +356,12 @@ report.raise_if_failed()
 
 # %% [markdown]
 # The gradient of the label head is zero. That is no accident: the reward is 0 or 1 for the *most probable*
-# label, and a small change of the label head almost never changes which one that is.
+# label, there are finitely many histories here, and a small change of the label head changes none of their answers.
+#
+# In the agent as it is, the location enters the network as well, and there is a continuum of histories. A change of
+# the label head then moves the border between those that are read rightly and those that are not, and $J$ has a
+# gradient there that line (2) leaves out: its $r(\tau)$ must not contain θ. It is exact in Algorithm 1 (lesson 8), where
+# the label is drawn, and so a part of τ. The hybrid rule counts the reward as a constant.
 #
 # ## The estimator meets the truth
 #
@@ -614,8 +620,9 @@ else:
 # What if a program lets the gradient flow through the sampled location *as well*? With an automatic
 # differentiation tool this is what happens if one forgets to detach the sample. Then $\log\pi(a \mid \mu)$
 # with $a = \mu + \sigma\varepsilon$ becomes $-\tfrac12\varepsilon^2 - \log\sigma - \ldots$, in which μ does
-# not occur at all: its gradient is exactly zero, and the location head never learns. This answers a question
-# that is asked often: the location is detached *so that* it can learn.
+# not occur at all: its gradient is exactly zero, and no reward ever reaches the location head. (The cross-entropy may,
+# through the location that the network is told, but that knows nothing of what there would have been to see.) This
+# answers a question that is asked often: the location is detached *so that* it can learn.
 
 # %% [markdown]
 # ## The surrogate is not a loss
@@ -679,7 +686,7 @@ def categorical_estimate(f, a, r):
 
 # %%
 counts = np.array([1, 2, 5, 8])
-f, values = np.log(counts / counts.sum()), np.array([1.0, 0.0, 0.5, 0.2])
+f, values = np.log(counts), np.array([1.0, 0.0, 0.5, 0.2])
 a = np.repeat(np.arange(4), counts)
 exact_f = categorical_estimate(f, a, values[a])
 report = gradcheck.check_gradient(

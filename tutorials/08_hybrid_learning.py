@@ -37,11 +37,12 @@ COLOUR = style.COLOURS
 # treats both alike: the label is an action drawn from the softmax, and everything follows the reward,
 #
 # $$
-# \nabla_\theta J \approx \frac1M \sum_m \Bigl[ \sum_{t=1}^{T-1} \nabla_\theta \log \pi_\theta(a_t^m \mid s_{1:t}^m)
-#   + \nabla_\theta \log p_\theta(\hat y^m \mid s_{1:T}^m) \Bigr] (r^m - b^m),
+# \nabla_\theta J \approx \frac1M \sum_m \Bigl[ \sum_{t=1}^{T-1} \nabla_\theta \log \pi_\theta(a_t^m \mid s_{1:t}^m)\,
+#   (r^m - b_t^m) + \nabla_\theta \log p_\theta(\hat y^m \mid s_{1:T}^m)\, (r^m - b_{T-1}^m) \Bigr],
 # $$
 #
-# where $a_t$ is the raw sample of the next location and $\hat y$ the label that was drawn.
+# where $a_t$ is the raw sample of the next location, $\hat y$ the label that was drawn, and $b_t$ the baseline, which
+# for the label is the last one before it.
 #
 # The **hybrid** rule keeps REINFORCE for the locations and uses the known label $y$ directly, by the
 # cross-entropy $-\log p_\theta(y \mid s_{1:T})$, whose gradient flows through the label head, the core and
@@ -221,8 +222,8 @@ assert (everything[1:, :2] > 0).all() and not everything[0, 3:].any()
 # only way there leads through the sampled locations, and a sample is data.
 #
 # On the right all three flow into the core. What the other two send there is not small beside what the
-# cross-entropy sends, and REINFORCE's part is mostly noise, as lesson 7 has measured. The paper keeps it out;
-# Algorithm 1 has no choice.
+# cross-entropy sends. The paper keeps them out. Whether that is better is a question to the experiment: among clutter
+# it is better to let REINFORCE in (lesson 12). Algorithm 1 has no choice.
 #
 # ## The gradient of nothing
 #
@@ -237,7 +238,8 @@ assert (everything[1:, :2] > 0).all() and not everything[0, 3:].any()
 #
 # So the Jacobian of a gradient is symmetric. For a tiny network we compute it column by column, by
 # differences of the update itself, with samples, guesses and rewards frozen. On the left is Algorithm 1, all
-# of whose parts flow into the core.
+# of whose parts flow into the core, the baseline's error too, unlike in the training above: trained in its head alone
+# it would break the symmetry by itself.
 
 # %%
 tiny = Config(
@@ -359,12 +361,12 @@ plt.show()
 # The soft reward has less noise, as the printed numbers show, and the learning curves can hardly tell the two
 # apart: on so small a task the label head is what takes its time. The grey curves, without any training of
 # the locations, show how much there was to win. A difference between curves of two seeds is no evidence;
-# lesson 9 measures the ablations on the whole of MNIST.
+# lesson 12 compares the rewards among clutter, where 0 or 1 does much worse.
 #
 # ## What to remember
 #
 # Where the right answer is known, say so: the reward's gradient is the cross-entropy's times the chance of
-# having been right. Keep the noise of REINFORCE out of the core. The cross-entropy cannot reach the location
+# having been right. Which gradients enter the core is a choice. The cross-entropy cannot reach the location
 # head, as a sample is data. The hybrid update is three gradients of three functions, each restricted to its
 # blocks; it descends on nothing as a whole.
 #

@@ -437,8 +437,9 @@ assert len(within) >= 3 and finals["D  sample not detached"] > high["learned"]
 # asked for what they break. *A*: the digits are in the middle of the image, and what is seen beyond the
 # border hardly matters; on translated digits it is a cue. *B*: the network learns the transposed world just
 # as well, until someone draws the paths over the images, or loads a checkpoint into a correct program. *C*
-# gives the core a gradient that is wrong and still points downhill. *D* loses all that can be won by looking,
-# and nothing else: the label head covers for it while it trains. *E*: hardly a sample falls outside the image
+# gives the core a gradient that is wrong and still points downhill. *D* leaves the locations untrained. Where
+# they are sampled that hardly shows, since the samples scatter so far about μ that a healthy agent's aim gains next to
+# nothing either; at the mean locations it does. *E*: hardly a sample falls outside the image
 # here, so there is next to nothing to mis-score. *I* and *J* scale the location gradient, and Adam, which
 # divides by the gradient's size, hides it; with plain SGD they would decide whether anything is learned. *H*
 # shortens the gradient by the factor $1 - 1/M$ and is hidden in the same way. *F* and *K* disturb the core
@@ -557,4 +558,7 @@ assert check_places()
 with planted(*LAST_PLACE):
     assert all(check() for check in CHECKS.values()), "one of the six has found it"
     assert not check_places()
+for missed in ("[1, 0]", "[0, 1]"):  # the last row alone, the last column alone
+    with planted("tasks", ("place = canvas - size + 1", f"place = canvas - size + 1 - np.array({missed})")):
+        assert not check_places()
 print("the seventh check catches what the six have missed")
