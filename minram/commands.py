@@ -37,8 +37,12 @@ def train_command(args):
         config = load_params(folder / "last.npz")[1]
     else:
         config = recipe(name).changed(args.set)
-        if args.data:
-            config = config.changed({"data": os.path.abspath(args.data)})
+        if args.data is not None:
+            if config.data or not args.data:
+                raise InputError("--data should name one data set; leave it out for MNIST, or leave out data= of --set.")
+            config = config.changed({"data": args.data})
+        if config.data:  # the run may be resumed or shown from another folder
+            config = config.changed({"data": os.path.abspath(config.data)})
 
     terminal = sys.stdout is not None and sys.stdout.isatty()
 
@@ -115,6 +119,11 @@ def evaluate_command(args):
     if args.data:
         config = config.changed({"data": args.data})
     if args.size:
+        if config.background:
+            raise InputError(
+                f"--size puts images on black canvases, but this model knows a background of {config.background}; "
+                "leave out --size."
+            )
         task = "translated" if config.task == "original" else config.task
         config = config.changed({"task": task, "canvas": args.size})
     dataset = load_data(config)

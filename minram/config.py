@@ -14,7 +14,7 @@ TASKS = ["original", "translated", "cluttered"]
 # Settings that would be without effect for the other tasks and models.
 ONLY = {
     "canvas": ("task", TASKS[1:]), "distractors": ("task", TASKS[2:]), "distractor_size": ("task", TASKS[2:]),
-    "curriculum": ("task", TASKS[2:]), "classifier_units": ("model", ["fc", "conv"]),
+    "curriculum": ("task", TASKS[2:]), "classifier_units": ("model", ["fc", "conv"]), "background": ("model", ["ram"]),
 }  # fmt: skip
 
 
@@ -93,11 +93,12 @@ class Config:
             "baseline=rollouts compares the rollouts of one image, but rollouts is 1; set rollouts=2 or more, or "
             "take baseline=batch.": self.baseline == "rollouts" and self.rollouts < 2,
             "baseline=batch compares the rows of a minibatch, but there is only one; set batch_size=2 or more, or "
-            "take baseline=learned.": self.baseline == "batch" and self.batch_size * self.rollouts < 2,
+            "take baseline=learned.": self.model == "ram" and self.baseline == "batch"
+            and self.batch_size * self.rollouts < 2,
             "objective=reinforce learns locations too, but policy=random draws them from no policy; set "
             "objective=hybrid or policy=gaussian.": pure and self.policy == "random",
-            "objective=reinforce follows one gradient through the whole network, but flow leaves out the location "
-            "head; set flow=label,location.": pure and "location" not in self.flow,
+            "objective=reinforce follows one gradient through the whole network, but flow leaves out the label or the "
+            "location head; set flow=label,location.": pure and not {"label", "location"} <= {*self.flow},
             "objective=reinforce rewards the label that was drawn, so reward should be 'correct'; set "
             "reward=correct or objective=hybrid.": pure and self.reward != "correct",
             "objective=reinforce draws one label, after the last glimpse, and rewards no other; set "
@@ -108,6 +109,8 @@ class Config:
             "learn_std=false.": self.policy == "random" and ("location" in self.flow or self.learn_std),
             "σ is either learned or annealed; set final_std=1 or learn_std=false.": self.learn_std
             and self.final_std != 1,
+            f"a step would take away {self.learning_rate * self.weight_decay:.3g} of each weight, more than there is; "
+            "set a smaller weight_decay.": self.learning_rate * self.weight_decay >= 1,
             "weight decay pulls every parameter to 0, and log σ = 0 is σ = 1, half an image; set weight_decay=0 or "
             "learn_std=false.": self.learn_std and self.weight_decay > 0,
             "start=gaussian draws the first location with σ, but the gradient of σ counts the policy's draws alone; "

@@ -38,11 +38,11 @@ def evaluate(params, config, images, labels, policy="mean", rollouts=1, seed=0):
     locations and the samples. → Evaluation. Raises InputError for images or labels that do not fit the model.
     """
     labels = np.asarray(labels)
-    check_labels(labels, len(images), params["label.b"].size)
     if not (len(images) and 1 <= rollouts <= 10_000):
         raise InputError(
             f"An evaluation takes 1 or more images and 1 to 10000 rollouts, not {len(images)} and {rollouts}."
         )
+    check_labels(labels, len(images), params["label.b"].size)
     policy = config.rollout_policy(policy)
     rng = np.random.default_rng([seed, 1])  # not the generator that makes the task
     task = config.make_task

@@ -9,7 +9,8 @@ import math
 import numpy as np
 
 # Where gradients have become 0, what only shrinks ends below 1e-38, where processors are slow: in long runs Adam took
-# twice as long. Numbers below this are made 0, from time to time: no parameter changes for it, in no bit.
+# twice as long, and products with weights that decay can take a hundred times as long. So numbers below this are made
+# 0 from time to time, which is too little for any other parameter to notice.
 TINY = 1e-30
 CHUNK = 2**15  # numbers at a time, so that the passes stay in the cache: with the scalars below, 30 % less time
 
@@ -59,8 +60,8 @@ def update_in_place(config, vector, gradient, state, step, rate):
     root = math.sqrt(1 - beta2**t)
     decay = min(config.weight_average, (step + 1) / (step + 10))
     if step % 100 == 0:  # numbers near the smallest that there are make processors slow: see TINY
-        for name in state.keys() & {"momentum", "square"}:
-            state[name][np.abs(state[name]) < TINY] = 0
+        for numbers in (vector, *state.values()):
+            numbers[np.abs(numbers) < TINY] = 0
     for start in range(0, len(vector), CHUNK):
         part = slice(start, start + CHUNK)
         theta, g, m = vector[part], gradient[part], state["momentum"][part]

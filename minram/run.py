@@ -162,13 +162,13 @@ def resumed(config, folder, dataset):
         optimiser[name] = saved
     rngs = [checkpoint.restore_rng(meta.pop(name, None)) for name in ("task_rng", "policy_rng")]
     del meta["config"]
-    if not _sound(meta, config):
+    if not _sound(meta, config, len(dataset.x_train) // config.batch_size):
         raise InputError(f"{path} should say where in the training it was saved, but does not; begin a new run.")
     remove_temporaries(folder)
     return Run(vector, params, optimiser, *rngs, meta)
 
 
-def _sound(meta, config):
+def _sound(meta, config, steps):
     """Does a checkpoint's account of the training have the types and ranges that `train` gave it?"""
     try:
         best = meta["best"] or {"epoch": 0, "val_error": 0.0}
@@ -176,6 +176,7 @@ def _sound(meta, config):
         numbers += [record[name] for record in meta["metrics"] for name in (*SUMS, "seconds")]
         return (
             all(type(n) is int and n >= 0 for n in (meta["epoch"], meta["step"], best["epoch"]))
+            and meta["step"] <= steps  # of an epoch; a run that was stopped after the last has all of them
             and best["epoch"] <= meta["epoch"] == len(meta["metrics"]) <= config.epochs
             and len(meta["sums"]) == len(SUMS)
             and all(type(x) is float and math.isfinite(x) for x in numbers)

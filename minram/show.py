@@ -1,6 +1,7 @@
 """The pictures of a run: paths, retina, label beliefs and policy, still and moving, on validation images."""
 
 import json
+import math
 import re
 import tempfile
 from pathlib import Path
@@ -12,7 +13,7 @@ from scipy.special import softmax
 from . import data, figures, plots, style
 from .agent import rollout
 from .errors import InputError
-from .evaluate import background_level
+from .evaluate import PIXELS, background_level
 from .files import atomic_write, make_folder
 from .run import load_params
 from .sensor import summed_area
@@ -57,6 +58,8 @@ def look(source, n, seed=0, dataset=None):
     if config.model != "ram":
         raise InputError(f"{path} holds a network that sees the whole image at once; show draws an agent's glimpses.")
     dataset = dataset or data.load(config.data or None, n_val=config.n_val)
+    pixels = math.prod(config.make_task.canvas or dataset.image_shape[:2])
+    n = min(n, max(1, PIXELS // pixels))  # fewer of large ones, which are looked at all at once
     index = np.random.default_rng(seed).permutation(len(dataset.x_val))[:n]
     images = fixed_images(config.make_task, dataset.x_val[index], seed)
     area = summed_area(images, background_level(config, images))

@@ -62,7 +62,9 @@ def _train(run, config, folder, dataset, report):
     except InputError as error:
         raise InputError(f"{error} {go_on}") from error
     except Diverged as error:
-        agent = ", or with a larger std or recurrent_init=he" if config.model == "ram" else ""
+        other = ["a larger std"] * (config.policy == "gaussian")
+        other += ["recurrent_init=he"] * (config.recurrent_init != "he")
+        agent = f", or with {' or '.join(other)}" if other and config.model == "ram" else ""
         raise Diverged(
             f"{error} The last good checkpoint is {folder / 'last.npz'}. A smaller step usually helps: begin "
             f"again with --set learning_rate={config.learning_rate / 3:.1g}{agent}."

@@ -41,13 +41,14 @@ def test_a_rate_and_its_interval_as_text():
     assert percent(0.0123, (0.0103, 0.0147)) == "1.23 % [1.03, 1.47]"
 
 
-@pytest.mark.parametrize("settings", [{}, {"task": "cluttered", "canvas": (9, 8), "distractor_size": 3}])
+@pytest.mark.parametrize("settings", [{"final_std": 0.3}, {"task": "cluttered", "canvas": (9, 8), "distractor_size": 3}])
 @pytest.mark.parametrize("rollouts", [1, 3])
 def test_probabilities_are_averaged_over_rollouts(settings, rollouts):
     c = config(**settings)
     got = evaluate(PARAMS, c, DATA.x_train, DATA.y_train, "sampled", rollouts, seed=5)
     images = fixed_images(c.make_task, DATA.x_train, 5)
-    t = rollout(PARAMS, c, summed_area(images), np.random.default_rng([5, 1]), rollouts, "sampled", every_step=True)
+    area, rng = summed_area(images), np.random.default_rng([5, 1])
+    t = rollout(PARAMS, c, area, rng, rollouts, "sampled", every_step=True, progress=1)  # σ as it ended
     p = softmax(t.logits, axis=-1)
     for i in range(40):
         rows = p[:, t.image == i]  # (T, M, K)

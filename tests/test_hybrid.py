@@ -53,7 +53,7 @@ def test_hybrid_for_each_flow(flow):
     check_blocks(update(flow=flow))
 
 
-@pytest.mark.parametrize("flow", [flow for flow in FLOWS if "location" in flow])
+@pytest.mark.parametrize("flow", [flow for flow in FLOWS if {"label", "location"} <= {*flow}])
 def test_reinforce_for_each_flow(flow):
     check_blocks(update(objective="reinforce", flow=flow, glimpses=4))
 

@@ -102,9 +102,19 @@ def test_what_only_shrinks_ends_at_0_and_the_parameters_do_not_notice(monkeypatc
     assert ends[0] == ends[1]
 
 
+def test_weights_that_only_decay_end_at_0():
+    """Such weights make the products slow: see TINY."""
+    config, vector = Config(weight_decay=2, weight_average=0.9), np.ones(4, np.float32)
+    state = optimiser_state(config, vector)
+    for step in range(2001):
+        update_in_place(config, vector, np.zeros(4, np.float32), state, step, 0.05)
+        assert step > 600 or (vector > 0).all()  # 0.9^600 = 3e-28
+    assert not vector.any() and not state["average"].any()
+
+
 @pytest.mark.parametrize("optimiser", ["adam", "sgd"])
 def test_the_chunks_are_the_whole(monkeypatch, optimiser):
-    config, ends = Config(optimiser=optimiser, weight_average=0.9), []
+    config, ends = Config(optimiser=optimiser, weight_average=0.9, weight_decay=0.5), []
     for chunk in (100, 3):
         monkeypatch.setattr(optim, "CHUNK", chunk)
         rng = np.random.default_rng(0)

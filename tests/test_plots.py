@@ -259,6 +259,14 @@ def test_equal_seeds_give_equal_pictures(tmp_path):
     assert [p.read_bytes() for p in first] == [p.read_bytes() for p in second]
 
 
+def test_of_large_images_fewer_are_looked_at(tmp_path, monkeypatch):
+    config = Config(**SMALL, glimpses=2, patch_size=2, task="translated", canvas=(20, 16))
+    dataset = checkpoint(tmp_path / "run", config, (8, 8), 3)
+    monkeypatch.setattr(show, "PIXELS", 3 * 20 * 16)
+    assert len(show.look(tmp_path / "run", 5, 0, dataset).images) == 3
+    assert len(show.show(tmp_path / "run", tmp_path / "pictures", 5, 0, dataset)) > 4
+
+
 def test_a_scene_is_what_the_agent_does_with_validation_images(tmp_path):
     c, d = runs.config(background=0.3, start="centre"), runs.dataset(40)
     d = d._replace(y_val=np.random.default_rng(1).integers(0, 3, 10))

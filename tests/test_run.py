@@ -240,6 +240,7 @@ def test_any_account_of_the_training_is_taken_or_refused(tmp_path_factory, finis
         assert "\n" not in str(error)
     else:
         assert got.meta[key] == value and 0 <= got.meta["epoch"] <= c.epochs
+        assert 0 <= got.meta["step"] <= len(DATA.x_train) // c.batch_size
         json.dumps(got.meta)
 
 

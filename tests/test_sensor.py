@@ -238,9 +238,15 @@ def test_bytes_are_summed_exactly():
         np.testing.assert_array_equal(area.table[0, 0, -1], 255 * side * np.arange(side + 1))
 
 
+def test_a_table_that_is_made_in_pieces_is_that_of_each_image():
+    images = np.random.default_rng(0).integers(0, 256, (3, 400, 300), dtype=np.uint8)  # some = 2
+    table = summed_area(images).table[:, 0, 1:, 1:]
+    np.testing.assert_array_equal(table, images.astype(int).cumsum(axis=1).cumsum(axis=2))
+
+
 @pytest.mark.parametrize(
     "images",
-    [np.zeros((4, 4)), np.zeros((1, 4, 4), int), np.zeros((1, 4, 4), bool), np.zeros((1, 1, 4, 4, 1))],
+    [np.zeros((0, 4, 4)), np.zeros((4, 4)), np.zeros((1, 4, 4), int), np.zeros((1, 4, 4), bool), np.zeros((1, 1, 4, 4, 1))],
 )
 def test_unfit_images_are_refused(images):
     with pytest.raises(InputError, match="images should be"):

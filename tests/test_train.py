@@ -393,8 +393,19 @@ def test_a_parameter_that_is_not_finite_is_not_saved(tmp_path, monkeypatch):
 
     monkeypatch.setattr(step, "update_in_place", overflowing)
     assert "step 2 of epoch 1, first in the " in diverged(tmp_path / "run")
-    monkeypatch.setattr(step, "update_in_place", lambda c, vector, *_: vector.fill(np.inf))
-    assert "step 1 of epoch 1, first in the update." in diverged(tmp_path / "other")
+    for spoilt in (slice(None), slice(5, 6)):  # all, or one of them
+        monkeypatch.setattr(step, "update_in_place", lambda c, vector, *_: vector[spoilt].fill(np.inf))
+        assert "step 1 of epoch 1, first in the update." in diverged(tmp_path / f"other-{spoilt.start}")
+
+
+def test_a_loss_that_is_not_finite_is_an_end_though_its_gradients_are(tmp_path, monkeypatch):
+    def infinite(*arguments):
+        heads, outcome = cotangents(*arguments)
+        return heads, outcome._replace(loss=np.inf)
+
+    cotangents = step.cotangents
+    monkeypatch.setattr(step, "cotangents", infinite)
+    assert "step 1 of epoch 1, first in " in diverged(tmp_path / "run")
 
 
 def test_a_validation_that_is_not_finite_is_not_saved(tmp_path, monkeypatch):

@@ -23,7 +23,7 @@ TRAPS = {
         ("test_sensor.test_outside_is_the_background", np.float64, False),
     ),
     "1: outside is something else": (
-        "sensor", [("np.minimum(np.maximum(cache.edges[0] + row_step, 0), H1 - 1)", "((cache.edges[0] + row_step) % H1)")],
+        "sensor", [("np.clip(cache.edges[0] + row_step, 0, H1 - 1)", "((cache.edges[0] + row_step) % H1)")],
         ("test_sensor.test_equals_the_definition", True, False),
     ),
     "1: the evaluation forgets the background": (

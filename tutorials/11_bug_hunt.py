@@ -74,7 +74,7 @@ def planted(module, *changes):
 BUGS = {
     # Above and below the image, edges wrap around in the table; a cell across the seam is minus the rest of a column.
     "A  outside wraps around": ("sensor", [
-        ("np.minimum(np.maximum(cache.edges[0] + row_step, 0), H1 - 1)", "((cache.edges[0] + row_step) % H1)"),
+        ("np.clip(cache.edges[0] + row_step, 0, H1 - 1)", "((cache.edges[0] + row_step) % H1)"),
     ]),
     # The sensor takes l for (y, x).
     "B  x and y swapped": ("sensor", [("(edges[1], edges[0])", "(edges[0], edges[1])")]),

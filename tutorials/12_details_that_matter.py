@@ -99,7 +99,7 @@ for task, runs in MEASURED.items():
 # a cue that tells the network where it is. Here the background is subtracted before anything is summed,
 # [`pixels -= background`](../minram/sensor.py#L52),
 # so that outside the sum does not grow, and an edge outside is simply moved to the border:
-# [`rows = np.minimum(np.maximum(cache.edges[0] + row_step, 0), H1 - 1) * W1`](../minram/sensor.py#L167).
+# [`rows = np.clip(cache.edges[0] + row_step, 0, H1 - 1) * W1`](../minram/sensor.py#L166).
 # No image is padded, so no padding can be forgotten when locations become pixels.
 #
 # **Pixel edges, not pixel centres.** The image reaches from −1 to 1, from the first pixel's left edge to the last
@@ -147,7 +147,7 @@ effect("one-scale")
 #
 # **Easy canvases first.** Where nothing is found nothing is rewarded, and among many distractors that may last for
 # epochs. A curriculum (Bengio et al. 2009) begins with none and adds them one by one,
-# [`n = int(progress / self.curriculum * (task.n_distractors + 1))`](../minram/config.py#L135),
+# [`n = int(progress / self.curriculum * (task.n_distractors + 1))`](../minram/config.py#L138),
 # each number for an equal time. The recipe of the 100×100 canvas, with its eight distractors, does so, though lesson 13
 # tells of a run that does as well without. Among four there is no gain to be seen:
 
@@ -320,30 +320,30 @@ effect("identity-core", "2-glimpses", "4-glimpses", "8-glimpses")
 # ## The optimiser and the program
 #
 # **One flat vector.** All parameters are views into one array,
-# [`views[name] = vector[start : start + a.size].reshape(a.shape)`](../minram/optim.py#L27).
+# [`views[name] = vector[start : start + a.size].reshape(a.shape)`](../minram/optim.py#L28).
 # An update is a few operations on it, however many layers there are, and Adam's memory is two more such arrays.
 #
 # **The rate falls to zero.** Half a cosine,
-# [`share = 0.5 * (1 + math.cos(math.pi * progress))`](../minram/optim.py#L34):
+# [`share = 0.5 * (1 + math.cos(math.pi * progress))`](../minram/optim.py#L35):
 # long at a high rate, then a smooth landing. A run that is to be twice as long is another run from its first step on.
 #
 # **An average of the weights.** Validation and test use an exponential average of the weights, with a shorter memory at
 # the start, when old weights mean little:
-# [`decay = min(config.weight_average, (step + 1) / (step + 10))`](../minram/optim.py#L60).
+# [`decay = min(config.weight_average, (step + 1) / (step + 10))`](../minram/optim.py#L61).
 # It takes the last steps' noise out, at the cost of one array. It matters most while the rate is still high.
 #
 # **Weight decay beside the gradient, not in it.** Small weights learn less by heart. The textbook adds
 # $\tfrac{\omega}{2} \lVert\theta\rVert^2$ to the loss, so $\omega\theta$ to the gradient. But Adam divides a gradient by
 # its size: where nothing else pulls, it takes steps of the full rate, whatever $\omega$ is; and where the gradients of the
 # loss are large, $\omega\theta$ drowns. So the weights are shrunk beside the step, as Loshchilov and Hutter (2019)
-# propose: [`theta *= 1 - rate * config.weight_decay`](../minram/optim.py#L83). What it gains in long runs on MNIST is in
+# propose: [`theta *= 1 - rate * config.weight_decay`](../minram/optim.py#L84). What it gains in long runs on MNIST is in
 # [lesson 13](13_papers_tables/README.md).
 #
 # **Randomness is an argument.** No function draws from a global generator. Three seeds are spawned from one: for the
 # parameters, the data and the policy,
 # [`seeds = np.random.SeedSequence(config.seed).spawn(3)`](../minram/run.py#L51),
 # so that another policy does not see other canvases. The order of an epoch depends on seed and epoch alone,
-# [`order = np.random.default_rng([config.seed, meta["epoch"]]).permutation(n)`](../minram/train.py#L81).
+# [`order = np.random.default_rng([config.seed, meta["epoch"]]).permutation(n)`](../minram/train.py#L83).
 #
 # **Resuming to the bit.** A checkpoint holds the states of both generators,
 # [`rngs = {"task_rng": checkpoint.rng_state(run.task_rng)`](../minram/run.py#L142),
@@ -390,8 +390,8 @@ effect("no-average", "double-rate", "momentum")
 # two agree; they are two numbers, and a paper should say which.
 #
 # **The epoch is chosen on validation images, the test set is read once.** The best epoch so far is found by
-# [`improved = "val_error" in record and`](../minram/train.py#L123), and the finished run's test result is stored and
-# from then on only read: [`path = folder / "result.json"`](../minram/train.py#L148). To take the best test error of all
+# [`improved = "val_error" in record and`](../minram/train.py#L125), and the finished run's test result is stored and
+# from then on only read: [`path = folder / "result.json"`](../minram/train.py#L150). To take the best test error of all
 # epochs is to report a maximum of many noisy numbers.
 #
 # **All images, and an interval.** The test covers all images, the last incomplete batch too, and every error rate comes
