@@ -39,7 +39,7 @@ def train_command(args):
         config = recipe(name).changed(args.set)
         if args.data is not None:
             if config.data or not args.data:
-                raise InputError("--data should name one data set; leave it out for MNIST, or leave out data= of --set.")
+                raise InputError("--data should name one data set; leave it out, for MNIST, or the data= of --set.")
             config = config.changed({"data": args.data})
         if config.data:  # the run may be resumed or shown from another folder
             config = config.changed({"data": os.path.abspath(config.data)})

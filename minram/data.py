@@ -61,7 +61,7 @@ def load(path=None, n_val=5000, seed=0):
     if n_val < 1 or len(x_train) < 5:
         raise InputError(
             "For validation at least 1 and at most a fifth of the training images are needed, but n_val is "
-            f"{n_val} of {len(x_train)}; ask for a larger n_val or give more images."
+            f"{n_val} of {len(x_train)}; set n_val=1 or more, and give 5 or more images."
         )
     order = np.random.default_rng(seed).permutation(len(x_train))
     val, train = np.split(order, [min(n_val, len(x_train) // 5)])

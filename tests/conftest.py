@@ -1,5 +1,21 @@
+import signal
+
+import pytest
 from hypothesis import settings
 
 # The same examples on every run and machine; no deadline, because machines differ.
 settings.register_profile("minram", derandomize=True, deadline=None, database=None, max_examples=40)
 settings.load_profile("minram")
+
+
+@pytest.fixture(autouse=True)
+def signals_are_heard():
+    """In the background or under nohup some signals are ignored; tests, and the processes they begin, need them."""
+    handlers = {"SIGINT": signal.default_int_handler, "SIGHUP": signal.SIG_DFL}
+    numbers = {getattr(signal, name): handler for name, handler in handlers.items() if hasattr(signal, name)}
+    ignored = [number for number in numbers if signal.getsignal(number) == signal.SIG_IGN]
+    for number in ignored:
+        signal.signal(number, numbers[number])
+    yield
+    for number in ignored:
+        signal.signal(number, signal.SIG_IGN)

@@ -41,7 +41,9 @@ def test_a_rate_and_its_interval_as_text():
     assert percent(0.0123, (0.0103, 0.0147)) == "1.23 % [1.03, 1.47]"
 
 
-@pytest.mark.parametrize("settings", [{"final_std": 0.3}, {"task": "cluttered", "canvas": (9, 8), "distractor_size": 3}])
+@pytest.mark.parametrize(
+    "settings", [{"final_std": 0.3}, {"task": "cluttered", "canvas": (9, 8), "distractor_size": 3}]
+)
 @pytest.mark.parametrize("rollouts", [1, 3])
 def test_probabilities_are_averaged_over_rollouts(settings, rollouts):
     c = config(**settings)

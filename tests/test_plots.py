@@ -259,6 +259,12 @@ def test_equal_seeds_give_equal_pictures(tmp_path):
     assert [p.read_bytes() for p in first] == [p.read_bytes() for p in second]
 
 
+def test_squares_of_the_continuous_sensor_are_centred_where_it_looks():
+    left, top, width, height = plots.squares(np.array([[0.237, -0.419]]), (9, 13), (1, 3), 5, continuous=True)
+    np.testing.assert_allclose(left + width / 2, [[0.237, 0.237]], rtol=1e-14)  # a few roundings of numbers up to 13
+    np.testing.assert_allclose(top + height / 2, [[-0.419, -0.419]], rtol=1e-14)
+
+
 def test_of_large_images_fewer_are_looked_at(tmp_path, monkeypatch):
     config = Config(**SMALL, glimpses=2, patch_size=2, task="translated", canvas=(20, 16))
     dataset = checkpoint(tmp_path / "run", config, (8, 8), 3)

@@ -246,7 +246,10 @@ def test_a_table_that_is_made_in_pieces_is_that_of_each_image():
 
 @pytest.mark.parametrize(
     "images",
-    [np.zeros((0, 4, 4)), np.zeros((4, 4)), np.zeros((1, 4, 4), int), np.zeros((1, 4, 4), bool), np.zeros((1, 1, 4, 4, 1))],
+    [
+        np.zeros((0, 4, 4)), np.zeros((4, 4)), np.zeros((1, 4, 4), int), np.zeros((1, 4, 4), bool),
+        np.zeros((1, 1, 4, 4, 1)),
+    ],
 )
 def test_unfit_images_are_refused(images):
     with pytest.raises(InputError, match="images should be"):

@@ -394,7 +394,7 @@ def test_a_parameter_that_is_not_finite_is_not_saved(tmp_path, monkeypatch):
     monkeypatch.setattr(step, "update_in_place", overflowing)
     assert "step 2 of epoch 1, first in the " in diverged(tmp_path / "run")
     for spoilt in (slice(None), slice(5, 6)):  # all, or one of them
-        monkeypatch.setattr(step, "update_in_place", lambda c, vector, *_: vector[spoilt].fill(np.inf))
+        monkeypatch.setattr(step, "update_in_place", lambda c, vector, *_, part=spoilt: vector[part].fill(np.inf))
         assert "step 1 of epoch 1, first in the update." in diverged(tmp_path / f"other-{spoilt.start}")
 
 

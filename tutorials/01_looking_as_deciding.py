@@ -366,8 +366,9 @@ show_source(rollout)
 # ## Exercises
 #
 # **1. The estimate.** Write the Monte-Carlo estimate of $J$ and its standard error, for rewards that are any numbers;
-# divide the sum of squares by $N - 1$, since the mean is estimated too. The check tries four numbers, and then plays a game whose exact value is known: two random locations, and reward 1 if at least one of them lies in
-# the right half of the image. Each misses with probability one half, so $J = 1 - 2^{-2}$.
+# divide the sum of squares by $N - 1$, since the mean is estimated too. The check tries four numbers, and then plays
+# a game whose exact value is known: two random locations, and reward 1 if at least one of them lies in the right half
+# of the image. Each misses with probability one half, so $J = 1 - 2^{-2}$.
 
 
 # %% tags=["solution"]

@@ -321,9 +321,9 @@ plt.show()
 # With the identity $W_h = I$ the recursion is $\mathrm{d}z_t = \mathrm{d}z_{t+1} \cdot [h_t > 0]$: the gradient is
 # neither scaled nor mixed, and where a unit stays on, it arrives as it left. There the state adds up what it sees, and
 # grows like a sum, not like a power. That is how `init_params` starts the core with `recurrent_init="identity"`, its
-# default. The recipes take `"he"`, whose fan-in counts both inputs of the core: the variance is $2/(2n)$, so $\alpha =
-# \sqrt{1/2} \approx 0.71$, and a gradient shrinks to about a fifth over five steps. That will do for six glimpses, and not
-# for thirty.
+# default. The recipes take `"he"`, whose fan-in counts both inputs of the core: the variance is $2/(2n)$, so
+# $\alpha = \sqrt{1/2} \approx 0.71$, and a gradient shrinks to about a fifth over five steps. That will do for six
+# glimpses, and not for thirty.
 #
 # We check the statement about the identity to the bit: for each unit that was on at all steps, $\mathrm{d}z_1$ and
 # $\mathrm{d}z_T$ are equal.

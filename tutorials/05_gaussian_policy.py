@@ -389,9 +389,9 @@ assert np.abs(ends["Clipped location scored"]).max() < 1
 assert np.abs(ends["Squashed location scored"]).max() < np.abs(path[0]).min()
 
 # %% [markdown]
-# A policy that drifts to the centre looks reasonable on centred digits, which is why this mistake survives.
-# On digits that may lie anywhere it is a handicap. A baseline changes the bias, because it multiplies $r - b$ rather
-# than $r$, and does not remove it. If every look earns the same, a good baseline takes the bias away; if looks beyond the
+# A policy that drifts to the centre looks reasonable on centred digits, which is why this mistake survives. On digits
+# that may lie anywhere it is a handicap. A baseline changes the bias, because it multiplies $r - b$ rather than $r$,
+# and does not remove it. If every look earns the same, a good baseline takes the bias away; if looks beyond the
 # border earn nothing, it is the baseline that brings it in.
 #
 # There are two honest ways out. One is to score the raw sample, as `minram` does. The other is to score $l$

@@ -360,8 +360,8 @@ report.raise_if_failed()
 #
 # In the agent as it is, the location enters the network as well, and there is a continuum of histories. A change of
 # the label head then moves the border between those that are read rightly and those that are not, and $J$ has a
-# gradient there that line (2) leaves out: its $r(\tau)$ must not contain θ. It is exact in Algorithm 1 (lesson 8), where
-# the label is drawn, and so a part of τ. The hybrid rule counts the reward as a constant.
+# gradient there that line (2) leaves out: its $r(\tau)$ must not contain θ. It is exact in Algorithm 1 (lesson 8),
+# where the label is drawn, and so a part of τ. The hybrid rule counts the reward as a constant.
 #
 # ## The estimator meets the truth
 #

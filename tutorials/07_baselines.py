@@ -415,9 +415,9 @@ assert (reinforce.returns(np.array([[1.0], [2.0], [3.0], [4.0]])) == [[9], [7], 
 # ## What to remember
 #
 # Subtract anything from the reward that was known before the action; the mean stays, and with a good choice the
-# variance falls. The mean reward is not the best constant, but here it has five sixths of the gain. Leave the row itself
-# out of a mean, or lose a share $1/N$. A baseline that has seen the action takes away the signal along with the
-# noise, and looks good doing so. The learned $b_t(h_t)$ must come from the state that decides, and its error must
+# variance falls. The mean reward is not the best constant, but here it has five sixths of the gain. Leave the row
+# itself out of a mean, or lose a share $1/N$. A baseline that has seen the action takes away the signal along with
+# the noise, and looks good doing so. The learned $b_t(h_t)$ must come from the state that decides, and its error must
 # be trained in its own head.
 #
 # ## Exercises

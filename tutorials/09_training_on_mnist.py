@@ -455,11 +455,12 @@ for name in names:
 # of the band, either of them alone would have told a story. Three epochs are a short training: they show what
 # helps to learn *quickly*. A choice can be quick and end worse.
 #
-# With that said, some rows are worth a look. *Random locations* trains the same network, with the same number
-# of glimpses, but never lets it choose: what is lost there is the value of the policy. σ works in two ways:
-# lesson 5 has shown that the score's variance is 1/σ², so a small σ is noisy to learn from, but a large σ looks
-# at wrong places in training. Here σ = 0.05 is no worse than the recipe's, while 0.4 costs more than three points, at
-# the mean locations too: what was learned is worse, not only the aim. *Baselines* differ in noise alone, and only while there is something left to learn about where to look.
+# With that said, some rows are worth a look. *Random locations* trains the same network, with the same number of
+# glimpses, but never lets it choose: what is lost there is the value of the policy. σ works in two ways: lesson 5 has
+# shown that the score's variance is 1/σ², so a small σ is noisy to learn from, but a large σ looks at wrong places in
+# training. Here σ = 0.05 is no worse than the recipe's, while 0.4 costs more than three points, at the mean locations
+# too: what was learned is worse, not only the aim. *Baselines* differ in noise alone, and only while there is
+# something left to learn about where to look.
 #
 # ## What to remember
 #

@@ -341,7 +341,8 @@ for s, colour in ((S, COLOUR["label"]), (100, COLOUR["location"])):
     print(f"canvas {s}: {100 * more.errors[T - 1]:.1f} % after {T} glimpses")
     for later in (2 * T, 3 * T):  # the same images, so the difference is measured image by image
         d = more.wrong[later - 1].astype(int) - more.wrong[T - 1]
-        print(f"  after {later}: {100 * d.mean():+.1f} ± {100 * d.std(ddof=1) / np.sqrt(m):.1f} points (one standard error)")
+        error = d.std(ddof=1) / np.sqrt(m)
+        print(f"  after {later}: {100 * d.mean():+.1f} ± {100 * error:.1f} points (one standard error)")
 ax.axvline(T, color=COLOUR["exact"], linewidth=1)
 ax.set(xlabel="glimpses", ylabel="validation error (%)", yticks=[5, 10, 20, 50, 100])
 ax.yaxis.set_major_formatter("{x:g}")

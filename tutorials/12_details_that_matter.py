@@ -217,11 +217,11 @@ effect("small-std", "large-std", "annealed-std", "constant-std", "linear-locatio
 # the expectation. So the cotangent is divided by $N$ and not by $T$:
 # [`dmu, dlog_std = log_prob_backward(-config.location_weight / N * advantage, cache)`](../minram/reinforce.py#L106).
 #
-# **λ hardly matters, with Adam, where its gradient stays in the location head.** Many programs scale the REINFORCE term by 0.01 or so. If its gradient goes into the
-# shared core, that is a choice between two goals. If it stays in the location head, as in the paper, the head's
-# parameters get no other gradient, and Adam divides each gradient by its own size: a factor cancels, but for ε and
-# rounding. The cell below shows it. With SGD the factor is a learning rate. (In the two recipes of lesson 13 it flows on,
-# and there λ matters.)
+# **λ hardly matters, with Adam, where its gradient stays in the location head.** Many programs scale the REINFORCE
+# term by 0.01 or so. If its gradient goes into the shared core, that is a choice between two goals. If it stays in
+# the location head, as in the paper, the head's parameters get no other gradient, and Adam divides each gradient by
+# its own size: a factor cancels, but for ε and rounding. The cell below shows it. With SGD the factor is a learning
+# rate. (In the two recipes of lesson 13 it flows on, and there λ matters.)
 
 # %%
 config = load_params(CHECKPOINTS / "mnist" / "best.npz")[1]
@@ -255,10 +255,9 @@ effect("small-location-term", "large-location-term")
 #
 # **Which gradient flows on.** REINFORCE trains the location head, the squared error of the baseline trains the
 # baseline head, and neither flows into the core, unless the setting `flow` says so:
-# [`for head in flow:`](../minram/agent.py#L194).
-# A core that follows the label alone has no reason to keep what would tell *where* the digit is. With the digit in the middle that costs
-# little; among clutter it costs several points (below), so there the recipes let REINFORCE flow, weighted by a
-# $\lambda$ small enough not to drown the label.
+# [`for head in flow:`](../minram/agent.py#L194). A core that follows the label alone has no reason to keep what would
+# tell *where* the digit is. With the digit in the middle that costs little; among clutter it costs several points
+# (below), so there the recipes let REINFORCE flow, weighted by a $\lambda$ small enough not to drown the label.
 #
 # **What came before a decision cannot judge it.** The paper rewards the last glimpse alone, so that every location of
 # a rollout is praised or blamed for the same number. With a reward after each glimpse, a location answers for what
@@ -333,11 +332,11 @@ effect("identity-core", "2-glimpses", "4-glimpses", "8-glimpses")
 # It takes the last steps' noise out, at the cost of one array. It matters most while the rate is still high.
 #
 # **Weight decay beside the gradient, not in it.** Small weights learn less by heart. The textbook adds
-# $\tfrac{\omega}{2} \lVert\theta\rVert^2$ to the loss, so $\omega\theta$ to the gradient. But Adam divides a gradient by
-# its size: where nothing else pulls, it takes steps of the full rate, whatever $\omega$ is; and where the gradients of the
-# loss are large, $\omega\theta$ drowns. So the weights are shrunk beside the step, as Loshchilov and Hutter (2019)
-# propose: [`theta *= 1 - rate * config.weight_decay`](../minram/optim.py#L84). What it gains in long runs on MNIST is in
-# [lesson 13](13_papers_tables/README.md).
+# $\tfrac{\omega}{2} \lVert\theta\rVert^2$ to the loss, so $\omega\theta$ to the gradient. But Adam divides a gradient
+# by its size: where nothing else pulls, it takes steps of the full rate, whatever $\omega$ is; and where the
+# gradients of the loss are large, $\omega\theta$ drowns. So the weights are shrunk beside the step, as Loshchilov and
+# Hutter (2019) propose: [`theta *= 1 - rate * config.weight_decay`](../minram/optim.py#L84). What it gains in long
+# runs on MNIST is in [lesson 13](13_papers_tables/README.md).
 #
 # **Randomness is an argument.** No function draws from a global generator. Three seeds are spawned from one: for the
 # parameters, the data and the policy,
