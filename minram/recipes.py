@@ -29,7 +29,9 @@ AGENT = COMMON | {
     "flow": ("label", "location"), "location_weight": 0.2,
 }  # fmt: skip
 # The digits of MNIST are in the middle: a first glimpse anywhere, as in the paper, often sees none of them.
-MNIST = AGENT | {"std": 0.25, "final_std": 0.2, "start": "gaussian"}
+# There are only so many digits, shown again in every epoch, and agents learn them by heart: after 100 epochs with three
+# glimpses validation was at 1.78 % without weight decay, at 1.55, 1.48 and 2.14 % with 0.03, 0.1 and 0.3.
+MNIST = AGENT | {"std": 0.25, "final_std": 0.2, "start": "gaussian", "weight_decay": 0.1}
 TRANSLATED = AGENT | {
     "task": "translated", "canvas": (60, 60), "patch_size": 12, "scales": (1, 2, 4), "std": 0.1, "final_std": 0.3,
     "learning_rate": 1e-3, "weight_average": 0.9995, "epochs": 65,
@@ -41,9 +43,9 @@ CLUTTERED_100 = CLUTTERED | {
 }  # fmt: skip
 
 for n, error in zip(range(2, 8), (3.79, 1.51, 1.54, 1.34, 1.12, 1.07)):
-    # In short runs, on validation, λ = 0.2 was better with three glimpses, 0.05 with seven, which overfits sooner.
-    settings = MNIST | ({"epochs": 200} if n <= 4 else {"location_weight": 0.05, "epochs": 120})
-    minutes = n * settings["epochs"] / 31
+    # In short runs without weight decay λ = 0.2 was better on validation with three glimpses, 0.05 with seven.
+    settings = MNIST | {"epochs": 200 if n <= 3 else 120} | ({} if n <= 4 else {"location_weight": 0.05})
+    minutes = n * settings["epochs"] / 32
     RECIPES[f"mnist-{n}"] = Recipe(f"MNIST 28x28, {n} glimpses of 8x8", settings | {"glimpses": n}, minutes, error)
 
 for name, task, settings, minutes, errors in (

@@ -90,7 +90,7 @@ ABLATED = {
         "centre": ("the first glimpse at the centre", ("start=centre",)),
         "random": ("random glimpses", ("policy=random", "flow=label")),
     }),
-    "mnist-2": Ablated(("epochs=40",), {
+    "mnist-2": Ablated(("epochs=40", "weight_decay=0"), {
         "nothing": ("nothing", ()),
         "uniform": ("the first glimpse anywhere, as in the paper", ("start=uniform",)),
         "centre": ("the first glimpse at the centre", ("start=centre",)),
