@@ -8,7 +8,7 @@ from scipy.special import softmax
 from minram import evaluate as module
 from minram.agent import init_params, rollout
 from minram.errors import InputError
-from minram.evaluate import Evaluation, evaluate, percent, wilson
+from minram.evaluate import Evaluation, background_level, evaluate, percent, wilson
 from minram.sensor import summed_area
 from minram.tasks import fixed_images
 from runs import config, dataset
@@ -35,6 +35,12 @@ def test_an_agent_with_random_locations_is_evaluated_with_them():
     want = evaluate(PARAMS, CONFIG, DATA.x_train, DATA.y_train, "random").probabilities
     np.testing.assert_array_equal(evaluate(PARAMS, random, DATA.x_train, DATA.y_train).probabilities, want)
     assert (evaluate(PARAMS, CONFIG, DATA.x_train, DATA.y_train).probabilities != want).any()
+
+
+def test_the_background_is_the_nearest_level_of_the_images():
+    assert background_level(config(background=0.499), X) == 127  # of 127.2
+    assert background_level(config(background=0.5), X) == 128  # of 127.5, the even one
+    assert background_level(config(background=0.5), X / 255) == 0.5
 
 
 def test_a_rate_and_its_interval_as_text():

@@ -59,8 +59,9 @@ def test_the_first_step_of_adam_has_the_length_of_the_rate():
     assert np.abs(gradients[0]).min() > 0.04
 
 
-def test_the_average_is_a_mean_of_the_path_with_weights_that_sum_to_one():
-    path, _, _, state = descend(Config(weight_average=0.9))
+@pytest.mark.parametrize("weight_decay", [0, 0.7])
+def test_the_average_is_a_mean_of_the_path_with_weights_that_sum_to_one(weight_decay):
+    path, _, _, state = descend(Config(weight_average=0.9, learning_rate=0.1, weight_decay=weight_decay))
     decays = [min(0.9, (t + 1) / (t + 10)) for t in range(STEPS)]
     weights = [np.prod(decays)] + [(1 - d) * np.prod(decays[t + 1 :]) for t, d in enumerate(decays)]
     close(np.sum(weights), 1.0, scale=1, steps=2 * STEPS)
