@@ -40,9 +40,8 @@ def train_command(args):
         if args.data is not None:
             if config.data or not args.data:
                 raise InputError("--data should name one data set; leave it out, for MNIST, or the data= of --set.")
-            config = config.changed({"data": args.data})
-        if config.data:  # the run may be resumed or shown from another folder
-            config = config.changed({"data": os.path.abspath(config.data)})
+        if source := args.data or config.data:  # absolute: the run may be resumed or shown from another folder
+            config = config.changed({"data": os.path.abspath(source)})
 
     terminal = sys.stdout is not None and sys.stdout.isatty()
 

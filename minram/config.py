@@ -109,7 +109,7 @@ class Config:
             "learn_std=false.": self.policy == "random" and ("location" in self.flow or self.learn_std),
             "σ is either learned or annealed; set final_std=1 or learn_std=false.": self.learn_std
             and self.final_std != 1,
-            f"a step would take away {self.learning_rate * self.weight_decay:.3g} of each weight, more than there is; "
+            f"a step would take away {self.learning_rate * self.weight_decay:.3g} times what there is of each weight; "
             "set a smaller weight_decay.": self.learning_rate * self.weight_decay >= 1,
             "weight decay pulls every parameter to 0, and log σ = 0 is σ = 1, half an image; set weight_decay=0 or "
             "learn_std=false.": self.learn_std and self.weight_decay > 0,

@@ -51,8 +51,8 @@ def update_in_place(config, vector, gradient, state, step, rate):
 
     SGD: v ← βv + g, θ ← θ − ηv.  Adam (Kingma & Ba 2015): m ← β₁m + (1−β₁)g, v ← β₂v + (1−β₂)g²,
     θ ← θ − η m̂/(√v̂ + ε) with m̂ = m/(1−β₁ᵗ), v̂ = v/(1−β₂ᵗ), t = step + 1. Either after a weight decay
-    θ ← θ − ηωθ that neither m nor v knows of (Loshchilov & Hutter 2019). The average of the weights is
-    ā ← ā + (1−d)(θ − ā), with a decay d that is smaller at the start, where old weights mean little.
+    θ ← θ − ηωθ, ω = weight_decay, of which m and v know nothing (Loshchilov & Hutter 2019). The average of the
+    weights is ā ← ā + (1−d)(θ − ā), with a decay d that is smaller at the start, where old weights mean little.
     """
     beta1, beta2, eps, t = config.momentum, 0.999, 1e-8, step + 1
     # m̂/(√v̂ + ε) = m·c/(√v + ε√(1−β₂ᵗ)) with c = √(1−β₂ᵗ)/(1−β₁ᵗ): two scalars instead of two arrays. They are

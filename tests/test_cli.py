@@ -91,6 +91,8 @@ WRONG = [
     ("train --data .", "four IDX files"),
     ("train --data text", "Cannot read"),
     ("train --data d.npz", "set batch_size=28"),
+    ("train --data=", "--data should name one data set"),
+    ("train --data d.npz --set data=text", "--data should name one data set"),
     ("train --data d.npz --out text --set batch_size=8", "choose another folder"),
     ("train --data d.npz --out text/run --set batch_size=8", "choose another folder"),
     ("train --data d.npz --set batch_size=8 task=translated canvas=5", "canvas"),
@@ -319,6 +321,22 @@ def outcome_vector(folder):
     from minram.run import load_params
 
     return np.concatenate([a.ravel() for a in load_params(folder / "last.npz")[0].values()])
+
+
+def test_a_run_knows_its_data_from_every_folder(here, monkeypatch):
+    for i, words in enumerate((["--data", "d.npz", "--set"], ["--set", "data=d.npz"])):
+        assert cli.main(["train", "--out", f"known-{i}", *words, *TINY]) == 0
+    (here / "elsewhere").mkdir()
+    monkeypatch.chdir(here / "elsewhere")
+    for i in range(2):
+        assert cli.main(["evaluate", f"../known-{i}"]) == 0
+
+
+def test_a_model_with_a_background_does_not_go_onto_black_canvases(tmp_path, capsys):
+    c = config(background=0.3)
+    save_params(tmp_path / "p.npz", init_params(c, np.random.default_rng(0), 3), c, {})
+    assert cli.main(["evaluate", str(tmp_path / "p.npz"), "--size", "40x40"]) == 2
+    assert "leave out --size" in capsys.readouterr().err
 
 
 def test_evaluate_measures_what_it_says(tmp_path, monkeypatch, capsys):

@@ -99,6 +99,7 @@ BAD = {
     "negative labels": ((X, Y - 1), "labels should be integers from 0"),
     "float labels": ((X, Y / 1), "as float64"),
     "no images": ((X[:0], Y[:0]), "1 or more images"),
+    "nothing at all": ((X[:0], []), "1 or more images"),
     "an unknown policy": ((X, Y, "best"), "policy should be one of"),
     "no rollouts": ((X, Y, "mean", 0), "1 to 10000 rollouts"),
     "too many rollouts": ((X, Y, "mean", 10**9), "1 to 10000 rollouts"),

@@ -390,10 +390,25 @@ assert np.abs(ends["Squashed location scored"]).max() < np.abs(path[0]).min()
 
 # %% [markdown]
 # A policy that drifts to the centre looks reasonable on centred digits, which is why this mistake survives. On digits
-# that may lie anywhere it is a handicap. A baseline changes the bias, because it multiplies $r - b$ rather than $r$,
-# and does not remove it. If every look earns the same, a good baseline takes the bias away; if looks beyond the
-# border earn nothing, it is the baseline that brings it in.
+# that may lie anywhere it is a handicap.
 #
+# Does a baseline help? The false and the true score agree wherever nothing was clipped, and the true one has the mean
+# zero. So if all looks beyond the border earn the same, $r_\text{out}$, the bias is
+#
+# $$\mathbb{E}[(r - b)(\text{false} - \text{true})] = (r_\text{out} - b)\, \mathbb{E}[\text{false}].$$
+#
+# If every look earns the same, a good baseline takes the bias away; if looks beyond the border earn nothing, it is the
+# baseline that brings it in.
+
+# %%
+for what, r, r_out in (("every look earns 1", np.ones(n), 1), ("beyond the border 0", (np.abs(a) <= 1) * 1.0, 0)):
+    for b in (0, r.mean()):
+        difference = (r - b) * (false - true)
+        bias = (r_out - b) * clipped_score_mean(mu_x, std)
+        print(f"{what:20} b = {b:.2f}: bias {bias: .3f}, sampled {difference.mean(): .3f}")
+        assert abs(difference.mean() - bias) <= 4 * difference.std() / np.sqrt(n)
+
+# %% [markdown]
 # There are two honest ways out. One is to score the raw sample, as `minram` does. The other is to score $l$
 # under the distribution that $l$ really has. For $l = \tanh(a)$ its density is $\pi(a)\,/\,(1 - l^2)$ by the
 # change of variables, and the logarithm of the denominator does not contain μ: the honest score of $l$ *is*

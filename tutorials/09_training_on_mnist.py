@@ -367,11 +367,15 @@ ax.yaxis.set_major_formatter("{x:g}")
 ax.minorticks_off()
 ax.legend()
 plt.show()
-# The same images in all ways, so differences are measured image by image.
-difference = ways["one path for all"][-1].astype(int) - ways["own path"][-1]
-error = difference.std(ddof=1) / np.sqrt(n)
-print(f"one path for all minus own path: {100 * difference.mean():.2f} ± {100 * error:.2f} percentage points "
-      "(one standard error)")  # fmt: skip
+
+
+def difference(first, second):
+    """The difference of two error rates as text, measured image by image, as the images were the same."""
+    d = 100 * (first.astype(int) - second)
+    return f"{d.mean():.2f} ± {d.std(ddof=1) / np.sqrt(n):.2f} percentage points (one standard error)"
+
+
+print("one path for all minus own path:", difference(ways["one path for all"][-1], ways["own path"][-1]))
 
 # %% [markdown]
 # The step from *random* to *one path for all* is what a good habit is worth, the step from there to the *own path*
@@ -403,12 +407,7 @@ plt.show()
 print(f"mean locations:      {percent(final.error, (low, high))}")
 for m, e in averaged.items():
     print(f"rollouts averaged: {m} {percent(e.error, wilson(e.wrong[-1].sum(), n))}")
-
-# The same images were labelled in all ways, so differences are measured image by image.
-difference = final.wrong[-1].astype(int) - averaged[8].wrong[-1]
-error = difference.std(ddof=1) / np.sqrt(n)
-print(f"mean locations minus average of 8: {100 * difference.mean():.2f} ± {100 * error:.2f} percentage points "
-      "(one standard error)")  # fmt: skip
+print("mean locations minus average of 8:", difference(final.wrong[-1], averaged[8].wrong[-1]))
 
 # %% [markdown]
 # An average of rollouts is an ensemble: the agent looks at the image again from another first place, and the
@@ -449,11 +448,10 @@ for name in names:
               f"sampled {100 * a['sampled_val_error']:.2f} %")  # fmt: skip
 
 # %% [markdown]
-# How to read it. A difference smaller than the bars says little; the images were the same, so the bars are somewhat
-# too wide for it (exercise 2). A difference that exceeds the bars, but not
-# the distance between two seeds of one row, says nothing either: where two dots of a row lie on different sides
-# of the band, either of them alone would have told a story. Three epochs are a short training: they show what
-# helps to learn *quickly*. A choice can be quick and end worse.
+# How to read it. A difference smaller than the bars says little; the images were the same, so the bars are too wide for
+# it (exercise 2). A difference that exceeds the bars, but not the distance between two seeds of one row, says nothing
+# either: where two dots of a row lie on different sides of the band, either of them alone would have told a story.
+# Three epochs are a short training: they show what helps to learn *quickly*. A choice can be quick and end worse.
 #
 # With that said, some rows are worth a look. *Random locations* trains the same network, with the same number of
 # glimpses, but never lets it choose: what is lost there is the value of the policy. σ works in two ways: lesson 5 has

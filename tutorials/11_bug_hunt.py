@@ -437,13 +437,12 @@ assert len(within) >= 3 and finals["D  sample not detached"] > high["learned"]
 # asked for what they break. *A*: the digits are in the middle of the image, and what is seen beyond the
 # border hardly matters; on translated digits it is a cue. *B*: the network learns the transposed world just
 # as well, until someone draws the paths over the images, or loads a checkpoint into a correct program. *C*
-# gives the core a gradient that is wrong and still points downhill. *D* leaves the locations untrained. Where
-# they are sampled that hardly shows, since the samples scatter so far about μ that a healthy agent's aim gains next to
-# nothing either; at the mean locations it does. *E*: hardly a sample falls outside the image
-# here, so there is next to nothing to mis-score. *I* and *J* scale the location gradient, and Adam, which
-# divides by the gradient's size, hides it; with plain SGD they would decide whether anything is learned. *H*
-# shortens the gradient by the factor $1 - 1/M$ and is hidden in the same way. *F* and *K* disturb the core
-# and the baseline a little. *L* is not in the training at all.
+# gives the core a gradient that is wrong and still points downhill. *D* leaves the locations untrained, which shows
+# where the agent looks at μ itself, and hardly in training, where it looks anywhere around it. *E*: hardly a sample
+# falls outside the image here, so there is next to nothing to mis-score. *I* and *J* scale the location gradient, and
+# Adam, which divides by the gradient's size, hides it; with plain SGD they would decide whether anything is learned.
+# *H* shortens the gradient by the factor $1 - 1/M$ and is hidden in the same way. *F* and *K* disturb the core and the
+# baseline a little. *L* is not in the training at all.
 #
 # A run of another seed changes the curve as much as most bugs do. To see a small bug in learning curves takes
 # many seeds of each; to see it by a check takes a second.

@@ -44,7 +44,8 @@ MEASURED = {"MNIST": ablation_results(), "cluttered 60×60": rows.get("cluttered
 MEASURED = {task: runs for task, runs in MEASURED.items() if "nothing" in runs}
 TEXT = texts | {name: text for name, (text, _) in ABLATIONS.items()}
 TEXT |= {"small-std": "a smaller σ", "large-std": "a larger σ"}  # than the recipe's, which differ
-TEXT |= {"small-location-term": "λ = 0.03, 0.02, 0.05"}  # on the three tasks in this order
+small = [runs["small-location-term"][0]["settings"]["location_weight"] for runs in MEASURED.values()]
+TEXT["small-location-term"] = f"λ = {', '.join(map(str, small))}"  # on the tasks in their order
 
 
 def difference(run, recipe):
@@ -149,7 +150,7 @@ effect("one-scale")
 # epochs. A curriculum (Bengio et al. 2009) begins with none and adds them one by one,
 # [`n = int(progress / self.curriculum * (task.n_distractors + 1))`](../minram/config.py#L138),
 # each number for an equal time. The recipe of the 100×100 canvas, with its eight distractors, does so, though lesson 13
-# tells of a run that does as well without. Among four there is no gain to be seen:
+# tells of a run that learned faster without. Among four there is no gain to be seen:
 
 # %%
 effect("curriculum")
