@@ -71,6 +71,7 @@ class Config:
     reward_steps: str = _setting("last", "a reward after the last glimpse, or after each", ["last", "every"])
     label_steps: str = _setting("last", "cross-entropy at the last step, or its mean over all", ["last", "every"])
     location_weight: float = _setting(1.0, "λ, weight of the location term", (0, 1000))
+    final_location_weight: float = _setting(1.0, "λ at the end, as a share of the first; it falls as σ does", (1e-4, 1))
     baseline_weight: float = _setting(1.0, "weight of the baseline's squared error", (0, 1000))
 
     # The optimiser

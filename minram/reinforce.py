@@ -74,12 +74,13 @@ class Outcome(NamedTuple):
     baseline_error: float  # mean squared error of the baseline head
 
 
-def cotangents(trajectory, labels, config, rng=None):
+def cotangents(trajectory, labels, config, rng=None, progress=0.0):
     """The cotangents of the heads for one update, and the outcome of the batch.
 
     labels (B,). Hybrid: logits by cross-entropy, averaged over rows and labelled steps. Objective "reinforce":
     the label is drawn from the softmax with `rng` and scored like any action. The baseline descends on
-    its own squared error ½ (b − G)², averaged over rows. Raises InputError for labels that the model has not.
+    its own squared error ½ (b − G)², averaged over rows. progress: the share of the training that is over,
+    where λ is annealed. Raises InputError for labels that the model has not.
     Source: Mnih et al. (2014), equations 1–3.
     """
     labels = np.asarray(labels)
@@ -103,7 +104,8 @@ def cotangents(trajectory, labels, config, rng=None):
     G = returns(reward)  # (T−1, N)
     advantage = advantages(G, trajectory.baseline, config.baseline, config.rollouts)
     _, cache = log_prob_forward(trajectory.sample, trajectory.mu, trajectory.log_std)
-    dmu, dlog_std = log_prob_backward(-config.location_weight / N * advantage, cache)
+    location_weight = config.location_weight * config.final_location_weight**progress  # λ
+    dmu, dlog_std = log_prob_backward(-location_weight / N * advantage, cache)
     if config.objective == "reinforce":
         # −log π(guess) is a cross-entropy with the drawn label, weighted by the advantage. The label's baseline is
         # the last b_t, which a single glimpse has not, or the row baselines as above.

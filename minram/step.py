@@ -50,7 +50,7 @@ def _agent_gradients(run, config, images, labels, progress):
     trajectory = rollout(
         run.params, config, area, run.policy_rng, config.rollouts, policy, every_step=every, progress=progress
     )
-    heads, outcome = cotangents(trajectory, labels, config, run.policy_rng)
+    heads, outcome = cotangents(trajectory, labels, config, run.policy_rng, progress)
     return backward(run.params, trajectory, heads, config.flow), outcome, (trajectory, heads)
 
 

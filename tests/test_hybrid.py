@@ -219,6 +219,16 @@ def test_samples_rewards_and_baselines_are_constants():
     np.testing.assert_array_equal(c.logits, frozen.cotangents.logits)
 
 
+def test_the_location_weight_falls_geometrically():
+    frozen = update(location_weight=0.4, final_location_weight=0.25)
+    t, labels = frozen.trajectory, frozen.labels[:: frozen.config.rollouts]
+    for progress, share in ((0, 1), (0.5, 0.5), (1, 0.25)):
+        c, _ = cotangents(t, labels, frozen.config, progress=progress)
+        np.testing.assert_allclose(c.mu, share * frozen.cotangents.mu, rtol=1e-14)
+        np.testing.assert_array_equal(c.logits, frozen.cotangents.logits)
+        np.testing.assert_array_equal(c.baseline, frozen.cotangents.baseline)
+
+
 def test_float32_stays_float32():
     frozen = update()
     t = frozen.trajectory

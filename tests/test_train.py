@@ -37,7 +37,8 @@ VARIANTS = [
     {"baseline": "none", "label_steps": "every", "location_units": 4},
     {"label_steps": "every", "reward_steps": "every", "reward": "log_probability", "curriculum": 0.5, **CLUTTER},
     {"baseline": "batch", "reward": "probability", "start": "centre", "background": 0.3},
-    {"baseline": "rollouts", "rollouts": 2, "final_std": 0.2, "continuous": True, "scales": (1, 2)},
+    {"baseline": "rollouts", "rollouts": 2, "final_std": 0.2, "final_location_weight": 0.1, "continuous": True,
+     "scales": (1, 2)},
     {"baseline": "batch", "learn_std": True, "rollouts": 2, "optimiser": "sgd", **PURE},
     {"baseline": "learned", "start": "gaussian", **PURE, **CLUTTER},
     {"flow": ("label", "location", "baseline"), "recurrent_init": "he", "validate_every": 2},
@@ -173,7 +174,7 @@ def recorded(monkeypatch, *names):
 )
 def test_each_step_gets_what_the_settings_say_at_its_share_of_the_training(tmp_path, monkeypatch, settings):
     c = config(epochs=2, **settings)
-    calls = recorded(monkeypatch, "make_images", "summed_area", "rollout", "update_in_place")
+    calls = recorded(monkeypatch, "make_images", "summed_area", "rollout", "cotangents", "update_in_place")
     train.train(c, tmp_path / "run", dataset=DATA)
     shares = [i / 6 for i in range(6)]  # two epochs of three steps
     made = calls["make_images"][-6:]  # the ones before try whether the images fit
@@ -182,6 +183,7 @@ def test_each_step_gets_what_the_settings_say_at_its_share_of_the_training(tmp_p
     policy, every = ("random" if c.policy == "random" else "sampled"), c.label_steps == "every"
     for share, (arguments, named) in zip(shares, calls["rollout"], strict=True):
         assert arguments[4:] == (c.rollouts, policy) and named == {"every_step": every, "progress": share}
+    assert [arguments[4] for arguments, _ in calls["cotangents"]] == shares
     half_cosine = np.cos(np.pi / 2 * np.array(shares)) ** 2
     rates = c.learning_rate * (c.final_rate + (1 - c.final_rate) * half_cosine)
     got = [arguments[-2:] for arguments, _ in calls["update_in_place"]]

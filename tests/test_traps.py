@@ -127,12 +127,12 @@ TRAPS = {
         "test_network.test_rollouts_are_copies",
     ),
     "11: a mean over time": (
-        "reinforce", [("-config.location_weight / N * advantage",
-                       "-config.location_weight * (advantage / advantage.size)")],
+        "reinforce", [("-location_weight / N * advantage",
+                       "-location_weight * (advantage / advantage.size)")],
         "test_hybrid.test_cotangents_are_the_formulas",
     ),
     "11: a sum over rows": (
-        "reinforce", [("-config.location_weight / N * advantage", "-config.location_weight * advantage")],
+        "reinforce", [("-location_weight / N * advantage", "-location_weight * advantage")],
         "test_hybrid.test_cotangents_are_the_formulas",
     ),
     "12: a location after the last glimpse": (

@@ -104,7 +104,7 @@ BUGS = {
     "H  mean includes itself": ("reinforce", [("- per_image) / (rollouts - 1)", "+ 0 * per_image) / rollouts")]),
     # The sum over time became a mean.
     "I  mean over time": ("reinforce", [
-        ("-config.location_weight / N * advantage", "-config.location_weight / advantage.size * advantage"),
+        ("-location_weight / N * advantage", "-location_weight / advantage.size * advantage"),
     ]),
     # A variance is taken for a standard deviation.
     "J  variance scored": ("policy", [("std = np.exp(log_std)\n    z", "std = np.exp(2 * log_std)\n    z")]),

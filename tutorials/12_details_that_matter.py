@@ -148,7 +148,7 @@ effect("one-scale")
 #
 # **Easy canvases first.** Where nothing is found nothing is rewarded, and among many distractors that may last for
 # epochs. A curriculum (Bengio et al. 2009) begins with none and adds them one by one,
-# [`n = int(progress / self.curriculum * (task.n_distractors + 1))`](../minram/config.py#L138),
+# [`n = int(progress / self.curriculum * (task.n_distractors + 1))`](../minram/config.py#L139),
 # each number for an equal time. The recipe of the 100×100 canvas, with its eight distractors, does so, though lesson 13
 # tells of a run that learned faster without. Among four there is no gain to be seen:
 
@@ -162,7 +162,7 @@ effect("curriculum")
 # sensor looks it is clipped,
 # [`np.clip(samples[t], -1, 1, out=loc[t + 1])`](../minram/agent.py#L148),
 # and what is scored is the sample itself:
-# [`_, cache = log_prob_forward(trajectory.sample, trajectory.mu, trajectory.log_std)`](../minram/reinforce.py#L105).
+# [`_, cache = log_prob_forward(trajectory.sample, trajectory.mu, trajectory.log_std)`](../minram/reinforce.py#L106).
 # The clipped location has another distribution, with lumps of probability on the border; scored as if it were
 # Gaussian, its score does not have mean zero. Lesson 5 computes the bias.
 #
@@ -216,7 +216,7 @@ effect("small-std", "large-std", "annealed-std", "constant-std", "linear-locatio
 #
 # **Sum over time, mean over rows.** $\log p_\theta(\tau)$ is a sum over decisions; an average over rollouts estimates
 # the expectation. So the cotangent is divided by $N$ and not by $T$:
-# [`dmu, dlog_std = log_prob_backward(-config.location_weight / N * advantage, cache)`](../minram/reinforce.py#L106).
+# [`dmu, dlog_std = log_prob_backward(-location_weight / N * advantage, cache)`](../minram/reinforce.py#L108).
 #
 # **λ hardly matters, with Adam, where its gradient stays in the location head.** Many programs scale the REINFORCE
 # term by 0.01 or so. If its gradient goes into the shared core, that is a choice between two goals. If it stays in
@@ -274,7 +274,7 @@ effect("small-location-term", "large-location-term")
 #
 # **When to ask for the label.** The cross-entropy is taken after the last glimpse, as in the paper, or at every step,
 # averaged:
-# [`dlogits = cross_entropy_backward(np.full_like(loss, 1 / loss.size), ce_cache)`](../minram/reinforce.py#L115).
+# [`dlogits = cross_entropy_backward(np.full_like(loss, 1 / loss.size), ce_cache)`](../minram/reinforce.py#L117).
 # The second makes an agent that can be stopped early, and asks the core for something else: each prefix of the path
 # has to stand on its own.
 #
@@ -282,7 +282,7 @@ effect("small-location-term", "large-location-term")
 # safe one. With its logarithm, $\lambda = 1$ and both gradients in the core, the update would be the gradient of one
 # function, a bound on the likelihood of the labels (Ba et al. 2015); but a logarithm has no lowest value, and one
 # confident mistake can outweigh the rest of the batch:
-# [`scored = -loss if config.reward == "log_probability" else np.exp(-loss)`](../minram/reinforce.py#L98).
+# [`scored = -loss if config.reward == "log_probability" else np.exp(-loss)`](../minram/reinforce.py#L99).
 
 # %%
 effect("no-baseline", "learned-baseline", "one-rollout", "two-rollouts", "four-rollouts")
