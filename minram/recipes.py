@@ -36,10 +36,15 @@ TRANSLATED = AGENT | {
     "task": "translated", "canvas": (60, 60), "patch_size": 12, "scales": (1, 2, 4), "std": 0.1, "final_std": 0.3,
     "learning_rate": 1e-3, "weight_average": 0.9995, "epochs": 65,
 }  # fmt: skip
-CLUTTERED = TRANSLATED | {"task": "cluttered", "distractors": 4, "epochs": 100}
-# In the stored runs the distractors come one by one. It was no gain: validation after 18 epochs 9.6 %, without 8.6 %.
+# The score grows as σ falls, and with it the noise that REINFORCE sends into the core; so λ falls too.
+CLUTTERED = TRANSLATED | {
+    "task": "cluttered", "distractors": 4, "final_location_weight": 0.1, "weight_decay": 0.1, "epochs": 120,
+}  # fmt: skip
+# In the stored runs the distractors come one by one, λ stays as it is and no weight decays. The first was no gain:
+# validation after 18 epochs 9.6 %, without 8.6 %. The others were not tried here.
 CLUTTERED_100 = CLUTTERED | {
     "canvas": (100, 100), "distractors": 8, "scales": (1, 2, 4, 8), "curriculum": 0.1, "location_weight": 0.1,
+    "final_location_weight": 1, "weight_decay": 0, "epochs": 100,
 }  # fmt: skip
 
 for n, error in zip(range(2, 8), (3.79, 1.51, 1.54, 1.34, 1.12, 1.07)):
@@ -51,17 +56,17 @@ for n, error in zip(range(2, 8), (3.79, 1.51, 1.54, 1.34, 1.12, 1.07)):
 
 for name, task, settings, minutes, errors in (
     ("translated-60", "translated 60x60, 3 scales", TRANSLATED, 3.0, (1.54, 1.22, 1.20)),
-    ("cluttered-60", "cluttered 60x60, 3 scales", CLUTTERED, 4.9, (4.96, 4.08, 4.04)),
+    ("cluttered-60", "cluttered 60x60, 3 scales", CLUTTERED, 5.9, (4.96, 4.08, 4.04)),
     ("cluttered-100", "cluttered 100x100, 4 scales", CLUTTERED_100, 5.8, (9.41, 8.31, 8.11)),
 ):
     for n, error in zip((4, 6, 8), errors):
         text = f"{task}, {n} glimpses of 12x12"
         RECIPES[f"{name}-{n}"] = Recipe(text, settings | {"glimpses": n}, minutes * n, error)
 
-# Twice as many epochs as above: after 100 the training error was no lower than the validation error.
+# After 100 epochs the training error was no lower than the validation error: twice as many, and no weight decay.
 RANDOM = {
-    "glimpses": 8, "policy": "random", "flow": ("label",), "location_weight": 0, "rollouts": 1, "baseline": "none",
-    "epochs": 200,
+    "glimpses": 8, "policy": "random", "flow": ("label",), "location_weight": 0, "final_location_weight": 1,
+    "rollouts": 1, "baseline": "none", "weight_decay": 0, "epochs": 200,
 }  # fmt: skip
 for name, settings, minutes, error in (
     ("cluttered-60", CLUTTERED, 44, 14.4),

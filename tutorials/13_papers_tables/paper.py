@@ -66,7 +66,7 @@ class Ablated(NamedTuple):
 
 
 ABLATED = {
-    "cluttered-60-6": Ablated(("epochs=8",), {
+    "cluttered-60-6": Ablated(("epochs=8", "weight_decay=0", "final_location_weight=1"), {
         "nothing": ("nothing", ()),
         "no-flow": ("REINFORCE trains the location head alone", ("flow=label",)),
         "last-reward": ("a reward after the last glimpse alone", ("reward_steps=last",)),
@@ -89,6 +89,12 @@ ABLATED = {
         "curriculum": ("distractors come one by one", ("curriculum=0.25",)),
         "centre": ("the first glimpse at the centre", ("start=centre",)),
         "random": ("random glimpses", ("policy=random", "flow=label")),
+    }),
+    "cluttered-60-8": Ablated(("epochs=24",), {
+        "nothing": ("nothing", ()),
+        "no-decay": ("no weight decay", ("weight_decay=0",)),
+        "constant-location-term": ("λ stays as it is", ("final_location_weight=1",)),
+        "neither": ("no weight decay, and λ stays as it is", ("weight_decay=0", "final_location_weight=1")),
     }),
     "mnist-2": Ablated(("epochs=40", "weight_decay=0"), {
         "nothing": ("nothing", ()),
