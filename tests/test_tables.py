@@ -120,6 +120,14 @@ def test_the_tables_are_those_of_the_results(tmp_path):
     assert (tmp_path / "table.png").stat().st_size < 100_000 > (FOLDER / "table.png").stat().st_size
 
 
+def test_a_page_that_lacks_a_mark_is_left_as_it_is(tmp_path):
+    page = (FOLDER / "README.md").read_text(encoding="utf-8").replace("<!-- /mnist-2 -->", "")
+    (tmp_path / "README.md").write_text(page, encoding="utf-8")
+    with pytest.raises(InputError, match="a line <!-- mnist-2 --> and, after it, a line <!-- /mnist-2 -->"):
+        table.rebuild(tmp_path)
+    assert (tmp_path / "README.md").read_text(encoding="utf-8") == page
+
+
 def test_the_front_page_says_what_the_results_say():
     page = (FOLDER.parent.parent / "README.md").read_text(encoding="utf-8")
     for recipe in paper.HEADLINES.values():

@@ -7,6 +7,7 @@ from paper import ABLATED, HEADLINES, ROWS, TASKS
 from record import DATA, HERE, load_results
 
 from minram import checkpoint, style
+from minram.errors import InputError
 from minram.evaluate import wilson
 from minram.run import write_text
 from minram.show import write_figure
@@ -29,8 +30,10 @@ def rebuild(folder=HERE, results=None, data=DATA):
 def between(text, name, new):
     """The text with what stands between <!-- name --> and <!-- /name --> replaced."""
     first, last = f"<!-- {name} -->\n", f"\n<!-- /{name} -->"
-    before, _, rest = text.partition(first)
-    _, _, after = rest.partition(last)
+    before, opened, rest = text.partition(first)
+    _, closed, after = rest.partition(last)
+    if not (opened and closed):
+        raise InputError(f"README.md should have a line <!-- {name} --> and, after it, a line <!-- /{name} -->.")
     return before + first + new + last + after
 
 
