@@ -10,7 +10,7 @@ import math
 import numpy as np
 from numpy.lib.stride_tricks import sliding_window_view
 
-from .errors import InputError
+from .errors import InputError, check_labels
 from .ops import (
     cross_entropy_backward,
     cross_entropy_forward,
@@ -111,8 +111,12 @@ def classifier_backward(params, dlogits, caches):
 
 
 def classifier_gradients(params, images, labels):
-    """One look at a minibatch: the mean cross-entropy's gradients, and the outcome. labels (N,)."""
+    """One look at a minibatch: the mean cross-entropy's gradients, and the outcome.
+
+    labels (N,). Raises InputError for labels that the model has not.
+    """
     logits, caches = classifier_forward(params, images)
+    check_labels(labels, *logits.shape)
     loss, cache = cross_entropy_forward(logits, labels)  # (N,)
     grads = classifier_backward(params, cross_entropy_backward(np.full_like(loss, 1 / len(loss)), cache), caches)
     wrong = logits.argmax(axis=-1) != labels

@@ -76,7 +76,7 @@ def train_command(args):
     }
     for key, text in ways.items() if config.model == "ram" else [("mean", "the whole image at once")]:
         _say(f"  {text}: {percent(result[key]['test_error'], result[key]['interval'])}")
-    if not (folder / "paths.png").exists():
+    if not (folder / "curves.png").exists():  # `show` writes paths.png into the folder of an unfinished run too
         _say("Pictures: " + ", ".join(str(path) for path in training_figures(folder, dataset)))
     return 0
 

@@ -7,6 +7,8 @@ import difflib
 import json
 from dataclasses import asdict, dataclass, field, fields, replace
 
+import numpy as np
+
 from .errors import InputError
 from .tasks import Task
 
@@ -236,9 +238,9 @@ def _convert(kind, value):
     """int("3") and float("0.1") and bool("true"), but never int(3.7), which would hide a mistake."""
     if kind is bool:
         return {"true": True, "1": True, "yes": True, "false": False, "0": False, "no": False}[str(value).lower()]
-    if isinstance(value, bool) or (kind is str and not isinstance(value, str)):
+    if isinstance(value, (bool, np.bool_)) or (kind is str and not isinstance(value, str)):
         raise TypeError
-    if kind is int and isinstance(value, float) and value != int(value):
+    if kind is int and not isinstance(value, str) and value != int(value):
         raise ValueError
     return kind(value)
 

@@ -83,6 +83,8 @@ def check_directions(f, params, grads, *, n=5, rng, step=None, rtol=1e-7, expect
     almost every direction. d ~ N(0, 1) max(1, |θ|); floor, zeros and kinks as in `check_gradient`.
     """
     theta, names, rows = _prepare(params, grads, expect_zero)
+    if not names:
+        return Report(tuple(rows))
     base = base_point(f, theta, rng)
     for title, group in [("all", names), *((name, [name]) for name in names)]:
         analytic, numeric, noise = np.empty((3, n))

@@ -64,7 +64,7 @@ def scalars(frozen):
     return {
         "cross-entropy": lambda t: cross_entropy_forward(t.logits, labels)[0].mean(),
         "log-likelihood": lambda t: (
-            -config.location_weight / N
+            -config.location_weight * config.final_location_weight / N
             * np.sum(advantage * log_prob_forward(trajectory.sample, t.mu, t.log_std)[0])
         ),
         "guess": lambda t: np.sum(advantage[-1] * cross_entropy_forward(t.logits[-1], guess)[0]) / N,

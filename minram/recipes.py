@@ -14,12 +14,10 @@ class Recipe(NamedTuple):
     error: float  # what it should reach, in percent: the paper's figure (Mnih et al. 2014, tables 1 and 2)
 
 
-# What every recipe shares, found on validation images. The paper gives neither its σ nor its learning rate.
-COMMON = {
-    "location_units": 128, "std": 0.15, "recurrent_init": "he", "learning_rate": 2e-3, "weight_average": 0.999,
-}  # fmt: skip
+# Where every agent's recipe begins, found on validation images. The paper gives neither its σ nor its learning rate.
+COMMON = {"location_units": 128, "recurrent_init": "he", "learning_rate": 2e-3, "weight_average": 0.999}
 # Two scales, not the paper's one: a policy that must find everything with one takes longer to learn.
-QUICK = COMMON | {"baseline": "batch", "scales": (1, 2), "epochs": 12}
+QUICK = COMMON | {"std": 0.15, "baseline": "batch", "scales": (1, 2), "epochs": 12}
 RECIPES = {"quick": Recipe("the default: MNIST, 6 glimpses of two scales", QUICK, 1.5, 2.0)}
 
 # The paper's rows: a label and its probability as a reward after each glimpse, so that a location is judged soon

@@ -58,8 +58,12 @@ def advantages(G, baseline, kind, rollouts=1):
         b = baseline
     elif kind == "rollouts":
         b = rollouts_baseline(G, rollouts)
+    elif kind == "batch":
+        b = batch_baseline(G)
+    elif kind == "none":
+        b = np.zeros_like(G)
     else:
-        b = batch_baseline(G) if kind == "batch" else np.zeros_like(G)
+        raise InputError(f"there is no baseline {kind!r}; take 'none', 'batch', 'rollouts' or 'learned'.")
     return np.broadcast_to(G - b, baseline.shape)  # (T−1, N)
 
 
@@ -74,19 +78,26 @@ class Outcome(NamedTuple):
     baseline_error: float  # mean squared error of the baseline head
 
 
-def cotangents(trajectory, labels, config, rng=None, progress=0.0):
+def cotangents(trajectory, labels, config, rng=None, progress=1.0):
     """The cotangents of the heads for one update, and the outcome of the batch.
 
     labels (B,). Hybrid: logits by cross-entropy, averaged over rows and labelled steps. Objective "reinforce":
     the label is drawn from the softmax with `rng` and scored like any action. The baseline descends on
     its own squared error ½ (b − G)², averaged over rows. progress: the share of the training that is over,
-    where λ is annealed. Raises InputError for labels that the model has not.
-    Source: Mnih et al. (2014), equations 1–3.
+    where λ is annealed. Raises InputError for labels that the model has not, and for a trajectory without the
+    labels or rollouts that the settings compare. Source: Mnih et al. (2014), equations 1–3.
     """
-    labels = np.asarray(labels)
-    check_labels(labels, trajectory.image[-1] + 1, trajectory.logits.shape[-1])
+    labels, B = np.asarray(labels), trajectory.image[-1] + 1
+    check_labels(labels, B, trajectory.logits.shape[-1])
     labels = labels[trajectory.image]  # (N,)
     N = labels.size
+    if config.reward_steps == "every" and len(trajectory.logits) < len(trajectory.loc):
+        raise InputError("reward_steps=every rewards the label after each glimpse; make it with every_step=True.")
+    if config.baseline == "rollouts" and N // B % config.rollouts:
+        raise InputError(
+            f"baseline=rollouts compares {config.rollouts} rollouts of an image, but the trajectory has {N // B}; make "
+            f"it with rollouts={config.rollouts}."
+        )
     loss, ce_cache = cross_entropy_forward(trajectory.logits, labels)  # (S, N)
     p = ce_cache.p
     wrong = p.argmax(axis=-1) != labels  # (S, N)
@@ -105,6 +116,8 @@ def cotangents(trajectory, labels, config, rng=None, progress=0.0):
     advantage = advantages(G, trajectory.baseline, config.baseline, config.rollouts)
     _, cache = log_prob_forward(trajectory.sample, trajectory.mu, trajectory.log_std)
     location_weight = config.location_weight * config.final_location_weight**progress  # λ
+    if config.policy == "random":
+        location_weight = 0  # the location head, of which nothing is used, did not draw these locations
     dmu, dlog_std = log_prob_backward(-location_weight / N * advantage, cache)
     if config.objective == "reinforce":
         # −log π(guess) is a cross-entropy with the drawn label, weighted by the advantage. The label's baseline is

@@ -44,8 +44,9 @@ def fresh(config, folder, dataset):
     """A new run in a folder. Raises InputError if there is one already, or what is left of one."""
     if (folder / "last.npz").exists():
         raise InputError(f"{folder} holds a run already; go on with --resume, or choose another folder with --out.")
-    for name in ("best.npz", "result.json"):  # the new run would take them for its own
-        if (folder / name).exists():
+    for name in ("best.npz", "result.json", "metrics.jsonl"):  # the new run would take them for its own, or empty them
+        path = folder / name
+        if path.exists() and path.stat().st_size > 0:
             raise InputError(f"{folder} holds the {name} of another run; choose another folder with --out.")
     shape = seen_shape(config, dataset)
     seeds = np.random.SeedSequence(config.seed).spawn(3)
@@ -164,6 +165,8 @@ def resumed(config, folder, dataset):
     del meta["config"]
     if not _sound(meta, config, len(dataset.x_train) // config.batch_size):
         raise InputError(f"{path} should say where in the training it was saved, but does not; begin a new run.")
+    if meta["best"] and not (folder / "best.npz").is_file():
+        raise InputError(f"{folder} should hold the best parameters so far in best.npz, but does not; begin a new run.")
     remove_temporaries(folder)
     return Run(vector, params, optimiser, *rngs, meta)
 
@@ -171,7 +174,10 @@ def resumed(config, folder, dataset):
 def _sound(meta, config, steps):
     """Does a checkpoint's account of the training have the types and ranges that `train` gave it?"""
     try:
-        best = meta["best"] or {"epoch": 0, "val_error": 0.0}
+        best, validated = meta["best"], any("val_error" in record for record in meta["metrics"])
+        if (best is None) == validated:
+            return False
+        best = {"epoch": 0, "val_error": 0.0} if best is None else best
         numbers = [*meta["sums"], meta["seconds"], best["val_error"]]
         numbers += [record[name] for record in meta["metrics"] for name in (*SUMS, "seconds")]
         return (

@@ -14,7 +14,7 @@ import numpy as np
 
 from . import data
 from .errors import InputError
-from .evaluate import evaluate, wilson
+from .evaluate import evaluate, percent, wilson
 from .files import held, make_folder
 from .run import SUMS, fresh, load_params, resumed, save_params, save_run, write_text
 from .step import Diverged, check_fit, train_step
@@ -151,7 +151,9 @@ def _finish(run, config, folder, dataset):
     if path.exists():
         try:
             result = json.loads(path.read_bytes())
-            return result | {name: result[name] for name in ("n_test", "mean", "average_10")}
+            for way in ("mean", "average_10"):
+                percent(result[way]["test_error"], result[way]["interval"])  # as it will be printed
+            return result | {"n_test": int(result["n_test"])}
         except (OSError, ValueError, KeyError, TypeError):
             raise InputError(f"{path} is damaged; remove it, and it will be measured again.") from None
     params, _, _ = load_params(folder / "best.npz")

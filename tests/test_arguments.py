@@ -146,6 +146,18 @@ WRONG = {
     "a negative label": (lambda: reinforce.cotangents(TRAJECTORY, np.full(4, -1), C), "go from -1 to -1"),
     "float labels": (lambda: reinforce.cotangents(TRAJECTORY, np.zeros(4), C), "as float64"),
     "one-hot labels": (lambda: reinforce.cotangents(TRAJECTORY, np.eye(4, dtype=int), C), r"\(4,\), but has \(4, 4\)"),
+    "no label after each glimpse": (
+        lambda: reinforce.cotangents(TRAJECTORY, np.zeros(4, int), config(label_steps="every", reward_steps="every")),
+        "make it with every_step=True",
+    ),
+    "one rollout of two": (
+        lambda: reinforce.cotangents(TRAJECTORY, np.zeros(4, int), config(rollouts=2, baseline="rollouts")),
+        "compares 2 rollouts of an image, but the trajectory has 1; make it with rollouts=2",
+    ),
+    "another baseline": (lambda: reinforce.advantages(np.ones(2), np.ones((2, 2)), "bacth"), "no baseline 'bacth'"),
+    "another frozen trajectory": (
+        lambda: rollout(PARAMS, config(glimpses=2), AREA, RNG, frozen=TRAJECTORY), r"\(2, 4, 2\), but holds \("
+    ),
     "one row": (lambda: reinforce.advantages(np.ones(1), np.ones((2, 1)), "batch"), "there is only one"),
     "a float index": (lambda: tasks.make_images(tasks.ORIGINAL, np.zeros((4, 6, 5)), np.zeros(2), RNG), "index should"),
 }  # fmt: skip

@@ -1,15 +1,17 @@
 """The benchmark measures the real training step: its stages add up, and its products are the step's own."""
 
 import importlib
+import itertools
 import json
 import os
 import subprocess
 import sys
+import time
 
 import numpy as np
 import pytest
 
-from minram import bench
+from minram import bench, step
 from minram.agent import backward, init_params, rollout
 from minram.cli import VARIABLES, main
 from minram.config import Config
@@ -33,6 +35,19 @@ def test_stages_add_up_to_the_step(small):
     np.testing.assert_allclose(result["step_ms"] + result["data_ms"], result["total_ms"], rtol=1e-9)
     np.testing.assert_allclose(result["ratio"] * result["matmul_ms"], result["step_ms"], rtol=1e-9)
     np.testing.assert_allclose(result["images_per_s"] * result["total_ms"], 8000, rtol=1e-9)
+
+
+def test_uneven_steps_are_noise(small, monkeypatch):
+    durations = itertools.cycle((0.002, 0.006))
+
+    def spin(*_):
+        end = time.perf_counter() + next(durations)
+        while time.perf_counter() < end:
+            pass
+
+    monkeypatch.setattr(step, "train_step", spin)
+    # Quartiles of 2 and 6 ms around a median of 4 make 1. A machine that stalls makes it no smaller than half of that.
+    assert bench.measure(SMALL, 8)["noise"] > 0.5
 
 
 def test_the_functions_are_put_back(small):

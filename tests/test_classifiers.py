@@ -143,3 +143,10 @@ def test_settings_of_the_other_model_are_refused():
         config().changed(["model=fc", "rollouts=2"])
     with pytest.raises(InputError, match="without effect when the model is 'ram'; set model=fc or conv too"):
         config().changed(["classifier_units=64"])
+
+
+@pytest.mark.parametrize("labels", [[0, 1, 7], [0, 1, -1], [0, 1]])
+def test_labels_that_the_network_has_not_are_refused(labels):
+    params = network("fc", (12, 12))
+    with pytest.raises(InputError, match="labels should"):
+        classifier_gradients(params, np.zeros((3, 12, 12), np.uint8), np.array(labels))

@@ -25,8 +25,8 @@ posix = pytest.mark.skipif(sys.platform == "win32", reason="signals and terminal
 
 def no_figures(folder, dataset):
     """Drawing takes seconds and has its own tests."""
-    (folder / "paths.png").touch()
-    return [folder / "paths.png"]
+    (folder / "curves.png").touch()
+    return [folder / "curves.png"]
 
 
 @pytest.fixture
@@ -244,11 +244,21 @@ def test_a_stopped_process_says_how_to_go_on(here, number):
     assert resumed.returncode == 130
 
 
+def test_a_run_that_was_shown_before_its_end_gets_its_pictures(here, capsys):
+    folder = here / "run"
+    folder.mkdir()
+    (folder / "paths.png").touch()  # as `show` leaves it
+    assert run("train", "--data", "d.npz", "--out", "run", "--set", *TINY) == 0
+    assert "Pictures: " in capsys.readouterr().out
+    assert run("train", "--resume", "--out", "run") == 0  # a finished run has them
+    assert "Pictures: " not in capsys.readouterr().out
+
+
 @posix
 def test_training_goes_on_without_its_reader(here):
     folder = here / "run"
     folder.mkdir()
-    (folder / "paths.png").touch()  # drawing is tested elsewhere
+    (folder / "curves.png").touch()  # drawing is tested elsewhere
     with process("train", "--data", "d.npz", "--out", "run", "--set", *TINY) as training:
         training.stdout.close()
         assert training.stderr.read() == ""

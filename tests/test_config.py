@@ -3,6 +3,7 @@ import math
 import re
 from dataclasses import asdict, fields
 
+import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -27,7 +28,7 @@ def test_a_number_is_taken_up_to_its_range_and_no_further(name):
         assert type(got) is KINDS[name]
     wrong = [low - 1, high + 1, math.nan, math.inf, -math.inf, 10**400, None, True, "", "x", "nan", "1e999", [[1]], {}]
     if KINDS[name] is not float:
-        wrong += [low + 0.5, "1.5", 1e300]
+        wrong += [low + 0.5, np.float32(low + 0.5), np.True_, "1.5", 1e300]
     for value in wrong:
         with pytest.raises(InputError, match=rf"^{name} should be .* from {low} to {high}, but it is ") as caught:
             Config(**others | {name: value})

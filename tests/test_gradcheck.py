@@ -95,6 +95,12 @@ def test_unfit_gradient_fails_and_the_others_are_still_checked(check, fault, ver
     assert {"W", "b"} <= {row.name for row in report.rows}
 
 
+@pytest.mark.parametrize("check", [check_gradient, check_complex_step, check_directions])
+def test_without_any_fit_gradient_the_report_says_what_is_missing(check):
+    report = check(loss, make_params(), {}, rng=np.random.default_rng(0))
+    assert {row.verdict for row in report.rows} == {"missing"} and not report.passed
+
+
 def test_taylor_refuses_unfit_gradients():
     with pytest.raises(InputError, match="'b' is wrong: missing"):
         taylor_slope(loss, make_params(), {"W": np.zeros((4, 4))}, np.random.default_rng(0))

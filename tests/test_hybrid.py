@@ -224,9 +224,14 @@ def test_the_location_weight_falls_geometrically():
     t, labels = frozen.trajectory, frozen.labels[:: frozen.config.rollouts]
     for progress, share in ((0, 1), (0.5, 0.5), (1, 0.25)):
         c, _ = cotangents(t, labels, frozen.config, progress=progress)
-        np.testing.assert_allclose(c.mu, share * frozen.cotangents.mu, rtol=1e-14)
+        np.testing.assert_allclose(c.mu, share / 0.25 * frozen.cotangents.mu, rtol=1e-14)  # by default at the end
         np.testing.assert_array_equal(c.logits, frozen.cotangents.logits)
         np.testing.assert_array_equal(c.baseline, frozen.cotangents.baseline)
+
+
+def test_random_locations_teach_the_location_head_nothing():
+    frozen = update(policy="random", learn_std=False)
+    assert not frozen.cotangents.mu.any() and frozen.cotangents.logits.any()
 
 
 def test_float32_stays_float32():

@@ -221,12 +221,39 @@ def test_a_step_beyond_the_epoch_is_refused(tmp_path, finished):
     c = run.load_params(finished / "last.npz")[1]
     arrays, meta = checkpoint.load(finished / "last.npz")
     steps = len(DATA.x_train) // c.batch_size
+    (tmp_path / "best.npz").touch()
     for step in (steps, steps + 1):  # all of them are done where a run was stopped after the last
         checkpoint.save(tmp_path / "last.npz", arrays, meta | {"step": step})
         if step == steps:
             assert run.resumed(c, tmp_path, DATA).meta["step"] == steps
     with pytest.raises(InputError, match="should say where in the training"):
         run.resumed(c, tmp_path, DATA)
+
+
+@pytest.mark.parametrize("best", [None, [], {}, 0])
+def test_a_run_that_was_validated_has_a_best_epoch(tmp_path, finished, best):
+    c = run.load_params(finished / "last.npz")[1]
+    arrays, meta = checkpoint.load(finished / "last.npz")
+    checkpoint.save(tmp_path / "last.npz", arrays, meta | {"best": best})
+    with pytest.raises(InputError, match="should say where in the training"):
+        run.resumed(c, tmp_path, DATA)
+
+
+def test_a_run_without_its_best_parameters_does_not_go_on(tmp_path, finished):
+    c = run.load_params(finished / "last.npz")[1]
+    (tmp_path / "last.npz").write_bytes((finished / "last.npz").read_bytes())
+    with pytest.raises(InputError, match=r"should hold the best parameters so far in best\.npz"):
+        run.resumed(c, tmp_path, DATA)
+
+
+def test_a_new_run_does_not_empty_the_metrics_of_another(tmp_path, finished):
+    c = run.load_params(finished / "last.npz")[1]
+    (tmp_path / "metrics.jsonl").write_text("")  # all there is after a crash at the very start
+    run.fresh(c, tmp_path, DATA)
+    (tmp_path / "last.npz").unlink()
+    (tmp_path / "metrics.jsonl").write_bytes((finished / "metrics.jsonl").read_bytes())
+    with pytest.raises(InputError, match=r"holds the metrics\.jsonl of another run"):
+        run.fresh(c, tmp_path, DATA)
 
 
 JSON = st.recursive(
@@ -253,6 +280,8 @@ def test_any_account_of_the_training_is_taken_or_refused(tmp_path_factory, finis
     else:
         assert got.meta[key] == value and 0 <= got.meta["epoch"] <= c.epochs
         json.dumps(got.meta)
+        (folder / "result.json").unlink()
+        assert train.train(c, folder, True, dataset=DATA)["n_test"] == len(DATA.y_test)  # it can go on to its end
 
 
 if __name__ == "__main__":  # python tests/test_run.py FOLDER KILLS: the long form of the test above

@@ -71,13 +71,77 @@ def test_a_run_is_recognised_by_its_settings():
 
 def test_all_runs_every_row_and_the_headlines_three_times_and_skips_what_is_there(monkeypatch):
     jobs = runner.all_jobs()
-    assert len(set(jobs)) == len(jobs) == len(paper.ROWS) + 2 * len(paper.HEADLINES)
+    assert len(set(jobs)) == len(jobs) == len(paper.ROWS) + 2 * len(paper.THRICE)
     assert [job.seed for job in jobs] == sorted(job.seed for job in jobs)
-    assert {job.recipe for job in jobs if job.seed == 2} == set(paper.HEADLINES.values())
+    assert {job.recipe for job in jobs if job.seed == 2} == set(paper.THRICE) > set(paper.HEADLINES.values())
     monkeypatch.setattr(runner.subprocess, "Popen", None)
     for stem, r in RESULTS.items():
         job = record.Job(r["recipe"], r["seed"], r.get("ablation", ""))
         assert job.stem == stem and runner.run(job, [], quiet=True) == 0
+
+
+@pytest.fixture
+def driver(tmp_path, monkeypatch):
+    """The commands that the driver starts, in folders of its own; each ends as its entry in `codes` says, or with 0."""
+    started, codes = [], {}
+
+    class Process:
+        def __init__(self, command, **options):
+            assert options["env"].items() >= runner.ONE_THREAD.items()
+            started.append(command[command.index("minram") + 1 :])
+
+        def wait(self):
+            folder, job = Path(started[-1][-1]), record.Job(*codes.get("job", ("mnist-2",)))
+            if not codes.get(len(started)):
+                folder.mkdir(parents=True, exist_ok=True)
+                (folder / "config.json").write_text(job.config.to_json())
+                (folder / "metrics.jsonl").write_text("")
+                (folder / "result.json").write_text(json.dumps(fake(job, 0.02)))
+            return codes.get(len(started), 0)
+
+    monkeypatch.setattr(runner.subprocess, "Popen", Process)
+    monkeypatch.setattr(runner, "rebuild", lambda: None)
+    monkeypatch.setattr(record, "RUNS", tmp_path / "runs")
+    monkeypatch.setattr(record, "RESULTS", tmp_path / "results")
+    monkeypatch.setattr(runner, "collect", lambda folder: record.collect(folder, tmp_path / "results"))
+    return started, codes
+
+
+def test_a_row_begins_goes_on_and_is_kept_once(driver, tmp_path):
+    started, codes = driver
+    codes |= {"job": ("mnist-2", 1), 1: 130}
+    assert runner.main(["row", "mnist-2", "--seed", "1"]) == 130  # stopped
+    folder = tmp_path / "runs" / "mnist-2-s1"
+    assert started == [["train", "mnist-2", "--set", "seed=1", "--out", str(folder)]]
+    folder.mkdir(parents=True)
+    (folder / "last.npz").touch()
+    for _ in range(2):  # the second time it is there
+        assert runner.main(["row", "mnist-2", "--seed", "1"]) == 0
+        assert started[1:] == [["train", "--resume", "--out", str(folder)]]
+    assert (tmp_path / "results" / "mnist-2-s1.json").exists()
+
+
+def test_an_ablation_is_a_shorter_run_with_its_change(driver, tmp_path):
+    started, codes = driver
+    codes["job"] = ("mnist-2", 0, "centre")
+    assert runner.main(["ablation", "mnist-2", "centre", "--jobs", "1"]) == 0
+    folder = tmp_path / "runs" / "ablations" / "mnist-2" / "centre-s0"
+    shorter = ["epochs=40", "weight_decay=0", "start=centre", "seed=0"]
+    assert started == [["train", "mnist-2", "--set", *shorter, "--out", str(folder)]]
+    assert (tmp_path / "results" / "ablations" / "mnist-2" / "centre-s0.json").exists()
+
+
+def test_what_was_run_with_other_settings_is_not_taken_for_the_row(driver, tmp_path, capsys):
+    started, _ = driver
+    job, other = record.Job("mnist-2"), record.Job("mnist-2", 1).config.to_json()
+    job.folder.mkdir(parents=True)
+    (job.folder / "config.json").write_text(other)
+    assert runner.main(["row", "mnist-2"]) == 2 and not started
+    assert "config.json has other settings than the recipe has now; move it away" in capsys.readouterr().out
+    (job.folder / "config.json").unlink()
+    job.result.parent.mkdir()
+    job.result.write_text(json.dumps({"settings": json.loads(other)}))
+    assert runner.main(["row", "mnist-2"]) == 2 and not started
 
 
 @pytest.mark.parametrize("stem", RESULTS)
@@ -162,6 +226,15 @@ def test_a_row_is_the_mean_of_its_seeds_and_says_which_are_below_the_paper():
     assert "| nothing |  | no run yet |" in table.ablation_table(results, "mnist-2")[4]
     figure = table.figure(results)
     assert len(figure.axes) == len(paper.TASKS)
+    rows = [row for row in paper.ROWS if row.task == paper.TASKS[0]]
+    papers, ours = figure.axes[0].lines[:2]
+    np.testing.assert_array_equal(papers.get_xydata(), [(row.paper, y) for y, row in enumerate(rows)])
+    at = {row.recipe: y for y, row in enumerate(rows)}
+    found = [(1.22, at["mnist-conv"]), (1.12, at["mnist-6"]), (1.06, at["mnist-7"])]
+    np.testing.assert_allclose(ours.get_xydata(), found, rtol=1e-12)
+    assert [label.get_text() for label in figure.axes[0].get_yticklabels()] == [row.text for row in rows]
+    bar = figure.axes[0].collections[0].get_segments()[-1]
+    np.testing.assert_allclose(bar, [(100 * low, at["mnist-7"]), (100 * high, at["mnist-7"])], rtol=1e-12)
 
 
 def test_the_page_s_commands_parse(monkeypatch):

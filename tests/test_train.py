@@ -317,9 +317,10 @@ def test_a_finished_run_is_read_and_not_measured_again(tmp_path, monkeypatch):
     monkeypatch.setattr(train, "evaluate", None)
     assert train.train(config(), tmp_path / "run", True, dataset=DATA) == want
     assert before == {path.name: path.read_bytes() for path in (tmp_path / "run").iterdir()}
-    (tmp_path / "run" / "result.json").write_text('{"mean": ')
-    with pytest.raises(InputError, match=r"result.json is damaged; remove it.*Go on with"):
-        train.train(config(), tmp_path / "run", True, dataset=DATA)
+    for damaged in ('{"mean": ', json.dumps(want | {"mean": None}), json.dumps(want | {"mean": {"test_error": 0}})):
+        (tmp_path / "run" / "result.json").write_text(damaged)
+        with pytest.raises(InputError, match=r"result.json is damaged; remove it.*Go on with"):
+            train.train(config(), tmp_path / "run", True, dataset=DATA)
 
 
 # ---- numbers that are not finite ----

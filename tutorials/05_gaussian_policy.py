@@ -71,7 +71,7 @@ plt.show()
 # $$
 #
 # The last line is the line of code that returns. The number $z_i$ says how many standard deviations the
-# sample lies from the mean; it is all that the backward pass will need.
+# sample lies from the mean; it and σ are all that the backward pass will need.
 
 # %%
 show_source(policy.log_prob_forward)
@@ -154,8 +154,8 @@ plt.show()
 
 # %% [markdown]
 # The score of $\log\sigma$ is a parabola: a sample further than one σ from the mean asks for a larger σ, a
-# nearer one for a smaller σ. In both pictures there is something to be seen with the eye: weighted by the
-# density, the part above zero and the part below zero balance.
+# nearer one for a smaller σ. Weighted by the density on the left, what is above zero and what is below balance. For
+# the line one can see it; for the parabola hardly, whose values above zero are larger, but rarer.
 #
 # ## The lemma: the score has mean zero
 #

@@ -82,9 +82,10 @@ print(f"J({mu}) = {J(mu):.4f}, dJ/dμ = {exact_gradient(mu):.4f} per half-width"
 #
 # ## The log-derivative trick, step by step
 #
-# We write it at once for what we need it for. A **trajectory** $\tau = (s_1, a_1, \ldots, s_T, a_T)$ is all
-# that happens in one rollout, $p_\theta(\tau)$ its probability density, $r(\tau)$ its reward. In the problem
-# above, τ is just the one number $a$. The aim is to maximise
+# We write it at once for what we need it for. A **trajectory** $\tau = (s_1, a_1, \ldots, s_T, a_T)$, of what is
+# observed and what is done at each step, is all that happens in one rollout, $p_\theta(\tau)$ its probability
+# density, $r(\tau)$ its reward. (For the agent they are written out below.) In the problem above, τ is just the one
+# number $a$. The aim is to maximise
 #
 # $$
 # J(\theta) = \mathbb{E}_{\tau \sim p_\theta(\tau)}[r(\tau)] = \int p_\theta(\tau)\, r(\tau)\, d\tau.
@@ -199,26 +200,27 @@ plt.show()
 # ## The agent's trajectory
 #
 # For the recurrent agent, write $s_t = (l_t, \rho(x, l_t))$ for what is observed at step $t$, the location and the
-# glimpse, and $s_{1:t}$ for the history. The agent's probability of a whole trajectory is a product, one
-# factor for every random thing that happens, in order:
+# glimpse, and $s_{1:t}$ for the history. Let the image $x$ and its label be given, as in lesson 1. The probability of
+# a whole trajectory is a product, one factor for every random thing that happens, in order:
 #
 # $$
-# p_\theta(\tau) = p(s_1) \prod_{t=1}^{T} \pi_\theta(a_t \mid s_{1:t}) \prod_{t=1}^{T-1} p(s_{t+1} \mid s_t, a_t).
+# p_\theta(\tau) = p(s_1 \mid x) \prod_{t=1}^{T} \pi_\theta(a_t \mid s_{1:t})
+#   \prod_{t=1}^{T-1} p(s_{t+1} \mid x, a_t).
 # $$
 #
 # Its logarithm is a sum, and the gradient of the sum loses most of its terms:
 #
 # $$
 # \begin{aligned}
-# \log p_\theta(\tau) &= \log p(s_1) + \sum_{t} \log \pi_\theta(a_t \mid s_{1:t})
-#   + \sum_t \log p(s_{t+1} \mid s_t, a_t) && \log \textstyle\prod = \sum \log \\
+# \log p_\theta(\tau) &= \log p(s_1 \mid x) + \sum_{t} \log \pi_\theta(a_t \mid s_{1:t})
+#   + \sum_t \log p(s_{t+1} \mid x, a_t) && \log \textstyle\prod = \sum \log \\
 # \nabla_\theta \log p_\theta(\tau) &= \sum_{t} \nabla_\theta \log \pi_\theta(a_t \mid s_{1:t})
-#   && p(s_1) \text{ and the sensor do not contain } \theta
+#   && p(s_1 \mid x) \text{ and the sensor do not contain } \theta
 # \end{aligned}
 # $$
 #
-# One does not need to know how the world answers, $p(s_{t+1} \mid s_t, a_t)$, only how oneself has acted. Put
-# into the Monte-Carlo form:
+# One does not need to know how the world answers, $p(s_{t+1} \mid x, a_t)$, only how oneself has acted. (If the image
+# is drawn too, there is one more factor, $p(x)$, which does not contain θ either.) Put into the Monte-Carlo form:
 #
 # $$
 # \nabla_\theta J(\theta) \approx \frac1M \sum_{m=1}^M \sum_{t=1}^{T}
@@ -238,8 +240,8 @@ plt.show()
 #
 # The right factor is a cotangent at the location head; the left one is what lesson 4's backward pass applies.
 # Here is where the package makes the cotangents. Look for the line with `log_prob_backward`: its first
-# argument is $-\lambda (r - b)/N$, one number for each decision, minus because the optimiser goes downhill; $\lambda$
-# is 1 here, and $b$, which lesson 7 explains, is 0.
+# argument is $-\lambda (G_t - b)/N$, one number for each decision, minus because the optimiser goes downhill. Here
+# $\lambda$ is 1 and does not fall, $b$, which lesson 7 explains, is 0, and all $G_t$ are the reward $r$.
 
 # %%
 show_source(reinforce.cotangents)
@@ -255,10 +257,11 @@ show_source(reinforce.cotangents)
 # matters. Then three glimpses can give only $64^2$ different histories, and
 #
 # $$
-# J(\theta) = \sum_{c_2} \sum_{c_3} P(c_2 \mid \mu_1)\, P(c_3 \mid \mu_2(c_2))\; r(c_2, c_3)
+# J(\theta) = \sum_{q_2} \sum_{q_3} P(q_2 \mid \mu_1)\, P(q_3 \mid \mu_2(q_2))\; r(q_2, q_3)
 # $$
 #
-# is a finite sum. Each $P$ is the mass of a Gaussian in a rectangle, a product of two differences of Φ.
+# over the cells $q_t$ of glimpses 2 and 3 is a finite sum. Each $P$ is the mass of a Gaussian in a rectangle, a product
+# of two differences of Φ.
 
 # %%
 digit = data.load().x_test[data.load().y_test == 4][2]
@@ -327,7 +330,7 @@ plt.show()
 # learn.
 #
 # Now its exact gradient. The log-derivative trick holds for sums as well as for integrals:
-# $\nabla J = \sum_\tau p(\tau)\, r(\tau)\, \nabla \log p(\tau)$, and the derivative of $\log P(c)$ with
+# $\nabla J = \sum_\tau p(\tau)\, r(\tau)\, \nabla \log p(\tau)$, and the derivative of $\log P(q)$ with
 # respect to μ is
 #
 # $$
@@ -602,10 +605,10 @@ plt.show()
 
 # %% [markdown]
 # Both sets of arrows, each the mean of 16 samples, point the same way on average, and the pathwise ones
-# scatter much less. So why does the model not use them? First, because its reward is a right or a wrong label,
-# the orange step on the right, of which the pathwise derivative is zero everywhere. Second, because the
-# paper's sensor looks at whole pixels, and there is then no derivative to use, which the package says
-# plainly:
+# scatter much less. So why does the model not use them? First, because the paper's reward is 1 for a right label
+# and 0 for a wrong one: a step, like the orange one on the right, whose derivative is zero wherever it has one.
+# Second, because the paper's sensor looks at whole pixels, and there is then no derivative to use, which the package
+# says plainly:
 
 # %%
 _, aligned = sensor_forward(digit_area, mean[None], (1,), w)
@@ -629,8 +632,9 @@ else:
 #
 # A loss that falls is good news; a surrogate that falls is no news at all. Its value has no meaning, only its
 # gradient has. To see how misleading it is, learn the step reward by following the estimate from 200 samples,
-# uphill as one should, and once, by a mistake of sign, downhill. For a larger σ the logarithm of the density is
-# negative, and with it $-r \log \pi$ is positive where the agent succeeds.
+# uphill as one should, and once, by a mistake of sign, downhill. (A density with
+# $\sigma > 1/\sqrt{2\pi} \approx 0.4$ is below 1 everywhere, so that here its logarithm is negative and $-r \log \pi$
+# is positive where the agent succeeds.)
 
 # %%
 std_b, edge = 0.6, 0.25

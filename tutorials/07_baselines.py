@@ -32,10 +32,10 @@ COLOUR = style.COLOURS
 #
 # Take the step reward of lesson 6 again, $r(a) = 1$ if $a > c$, and an agent that is already good: most of
 # its samples are rewarded. Its gradient estimate from one sample is $r \cdot (a - \mu)/\sigma^2$. A success
-# on the left of μ says "further left", a success on the right says "further right", and the two nearly
-# cancel: the agent is praised for everything, and must find the small difference between large numbers.
-# Failures say nothing at all, being multiplied by 0. Subtract $b$ and a success counts $1 - b$, a failure
-# $-b$.
+# on the left of μ says "further left", a success on the right says "further right", and they take back a part of
+# what the others say, as printed below. The agent is praised for almost everything, so that praise tells little about
+# where the edge is. Failures say nothing at all, being multiplied by 0. Subtract $b$ and a success counts $1 - b$, a
+# failure $-b$.
 
 # %% tags=["picture"]
 c, mu, std = 0.25, 0.4, 0.2
@@ -46,6 +46,9 @@ rng = np.random.default_rng(0)
 a = mu + std * rng.standard_normal(4000)
 r, score = (a > c).astype(float), (a - mu) / std**2
 print(f"mean reward {mean_reward:.3f}, dJ/dμ = {exact:.3f} per half-width")
+says_right, says_left = norm.pdf(0) / std, (norm.pdf(k) - norm.pdf(0)) / std  # E[r · score] over a > μ, c < a < μ
+print(f"successes on the right of μ give {says_right:.2f} of it, those on the left {says_left:.2f}")
+assert abs(says_right + says_left - exact) < 1e-14  # rounding of numbers of size 2
 
 fig, axes = plt.subplots(2, 2, figsize=(8.4, 4.4), sharex="col", width_ratios=(3, 2))
 for (left, right), b, name in zip(axes, (0, mean_reward), ("no baseline", "b = mean reward")):
@@ -68,17 +71,19 @@ plt.show()
 #
 # ## Why it adds nothing on average
 #
-# Let $b$ depend on anything that was known *before* the action was drawn, the history $s_{1:t}$, but not on
-# the action.
+# Given the history $s_{1:t}$, let $b$ be independent of the action: it may be a function of the history itself, or
+# of the label, or of what happened in other rollouts, but the action must have no influence on it.
 #
 # $$
 # \begin{aligned}
-# \mathbb{E}\bigl[b(s_{1:t})\, \nabla_\theta \log \pi_\theta(a_t \mid s_{1:t})\bigr]
-#  &= \mathbb{E}_{s_{1:t}}\Bigl[\mathbb{E}_{a_t}\bigl[b(s_{1:t})\, \nabla_\theta \log \pi_\theta(a_t \mid s_{1:t})
+# \mathbb{E}\bigl[b\, \nabla_\theta \log \pi_\theta(a_t \mid s_{1:t})\bigr]
+#  &= \mathbb{E}_{s_{1:t}}\Bigl[\mathbb{E}\bigl[b\, \nabla_\theta \log \pi_\theta(a_t \mid s_{1:t})
 #    \,\big|\, s_{1:t}\bigr]\Bigr] && \text{tower rule} \\
-#  &= \mathbb{E}_{s_{1:t}}\Bigl[b(s_{1:t})\, \mathbb{E}_{a_t}\bigl[\nabla_\theta \log \pi_\theta(a_t \mid s_{1:t})
-#    \,\big|\, s_{1:t}\bigr]\Bigr] && b \text{ is a constant, given } s_{1:t} \\
-#  &= \mathbb{E}_{s_{1:t}}\bigl[b(s_{1:t}) \cdot 0\bigr] = 0 && \text{the score has mean zero (lesson 5)}
+#  &= \mathbb{E}_{s_{1:t}}\Bigl[\mathbb{E}[b \mid s_{1:t}]\;
+#    \mathbb{E}_{a_t}\bigl[\nabla_\theta \log \pi_\theta(a_t \mid s_{1:t}) \,\big|\, s_{1:t}\bigr]\Bigr]
+#    && \text{independent, given } s_{1:t} \\
+#  &= \mathbb{E}_{s_{1:t}}\bigl[\mathbb{E}[b \mid s_{1:t}] \cdot 0\bigr] = 0
+#    && \text{the score has mean zero (lesson 5)}
 # \end{aligned}
 # $$
 #
@@ -103,16 +108,17 @@ show_source(reinforce.advantages)
 # %% [markdown]
 # ## The variance parabola
 #
-# What it does to the variance, for a constant $b$ and with $s$ for the score:
+# What it does to the variance, for a constant $b$ and with $\psi = \partial \log\pi / \partial\mu$ for the score:
 #
 # $$
 # \begin{aligned}
-# \operatorname{Var}[(r - b)\, s] &= \mathbb{E}\bigl[(r - b)^2 s^2\bigr] - \mathbb{E}[(r - b)\,s]^2
+# \operatorname{Var}[(r - b)\, \psi] &= \mathbb{E}\bigl[(r - b)^2 \psi^2\bigr] - \mathbb{E}[(r - b)\,\psi]^2
 #    && \text{definition of the variance} \\
-#  &= \mathbb{E}\bigl[(r - b)^2 s^2\bigr] - g^2 && \text{the mean is } g = dJ/d\mu \text{ for any } b \\
-#  &= \mathbb{E}[r^2 s^2] - 2b\, \mathbb{E}[r s^2] + b^2\, \mathbb{E}[s^2] - g^2 && \text{expand the square} \\
-#  &= \text{const} + \mathbb{E}[s^2]\, (b - b^*)^2, \qquad
-#    b^* = \frac{\mathbb{E}[r s^2]}{\mathbb{E}[s^2]} && \text{complete the square}
+#  &= \mathbb{E}\bigl[(r - b)^2 \psi^2\bigr] - g^2 && \text{the mean is } g = dJ/d\mu \text{ for any } b \\
+#  &= \mathbb{E}[r^2 \psi^2] - 2b\, \mathbb{E}[r \psi^2] + b^2\, \mathbb{E}[\psi^2] - g^2
+#    && \text{expand the square} \\
+#  &= \text{const} + \mathbb{E}[\psi^2]\, (b - b^*)^2, \qquad
+#    b^* = \frac{\mathbb{E}[r \psi^2]}{\mathbb{E}[\psi^2]} && \text{complete the square}
 # \end{aligned}
 # $$
 #
@@ -126,7 +132,7 @@ best = k * norm.pdf(k) + ndtr(-k)
 
 
 def variance(b):
-    """Var[(r − b) s], exactly: r² = r, E s² = 1/σ²."""
+    """Var[(r − b) ψ], exactly: r² = r, E ψ² = 1/σ²."""
     return (best - 2 * b * best + b**2) / std**2 - exact**2
 
 
@@ -165,17 +171,18 @@ assert variance(best) < variance(mean_reward) < variance(0)
 #
 # The simplest estimate of the mean reward is the mean of the batch. But row $n$ is in it, and so the baseline
 # of row $n$ depends, a little, on the action of row $n$. With $\bar r = \frac1N \sum_j r_j$ and
-# $\mathbb{E}[r_j s_n]$ equal to $g$ if $j = n$ and to $\mathbb{E}[r_j]\,\mathbb{E}[s_n] = 0$ if not, as rows
+# $\mathbb{E}[r_j \psi_n]$ equal to $g$ if $j = n$ and to $\mathbb{E}[r_j]\,\mathbb{E}[\psi_n] = 0$ if not, as rows
 # are independent,
 #
 # $$
 # \begin{aligned}
-# \mathbb{E}[(r_n - \bar r)\, s_n] &= \mathbb{E}[r_n s_n] - \frac1N \sum_j \mathbb{E}[r_j s_n] && \text{linearity} \\
+# \mathbb{E}[(r_n - \bar r)\, \psi_n] &= \mathbb{E}[r_n \psi_n] - \frac1N \sum_j \mathbb{E}[r_j \psi_n]
+#    && \text{linearity} \\
 #  &= g - \frac1N\, g = \Bigl(1 - \frac1N\Bigr) g && \text{only } j = n \text{ is left}
 # \end{aligned}
 # $$
 #
-# The gradient is too short by exactly $1/N$. For a batch of a hundred it does not matter, for four rollouts
+# The gradient is too short by exactly the share $1/N$. For a batch of a hundred it does not matter, for four rollouts
 # of an image it is a quarter. The mean of the *others* costs one line more and is right:
 
 # %%
@@ -259,7 +266,7 @@ plt.show()
 #
 # Now the network. Rewards differ from image to image: one digit is read correctly wherever one looks, another
 # never. A single number cannot follow that. Two baselines can: the mean of the *other rollouts of the same
-# image*, and a **learned** one, a linear head $b_t = h_t W + b$ that predicts the reward from the state that
+# image*, and a **learned** one, a linear head $b_t = h_t W + \beta$ that predicts the reward from the state that
 # is about to decide. It is trained by $\tfrac12 (b_t - r)^2$, whose gradient stays in the head.
 #
 # We train a small agent for a moment, hold it fixed, let its baseline head learn to the end, and then measure
@@ -348,16 +355,16 @@ axes[0].set(ylabel="mean reward, ± 2 standard errors")
 plt.show()
 
 # %% [markdown]
-# After one glimpse it knows nothing that the mean does not (below 0 it is even a little worse), and after three it
+# After one glimpse it knows nothing that the mean does not (a negative share: even a little less), and after three it
 # explains a few percent. That is why it gains so little here over the mean of the batch.
 #
 # ## Signal to noise
 #
-# How many rows are needed before the estimate is more signal than noise? The squared length of the true
-# gradient we estimate from two *different* batches, as $g_1 \cdot g_2$, since $g_1 \cdot g_1$ would count the
-# noise as signal. It is an estimate, too, and all pairs of batches share their batches; its standard error comes
-# from leaving out each batch in turn (the *jackknife*). The noise of a batch of $N$ rows falls like $1/\sqrt N$, and
-# so the **signal-to-noise ratio** $|g| / \mathrm{std}$ grows like $\sqrt N$:
+# How many rows are needed before the estimate is more signal than noise? The squared length of the true gradient we
+# estimate from two *different* batches, as $g_1 \cdot g_2$, since $g_1 \cdot g_1$ would count the noise as signal. It
+# is an estimate, too, and its pairs are not independent, as each batch is in many of them; its standard error comes
+# from leaving out each batch in turn (the *jackknife*). The noise of a batch of $N$ rows falls like $1/\sqrt N$, and so
+# the **signal-to-noise ratio** $|g| / \mathrm{std}$ grows like $\sqrt N$:
 
 # %%
 s = np.array(samples["learned"], np.float64)
@@ -385,16 +392,16 @@ plt.show()
 assert square + 2 * error < min(noise.values())  # with 64 rows there is more noise than signal, whatever the baseline
 
 # %% [markdown]
-# The dots are measured, the lines are the law of $1/\sqrt N$ through them. How high they lie is uncertain, as the
+# The dots are measured, the lines are the law of $\sqrt N$ through them. How high they lie is uncertain, as the
 # standard error says, but that is the same for all; their distances are the ratios of the variances and are measured
 # well. A baseline moves a line to the left: it is worth a larger batch, for free. Below the black line the estimate of
 # one batch is mostly noise, and that is where training lives, with small steps, of which many add up.
 #
 # ## Reward-to-go
 #
-# In other problems there is a reward $r_t$ after each action. An action cannot change what was earned before
-# it, so $\mathbb{E}[r_{t'} \nabla\log\pi(a_t \mid s_{1:t})] = 0$ for $t' < t$ by the same proof as above,
-# with $r_{t'}$ in place of $b$. Dropping these terms leaves the **reward-to-go** $\sum_{t' \ge t} r_{t'}$.
+# In other problems there is a reward $r_t$ after each action. An action cannot change what was earned before it: given
+# the history they are independent, so $\mathbb{E}[r_{t'} \nabla\log\pi(a_t \mid s_{1:t})] = 0$ for $t' < t$ by the
+# proof above, with $r_{t'}$ in place of $b$. Dropping these terms leaves the **reward-to-go** $\sum_{t' \ge t} r_{t'}$.
 # In `minram` the reward $r_t$ is for the guess after glimpse $t$, and the location drawn from $h_t$ acts from glimpse
 # $t+1$ on, so its reward-to-go is $G_t = \sum_{t' > t} r_{t'}$. Where all rewards but the last are zero, that is the
 # reward, at every step:
@@ -414,7 +421,7 @@ assert (reinforce.returns(np.array([[1.0], [2.0], [3.0], [4.0]])) == [[9], [7], 
 #
 # ## What to remember
 #
-# Subtract anything from the reward that was known before the action; the mean stays, and with a good choice the
+# Subtract anything from the reward on which the action had no influence; the mean stays, and with a good choice the
 # variance falls. The mean reward is not the best constant, but here it has five sixths of the gain. Leave the row
 # itself out of a mean, or lose a share $1/N$. A baseline that has seen the action takes away the signal along with
 # the noise, and looks good doing so. The learned $b_t(h_t)$ must come from the state that decides, and its error must
@@ -439,17 +446,17 @@ print(repaired(r - r.mean()))
 assert np.allclose(repaired(r - r.mean()), r - reinforce.batch_baseline(r), rtol=0, atol=1e-15 * 8)
 
 # %% [markdown]
-# **2. The best constant for σ.** For the step reward and the score $s = z^2 - 1$ of $\log\sigma$, find $b^*$
+# **2. The best constant for σ.** For the step reward and the score $\psi = z^2 - 1$ of $\log\sigma$, find $b^*$
 # from samples `a` (n,). The check has the exact value from the moments of the truncated normal, and takes the
 # standard error of your estimate from fifty groups of samples.
 
 # %% tags=["solution"]
 def best_for_std(a):
-    """An estimate of b* = E[r s²]/E[s²] for s = z² − 1, from samples a (n,) → float."""
+    """An estimate of b* = E[r ψ²]/E[ψ²] for ψ = z² − 1, from samples a (n,) → float."""
     # Solution
     z = (a - mu) / std
-    s = z**2 - 1
-    return np.mean((a > c) * s**2) / np.mean(s**2)
+    psi = z**2 - 1
+    return np.mean((a > c) * psi**2) / np.mean(psi**2)
 
 
 # %%

@@ -3,10 +3,10 @@
 #
 # **What you will see.** The label is known in training, so why should the agent learn to name digits from a
 # reward? We follow each gradient to the blocks that it reaches, train by the paper's hybrid rule and by pure
-# REINFORCE on the same task, and find out why one is so much faster. The hybrid update turns out to be the
-# gradient of no function at all.
+# REINFORCE on the same task, and find out why one is so much faster. The hybrid update of a batch turns out to be
+# the gradient of no function at all.
 #
-# **What you need.** Lessons 4, 6 and 7.
+# **What you need.** Lessons 1, 4, 6 and 7.
 #
 # **How long it runs.** About twenty seconds, most of it training.
 
@@ -48,7 +48,7 @@ COLOUR = style.COLOURS
 # cross-entropy $-\log p_\theta(y \mid s_{1:T})$, whose gradient flows through the label head, the core and
 # the glimpse network.
 #
-# Here is one whole run of either. It is Algorithm 1 line by line; which of the two rules it is, and which
+# Here is one whole run of either. It is Algorithm 1 of lesson 1 line by line; which of the two rules it is, and which
 # gradients flow where, is in the settings.
 
 # %%
@@ -227,8 +227,8 @@ assert (everything[1:, :2] > 0).all() and not everything[0, 3:].any()
 #
 # ## The gradient of nothing
 #
-# Is the hybrid update the gradient of *some* function $F(\theta)$, perhaps an odd one? There is a test. If
-# $u = \nabla F$, then its Jacobian is the matrix of second derivatives, and
+# Given what was sampled, is the hybrid update the gradient of *some* function $F(\theta)$, perhaps an odd one? There
+# is a test. If $u = \nabla F$, then its Jacobian is the matrix of second derivatives, and
 #
 # $$
 # \frac{\partial u_i}{\partial \theta_j} = \frac{\partial^2 F}{\partial\theta_j\, \partial\theta_i}
@@ -313,16 +313,21 @@ for what, changes in {
 # %% [markdown]
 # The left picture is its own mirror image, to rounding. The right one is not, and one sees where. The row of
 # the location head has entries under *glimpse* and *core*: the update of the location head depends on the
-# core, of course. But the column of the location head is empty in those rows: the core's update does not care
-# for the location head's weights. A function that both go down would need both.
+# core, of course. But along frozen samples the column of the location head is empty in those rows: the core's
+# update does not care for the location head's weights. A function of which both were the gradient would need both.
 #
-# Algorithm 1 itself passes the test with the mean of the batch as a baseline, and fails it with the learned
-# one, as the last printed line shows: then the advantage contains $b_t$, a function of θ that is treated as a
-# constant.
+# Algorithm 1 passes the test with the mean of the batch as a baseline: it is the gradient of its surrogate loss plus
+# the baseline's error. It fails with the learned one, as the last printed line shows: then the advantage contains
+# $b_t$, a function of θ that is treated as a constant.
 #
-# This has practical consequences. There is no number that the hybrid update is bound to lower, so none can be
-# plotted as "the loss". A finite-difference check of the update as a whole must fail, and does not mean a
-# mistake; each part has to be checked with the function it belongs to. `minram gradcheck` does it in this way.
+# All this is about one batch. The *average* update is another matter, since its samples move with θ: there the
+# location head does matter to the core, as it decides what is seen, and the average of Algorithm 1's policy part is
+# $\nabla J$ with either baseline (lesson 7).
+#
+# This has practical consequences. There is no function of which the hybrid update of a batch is the gradient, so none
+# offers itself to be plotted as "the loss". A finite-difference check of the update as a whole must fail, and does
+# not mean a mistake; each part has to be checked with the function it belongs to. `minram gradcheck` does it in this
+# way.
 #
 # ## Soft reward
 #
@@ -365,15 +370,16 @@ plt.show()
 # %% [markdown]
 # The soft reward has less noise, as the printed numbers show, and the learning curves can hardly tell the two
 # apart: on so small a task the label head is what takes its time. The grey curves, without any training of
-# the locations, show how much there was to win. A difference between curves of two seeds is no evidence;
-# lesson 12 compares the rewards among clutter, where 0 or 1 does much worse.
+# the locations, end a little higher, which is what there was to win; of the validation errors printed at the
+# beginning, those of the hybrid rule are hardly lower than theirs. A difference between curves of two seeds is no
+# evidence; lesson 12 compares the rewards among clutter, where 0 or 1 does much worse.
 #
 # ## What to remember
 #
 # Where the right answer is known, say so: the reward's gradient is the cross-entropy's times the chance of
 # having been right. Which gradients enter the core is a choice. The cross-entropy cannot reach the location
 # head, as a sample is data. The hybrid update is three gradients of three functions, each restricted to its
-# blocks; it descends on nothing as a whole.
+# blocks; as a whole, that of a batch is the gradient of none.
 #
 # ## Exercises
 #
