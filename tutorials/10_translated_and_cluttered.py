@@ -352,8 +352,8 @@ plt.show()
 
 # %% [markdown]
 # The black line marks how far it was trained to look. Beyond it the core meets states that no training has
-# prepared it for; yet on the larger canvas twice the glimpses take off some points, while on its own canvas nothing is
-# to be seen. So a part of the loss on large canvases was a lack of time.
+# prepared it for; yet on the larger canvas twice the glimpses take off some points, while on its own canvas they take
+# off none. So a part of the loss on large canvases was a lack of time.
 #
 # ## What to remember
 #
