@@ -107,8 +107,8 @@ def rollout(params, config, area, rng, rollouts=1, policy="sampled", every_step=
             f"The model reads {len(params['glimpse.what.W'])} numbers a glimpse, but these images of {C} channels "
             f"give {C * k * w * w}; take the images and settings that it was trained with."
         )
-    if frozen is not None and frozen.loc.shape != (T, N, 2):
-        raise InputError(f"frozen should hold locations ({T}, {N}, 2), but holds {frozen.loc.shape}; make another.")
+    if frozen is not None and frozen.sample.shape != (T - 1, N, 2):
+        raise InputError(f"frozen should hold samples {(T - 1, N, 2)}, but holds {frozen.sample.shape}; make another.")
     image = np.repeat(np.arange(B), rollouts)  # (N,)
     sigma = log_std(params, config, progress)
 

@@ -156,7 +156,7 @@ WRONG = {
     ),
     "another baseline": (lambda: reinforce.advantages(np.ones(2), np.ones((2, 2)), "bacth"), "no baseline 'bacth'"),
     "another frozen trajectory": (
-        lambda: rollout(PARAMS, config(glimpses=2), AREA, RNG, frozen=TRAJECTORY), r"\(2, 4, 2\), but holds \("
+        lambda: rollout(PARAMS, config(glimpses=2), AREA, RNG, frozen=TRAJECTORY), r"samples \(1, 4, 2\), but holds \("
     ),
     "one row": (lambda: reinforce.advantages(np.ones(1), np.ones((2, 1)), "batch"), "there is only one"),
     "a float index": (lambda: tasks.make_images(tasks.ORIGINAL, np.zeros((4, 6, 5)), np.zeros(2), RNG), "index should"),

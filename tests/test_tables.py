@@ -101,6 +101,7 @@ def driver(tmp_path, monkeypatch):
 
     monkeypatch.setattr(runner.subprocess, "Popen", Process)
     monkeypatch.setattr(runner, "rebuild", lambda: None)
+    monkeypatch.setattr(runner.signal, "signal", lambda number, handler: None)  # or other tests would have it too
     monkeypatch.setattr(record, "RUNS", tmp_path / "runs")
     monkeypatch.setattr(record, "RESULTS", tmp_path / "results")
     monkeypatch.setattr(runner, "collect", lambda folder: record.collect(folder, tmp_path / "results"))
