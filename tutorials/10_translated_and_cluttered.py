@@ -344,7 +344,7 @@ for s, colour in ((S, COLOUR["label"]), (100, COLOUR["location"])):
         error = d.std(ddof=1) / np.sqrt(m)
         print(f"  after {later}: {100 * d.mean():+.1f} ± {100 * error:.1f} points (one standard error)")
 ax.axvline(T, color=COLOUR["exact"], linewidth=1)
-ax.set(xlabel="glimpses", ylabel="validation error (%)", yticks=[5, 10, 20, 50, 100])
+ax.set(xlabel="glimpses", ylabel="validation error (%)", yticks=[2, 5, 10, 20, 50, 100])
 ax.yaxis.set_major_formatter("{x:g}")
 ax.minorticks_off()
 ax.legend()
