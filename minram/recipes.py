@@ -34,7 +34,8 @@ TRANSLATED = AGENT | {
     "task": "translated", "canvas": (60, 60), "patch_size": 12, "scales": (1, 2, 4), "std": 0.1, "final_std": 0.3,
     "learning_rate": 1e-3, "weight_average": 0.9995, "epochs": 65,
 }  # fmt: skip
-# The score grows as σ falls, and with it the noise that REINFORCE sends into the core; so λ falls too.
+# The score grows as σ falls, and with it the noise that REINFORCE sends into the core; so λ falls too. After 24 epochs
+# with eight glimpses validation was at 5.0 % with that and weight decay, at 5.9 to 6.0 % without one of them or both.
 CLUTTERED = TRANSLATED | {
     "task": "cluttered", "distractors": 4, "final_location_weight": 0.1, "weight_decay": 0.1, "epochs": 120,
 }  # fmt: skip

@@ -92,7 +92,10 @@ def cotangents(trajectory, labels, config, rng=None, progress=1.0):
     labels = labels[trajectory.image]  # (N,)
     N = labels.size
     if config.reward_steps == "every" and len(trajectory.logits) < len(trajectory.loc):
-        raise InputError("reward_steps=every rewards the label after each glimpse; make it with every_step=True.")
+        raise InputError(
+            "reward_steps=every rewards the label after each glimpse, but the trajectory has the last one alone; make "
+            "it with every_step=True."
+        )
     if config.baseline == "rollouts" and N // B % config.rollouts:
         raise InputError(
             f"baseline=rollouts compares {config.rollouts} rollouts of an image, but the trajectory has {N // B}; make "

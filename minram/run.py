@@ -174,15 +174,13 @@ def resumed(config, folder, dataset):
 def _sound(meta, config, steps):
     """Does a checkpoint's account of the training have the types and ranges that `train` gave it?"""
     try:
-        best, validated = meta["best"], any("val_error" in record for record in meta["metrics"])
-        if (best is None) == validated:
-            return False
-        best = {"epoch": 0, "val_error": 0.0} if best is None else best
+        best = {"epoch": 0, "val_error": 0.0} if meta["best"] is None else meta["best"]
         numbers = [*meta["sums"], meta["seconds"], best["val_error"]]
         numbers += [record[name] for record in meta["metrics"] for name in (*SUMS, "seconds")]
         return (
             all(type(n) is int and n >= 0 for n in (meta["epoch"], meta["step"], best["epoch"]))
             and meta["step"] <= steps  # of an epoch; a run that was stopped after the last has all of them
+            and (meta["best"] is not None) == any("val_error" in record for record in meta["metrics"])
             and best["epoch"] <= meta["epoch"] == len(meta["metrics"]) <= config.epochs
             and len(meta["sums"]) == len(SUMS)
             and all(type(x) is float and math.isfinite(x) for x in numbers)

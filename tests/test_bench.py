@@ -46,7 +46,7 @@ def test_uneven_steps_are_noise(small, monkeypatch):
             pass
 
     monkeypatch.setattr(step, "train_step", spin)
-    # Quartiles of 2 and 6 ms around a median of 4 make 1. A machine that stalls makes it no smaller than half of that.
+    # Quartiles of 2 and 6 ms around a median of 4 make 1; the rest is left to the machine.
     assert bench.measure(SMALL, 8)["noise"] > 0.5
 
 

@@ -69,7 +69,7 @@ def test_a_run_is_recognised_by_its_settings():
         record.job_of(record.Job("mnist-7", 2).config.changed({"std": 0.77}))
 
 
-def test_all_runs_every_row_and_the_headlines_three_times_and_skips_what_is_there(monkeypatch):
+def test_all_runs_every_row_and_some_three_times_and_skips_what_is_there(monkeypatch):
     jobs = runner.all_jobs()
     assert len(set(jobs)) == len(jobs) == len(paper.ROWS) + 2 * len(paper.THRICE)
     assert [job.seed for job in jobs] == sorted(job.seed for job in jobs)
@@ -82,7 +82,8 @@ def test_all_runs_every_row_and_the_headlines_three_times_and_skips_what_is_ther
 
 @pytest.fixture
 def driver(tmp_path, monkeypatch):
-    """The commands that the driver starts, in folders of its own; each ends as its entry in `codes` says, or with 0."""
+    """The commands that the driver starts, in folders of its own, and how they end: `codes` has the exit code of the
+    n-th, 0 if it has none, and under "job" what they have trained."""
     started, codes = [], {}
 
     class Process:
@@ -91,7 +92,7 @@ def driver(tmp_path, monkeypatch):
             started.append(command[command.index("minram") + 1 :])
 
         def wait(self):
-            folder, job = Path(started[-1][-1]), record.Job(*codes.get("job", ("mnist-2",)))
+            folder, job = Path(started[-1][-1]), record.Job(*codes["job"])
             if not codes.get(len(started)):
                 folder.mkdir(parents=True, exist_ok=True)
                 (folder / "config.json").write_text(job.config.to_json())

@@ -30,12 +30,11 @@ COLOUR = style.COLOURS
 # %% [markdown]
 # ## Praise for everything
 #
-# Take the step reward of lesson 6 again, $r(a) = 1$ if $a > c$, and an agent that is already good: most of
-# its samples are rewarded. Its gradient estimate from one sample is $r \cdot (a - \mu)/\sigma^2$. A success
-# on the left of μ says "further left", a success on the right says "further right", and they take back a part of
-# what the others say, as printed below. The agent is praised for almost everything, so that praise tells little about
-# where the edge is. Failures say nothing at all, being multiplied by 0. Subtract $b$ and a success counts $1 - b$, a
-# failure $-b$.
+# Take the step reward of lesson 6 again, $r(a) = 1$ if $a > c$, and an agent that is already good: most of its samples
+# are rewarded. Its gradient estimate from one sample is $r \cdot (a - \mu)/\sigma^2$. A success on the left of μ says
+# "further left", a success on the right says "further right", and the left ones take back a part of what the right ones
+# say, as printed below. The agent is praised for almost everything, so that praise tells little about where the edge
+# is. Failures say nothing at all, being multiplied by 0. Subtract $b$ and a success counts $1 - b$, a failure $-b$.
 
 # %% tags=["picture"]
 c, mu, std = 0.25, 0.4, 0.2

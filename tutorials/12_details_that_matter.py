@@ -166,7 +166,7 @@ effect("curriculum")
 # sensor looks it is clipped,
 # [`np.clip(samples[t], -1, 1, out=loc[t + 1])`](../minram/agent.py#L150),
 # and what is scored is the sample itself:
-# [`_, cache = log_prob_forward(trajectory.sample, trajectory.mu, trajectory.log_std)`](../minram/reinforce.py#L117).
+# [`_, cache = log_prob_forward(trajectory.sample, trajectory.mu, trajectory.log_std)`](../minram/reinforce.py#L120).
 # The clipped location has another distribution, with lumps of probability on the border; scored as if it were
 # Gaussian, its score does not have mean zero. Lesson 5 computes the bias.
 #
@@ -220,7 +220,7 @@ effect("small-std", "large-std", "annealed-std", "constant-std", "linear-locatio
 #
 # **Sum over time, mean over rows.** $\log p_\theta(\tau)$ is a sum over decisions; an average over rollouts estimates
 # the expectation. So the cotangent is divided by $N$ and not by $T$:
-# [`dmu, dlog_std = log_prob_backward(-location_weight / N * advantage, cache)`](../minram/reinforce.py#L121).
+# [`dmu, dlog_std = log_prob_backward(-location_weight / N * advantage, cache)`](../minram/reinforce.py#L124).
 #
 # **λ hardly matters, with Adam, where its gradient stays in the location head.** Many programs scale the REINFORCE
 # term by 0.01 or so. If its gradient goes into the shared core, that is a choice between two goals. If it stays in
@@ -249,7 +249,7 @@ effect("small-location-term", "large-location-term")
 # **λ may fall with σ.** The score $(a - \mu)/\sigma^2$ has the size $1/\sigma$: as σ falls, REINFORCE's gradient grows,
 # and its noise with it. Where that flows into the core, it disturbs what the label needs. So λ may fall in the course
 # of the training too, and stay large at the start, when there is most to learn about where to look:
-# [`location_weight = config.location_weight * config.final_location_weight**progress`](../minram/reinforce.py#L118).
+# [`location_weight = config.location_weight * config.final_location_weight**progress`](../minram/reinforce.py#L121).
 # Among clutter with eight glimpses σ falls to 0.3 of what it was, and λ to 0.1.
 
 # %%
@@ -289,7 +289,7 @@ effect("constant-location-term", "neither")
 #
 # **When to ask for the label.** The cross-entropy is taken after the last glimpse, as in the paper, or at every step,
 # averaged:
-# [`dlogits = cross_entropy_backward(np.full_like(loss, 1 / loss.size), ce_cache)`](../minram/reinforce.py#L130).
+# [`dlogits = cross_entropy_backward(np.full_like(loss, 1 / loss.size), ce_cache)`](../minram/reinforce.py#L133).
 # The second makes an agent that can be stopped early, and asks the core for something else: each prefix of the path
 # has to stand on its own.
 #
@@ -297,7 +297,7 @@ effect("constant-location-term", "neither")
 # safe one. With its logarithm, $\lambda = 1$ and both gradients in the core, the update would be the gradient of one
 # function, a bound on the likelihood of the labels (Ba et al. 2015); but a logarithm has no lowest value, and one
 # confident mistake can outweigh the rest of the batch:
-# [`scored = -loss if config.reward == "log_probability" else np.exp(-loss)`](../minram/reinforce.py#L110).
+# [`scored = -loss if config.reward == "log_probability" else np.exp(-loss)`](../minram/reinforce.py#L113).
 
 # %%
 effect("no-baseline", "learned-baseline", "one-rollout", "two-rollouts", "four-rollouts")

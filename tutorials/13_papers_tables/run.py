@@ -33,11 +33,13 @@ def cost(config):
 
 
 def outdated(job):
-    """What there is of a job under other settings than it has now: its result or its run's config.json, or None."""
-    settings = {job.result: lambda kept: kept["settings"], job.folder / "config.json": lambda kept: kept}
-    for path, of in settings.items():
-        if path.exists() and Config.from_dict(of(json.loads(path.read_bytes()))) != job.config:
-            return path
+    """The result of a job, or its run's config.json, if that has other settings than the job has now; else None."""
+    for path in (job.result, job.folder / "config.json"):
+        if path.exists():
+            kept = json.loads(path.read_bytes())
+            if Config.from_dict(kept.get("settings", kept)) != job.config:
+                return path
+    return None
 
 
 def run(job, running, quiet):
