@@ -8,10 +8,10 @@ from typing import NamedTuple
 
 import numpy as np
 
-from .core import CoreCache, core_backward, core_forward
-from .errors import InputError
-from .glimpse import GlimpseCache, glimpse_backward, glimpse_forward
-from .heads import (
+from minram.core import CoreCache, core_backward, core_forward
+from minram.errors import InputError
+from minram.glimpse import GlimpseCache, glimpse_backward, glimpse_forward
+from minram.heads import (
     LocationCache,
     baseline_backward,
     baseline_forward,
@@ -20,9 +20,9 @@ from .heads import (
     location_backward,
     location_forward,
 )
-from .ops import LinearCache
-from .policy import sample
-from .sensor import sensor_forward
+from minram.ops import LinearCache
+from minram.policy import sample
+from minram.sensor import sensor_forward
 
 POLICIES = ("sampled", "mean", "random")
 

@@ -10,7 +10,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from .ops import LinearCache, linear_backward, linear_forward, relu_backward, relu_forward
+from minram.ops import LinearCache, linear_backward, linear_forward, relu_backward, relu_forward
 
 
 def label_forward(params, h):

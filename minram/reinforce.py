@@ -15,10 +15,10 @@ from typing import NamedTuple
 
 import numpy as np
 
-from .agent import Cotangents
-from .errors import InputError, check_labels
-from .ops import CrossEntropyCache, cross_entropy_backward, cross_entropy_forward
-from .policy import log_prob_backward, log_prob_forward
+from minram.agent import Cotangents
+from minram.errors import InputError, check_labels
+from minram.ops import CrossEntropyCache, cross_entropy_backward, cross_entropy_forward
+from minram.policy import log_prob_backward, log_prob_forward
 
 
 def returns(reward):

@@ -13,7 +13,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from .errors import InputError, check_shape
+from minram.errors import InputError, check_shape
 
 TRIANGLE = np.triu(np.ones((34, 34)))
 

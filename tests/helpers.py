@@ -7,7 +7,7 @@ import types
 import numpy as np
 import pytest
 
-from minram.config import Config
+from minram.training.config import Config
 
 TINY = Config(
     glimpses=3, patch_size=2, scales=(1, 3), what_units=4, where_units=3, glimpse_units=5, core_units=4,

@@ -4,9 +4,9 @@ import json
 
 import numpy as np
 
-from minram import checkpoint
-from minram.config import Config
-from minram.data import Dataset
+from minram.datasets.data import Dataset
+from minram.storage import checkpoint
+from minram.training.config import Config
 
 
 def dataset(n=24, shape=(6, 5), classes=3, seed=0):

@@ -9,13 +9,16 @@ import json
 import numpy as np
 import pytest
 
-from minram import core, evaluate, files, glimpse, heads, ops, policy, reinforce, sensor, tasks
+from minram import core, glimpse, heads, ops, policy, reinforce, sensor
 from minram.agent import backward, init_params, layers, log_std, rollout
-from minram.checkpoint import load, save
-from minram.data import load as load_data
+from minram.datasets import tasks
+from minram.datasets.data import load as load_data
 from minram.errors import InputError
-from minram.optim import optimiser_state, pack, unpack
-from minram.run import load_params, save_params
+from minram.storage import files
+from minram.storage.checkpoint import load, save
+from minram.training import evaluate
+from minram.training.optim import optimiser_state, pack, unpack
+from minram.training.run import load_params, save_params
 from runs import config, dataset
 
 

@@ -11,12 +11,13 @@ import time
 import numpy as np
 import pytest
 
-from minram import bench, step
 from minram.agent import backward, init_params, rollout
-from minram.cli import VARIABLES, main
-from minram.config import Config
+from minram.command import bench
+from minram.command.cli import VARIABLES, main
 from minram.reinforce import cotangents
 from minram.sensor import summed_area
+from minram.training import step
+from minram.training.config import Config
 from runs import dataset, save_npz
 
 SMALL = Config(glimpses=3, patch_size=2, what_units=4, where_units=3, glimpse_units=5, core_units=4, batch_size=8)
@@ -151,7 +152,7 @@ def test_one_thread_unless_told_otherwise_and_before_numpy(given, expected):
         "sys.meta_path.insert(0, Watch())\n"
         "import minram\n"
         "assert 'numpy' not in sys.modules\n"
-        "import minram.cli\n"
+        "import minram.command.cli\n"
     )
     environment = {name: value for name, value in os.environ.items() if name not in VARIABLES} | given
     child = subprocess.run([sys.executable, "-c", script], env=environment, capture_output=True, text=True, check=True)

@@ -10,8 +10,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
-from minram import checkpoint
 from minram.errors import InputError
+from minram.storage import checkpoint
 
 ARRAYS = hnp.arrays(
     st.sampled_from(["?", "i8", "u4", "f4", "f8"]), hnp.array_shapes(min_dims=0, max_dims=3, min_side=0, max_side=4)
@@ -138,7 +138,7 @@ def test_a_wrong_state_is_refused(key, data):
 KILLED = """
 import os, random, signal, sys, time
 import numpy as np
-from minram import checkpoint
+from minram.storage import checkpoint
 
 path = sys.argv[1]
 

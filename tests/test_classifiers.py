@@ -2,8 +2,11 @@ import numpy as np
 import pytest
 
 from helpers import close
-from minram import step
-from minram.classifiers import (
+from minram.errors import InputError
+from minram.gradcheck import check_gradient, check_pair
+from minram.ops import cross_entropy_forward, linear_forward
+from minram.training import step
+from minram.training.classifiers import (
     FILTERS,
     STRIDE,
     WINDOW,
@@ -13,12 +16,9 @@ from minram.classifiers import (
     init_classifier,
     windows,
 )
-from minram.errors import InputError
-from minram.evaluate import evaluate
-from minram.gradcheck import check_gradient, check_pair
-from minram.ops import cross_entropy_forward, linear_forward
-from minram.run import load_params, save_params
-from minram.train import train
+from minram.training.evaluate import evaluate
+from minram.training.run import load_params, save_params
+from minram.training.train import train
 from runs import config, dataset
 
 SHAPES = [("fc", (4, 3)), ("fc", (3, 2, 3)), ("conv", (15, 10)), ("conv", (17, 21, 2))]

@@ -10,13 +10,15 @@ import time
 import numpy as np
 import pytest
 
-from minram import cli, commands, netcheck, show
-from minram import evaluate as evaluation
 from minram.agent import init_params
+from minram.command import cli, commands
 from minram.errors import InputError
-from minram.gradreport import Report, Row
-from minram.recipes import RECIPES
-from minram.run import save_params
+from minram.gradcheck import network
+from minram.gradcheck.report import Report, Row
+from minram.pictures import show
+from minram.training import evaluate as evaluation
+from minram.training.recipes import RECIPES
+from minram.training.run import save_params
 from runs import config, dataset, outcome, save_npz
 
 TINY = ["epochs=3", "batch_size=8", "glimpses=3", "patch_size=2", "what_units=4", "where_units=3", "core_units=4"]
@@ -272,9 +274,9 @@ def test_training_goes_on_without_its_reader(here):
 
 DRAW = """
 import sys
-from minram import cli
+from minram.command import cli
 assert cli.main(["recipes"]) == 0
-from minram import show, style
+from minram.pictures import show, style
 style.figure()[0].savefig(sys.argv[1])
 """
 
@@ -328,7 +330,7 @@ def test_a_diverging_run_ends_with_one_sentence_and_exit_code_1(here, capsys):
 
 
 def outcome_vector(folder):
-    from minram.run import load_params
+    from minram.training.run import load_params
 
     return np.concatenate([a.ravel() for a in load_params(folder / "last.npz")[0].values()])
 
@@ -371,6 +373,6 @@ def test_evaluate_measures_what_it_says(tmp_path, monkeypatch, capsys):
 def test_gradcheck_tells_by_its_exit_code(monkeypatch, verdict, code):
     asked = []
     found = [("a part", Report((Row("W", (1,)),))), ("another", Report((Row("W", (1,), verdict=verdict),)))]
-    monkeypatch.setattr(netcheck, "report", lambda full=False: asked.append(full) or found)
+    monkeypatch.setattr(network, "report", lambda full=False: asked.append(full) or found)
     assert cli.main(["gradcheck"]) == cli.main(["gradcheck", "--full"]) == code
     assert asked == [False, True]

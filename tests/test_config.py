@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from minram.config import Config, describe_settings
 from minram.errors import InputError
+from minram.training.config import Config, describe_settings
 
 NAMES = [f.name for f in fields(Config)]
 RANGES = {f.name: f.metadata["allowed"] for f in fields(Config)}

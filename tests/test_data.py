@@ -6,7 +6,7 @@ import sys
 import numpy as np
 import pytest
 
-from minram import data
+from minram.datasets import data
 from minram.errors import InputError
 
 

@@ -19,7 +19,7 @@ from scipy.special import ndtr, softmax
 
 from helpers import TINY
 from minram.agent import backward, init_params, rollout
-from minram.netcheck import only
+from minram.gradcheck.network import only
 from minram.reinforce import cotangents
 from minram.sensor import summed_area
 

@@ -5,12 +5,12 @@ from hypothesis import strategies as st
 from scipy import stats
 from scipy.special import softmax
 
-from minram import evaluate as module
 from minram.agent import init_params, rollout
+from minram.datasets.tasks import fixed_images
 from minram.errors import InputError
-from minram.evaluate import Evaluation, background_level, evaluate, percent, wilson
 from minram.sensor import summed_area
-from minram.tasks import fixed_images
+from minram.training import evaluate as module
+from minram.training.evaluate import Evaluation, background_level, evaluate, percent, wilson
 from runs import config, dataset
 
 DATA = dataset(40)

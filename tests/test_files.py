@@ -13,9 +13,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
-from minram import checkpoint, data
+from minram.datasets import data
 from minram.errors import InputError
-from minram.files import MAX_RATIO, SLACK, atomic_write, read_idx, read_npz
+from minram.storage import checkpoint
+from minram.storage.files import MAX_RATIO, SLACK, atomic_write, read_idx, read_npz
 
 IDX_CODES = {"u1": 0x08, "i1": 0x09, "i2": 0x0B, "i4": 0x0C, "f4": 0x0D, "f8": 0x0E}
 posix = pytest.mark.skipif(sys.platform == "win32", reason="POSIX only")

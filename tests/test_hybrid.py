@@ -13,7 +13,7 @@ from scipy.special import log_softmax, softmax
 from minram.agent import backward
 from minram.errors import InputError
 from minram.gradcheck import check_gradient
-from minram.netcheck import SMALL, along, freeze, scalars
+from minram.gradcheck.network import SMALL, along, freeze, scalars
 from minram.reinforce import advantages, batch_baseline, cotangents, draw, rollouts_baseline
 
 HEADS = ("label", "location", "baseline")

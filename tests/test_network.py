@@ -4,9 +4,9 @@ import pytest
 from helpers import TINY, close
 from minram import agent, glimpse, gradcheck, heads
 from minram.agent import Cotangents, backward, init_params, log_std, rollout
-from minram.config import Config
 from minram.core import CoreCache, core_backward, core_forward
 from minram.sensor import sensor_forward, summed_area
+from minram.training.config import Config
 
 RTOL = 1e-7  # the stated accuracy with ReLU, relative
 

@@ -4,9 +4,9 @@ import numpy as np
 import pytest
 
 from helpers import close
-from minram import optim
-from minram.config import Config
-from minram.optim import annealed, optimiser_state, pack, unpack, update_in_place
+from minram.training import optim
+from minram.training.config import Config
+from minram.training.optim import annealed, optimiser_state, pack, unpack, update_in_place
 
 STEPS = 30
 

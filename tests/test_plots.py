@@ -11,14 +11,14 @@ from matplotlib.image import imread
 from PIL import Image
 
 import runs
-from minram import figures, plots, show, style
 from minram.agent import init_params
-from minram.config import Config
-from minram.data import Dataset
+from minram.datasets.data import Dataset
 from minram.errors import InputError
-from minram.evaluate import background_level
-from minram.run import save_params
+from minram.pictures import figures, plots, show, style
 from minram.sensor import sensor_forward, summed_area
+from minram.training.config import Config
+from minram.training.evaluate import background_level
+from minram.training.run import save_params
 
 SMALL = dict(what_units=6, where_units=5, glimpse_units=7, core_units=8)
 
@@ -54,13 +54,13 @@ def checkpoint(folder, config, shape, n_classes, dtype=np.uint8, n=8):
 
 def test_importing_and_drawing_need_no_display_and_change_nothing(tmp_path):
     code = """
-import sys, minram, minram.train
+import sys, minram, minram.training.train
 assert "matplotlib" not in sys.modules
 import matplotlib
 settings = lambda: {k: matplotlib.rcParams[k] for k in matplotlib.rcParams if k != 'backend'}
 before = settings()
 import numpy as np
-from minram import figures, plots, show, style
+from minram.pictures import figures, plots, show, style
 plots.learning_curves([{"epoch": 1, "loss": 1.0, "error": 0.5}]).savefig(sys.argv[1])
 plots.glimpse_paths(np.zeros((2, 5, 4), np.uint8), np.zeros((3, 2, 2)), [1, 2], [1, 1], (1,), 2).savefig(sys.argv[1])
 assert "matplotlib.pyplot" not in sys.modules

@@ -11,9 +11,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from minram import checkpoint, run, train
 from minram.agent import init_params
 from minram.errors import InputError
+from minram.storage import checkpoint
+from minram.training import run, train
 from runs import config, dataset, outcome
 
 DATA = dataset()
@@ -32,7 +33,7 @@ import sys
 sys.path.insert(0, sys.argv[2])
 from pathlib import Path
 from runs import config, dataset
-from minram.train import train
+from minram.training.train import train
 folder = Path(sys.argv[1])
 c = config(task="translated", canvas=(9, 8), epochs=int(sys.argv[3]), weight_average=0.9, core_units=64)
 print("begun", flush=True)

@@ -9,16 +9,16 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from minram import checkpoint
 from minram.agent import init_params
-from minram.config import Config
 from minram.errors import InputError
-from minram.evaluate import evaluate, wilson
-from minram.recipes import RECIPES
-from minram.run import find_model, load_params, save_params
-from minram.train import load_data
+from minram.storage import checkpoint
+from minram.training.config import Config
+from minram.training.evaluate import evaluate, wilson
+from minram.training.recipes import RECIPES
+from minram.training.run import find_model, load_params, save_params
+from minram.training.train import load_data
 
-FOLDER = Path(__file__).resolve().parent.parent / "tutorials" / "13_papers_tables"
+FOLDER = Path(__file__).resolve().parent.parent / "tutorials" / "tables"
 sys.path.insert(0, str(FOLDER))
 import paper  # noqa: E402
 import record  # noqa: E402
@@ -182,7 +182,7 @@ def test_the_tables_are_those_of_the_results(tmp_path):
     (tmp_path / "README.md").write_text(page, encoding="utf-8")
     table.rebuild(tmp_path)
     again = (tmp_path / "README.md").read_text(encoding="utf-8")
-    assert again == page, "run: python tutorials/13_papers_tables/run.py table"
+    assert again == page, "run: python tutorials/tables/run.py table"
     assert (tmp_path / "table.png").stat().st_size < 100_000 > (FOLDER / "table.png").stat().st_size
 
 
@@ -243,7 +243,7 @@ def test_the_page_s_commands_parse(monkeypatch):
     parsed = []
     monkeypatch.setattr(runner, "execute", parsed.append)
     page = (FOLDER / "README.md").read_text(encoding="utf-8")
-    for line in re.findall(r"^    python tutorials/13_papers_tables/run.py ([^#]*)", page, re.M):
+    for line in re.findall(r"^    python tutorials/tables/run.py ([^#]*)", page, re.M):
         runner.main(line.split())
     assert {args.command for args in parsed} == {"row", "all", "ablation", "table"}
 

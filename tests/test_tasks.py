@@ -4,9 +4,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import stats
 
-from minram import tasks
+from minram.datasets import tasks
+from minram.datasets.tasks import ORIGINAL, Task, cluttered, fixed_batches, fixed_images, make_images, translated
 from minram.errors import InputError
-from minram.tasks import ORIGINAL, Task, cluttered, fixed_batches, fixed_images, make_images, translated
 
 
 def assert_uniform(counts):

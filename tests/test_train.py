@@ -10,12 +10,14 @@ from dataclasses import fields, replace
 import numpy as np
 import pytest
 
-from minram import checkpoint, files, show, step, train
 from minram.agent import init_params
-from minram.config import Config
 from minram.errors import InputError
-from minram.evaluate import evaluate, wilson
-from minram.run import load_params, save_params
+from minram.pictures import show
+from minram.storage import checkpoint, files
+from minram.training import step, train
+from minram.training.config import Config
+from minram.training.evaluate import evaluate, wilson
+from minram.training.run import load_params, save_params
 from runs import config, dataset, outcome, save_npz
 
 DATA = dataset()
@@ -129,7 +131,7 @@ import sys
 sys.path.insert(0, sys.argv[2])
 from pathlib import Path
 from runs import config, dataset
-from minram.train import train
+from minram.training.train import train
 train(config(task="cluttered", canvas=(9, 8), distractor_size=3, core_units=64), Path(sys.argv[1]), dataset=dataset())
 """
 

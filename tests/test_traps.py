@@ -8,13 +8,13 @@ from scipy.special import softmax
 
 from helpers import TINY, fails, plant
 from minram.agent import backward, init_params, rollout
-from minram.data import Dataset
-from minram.evaluate import evaluate
+from minram.datasets.data import Dataset
 from minram.gradcheck import check_gradient
-from minram.netcheck import along, freeze, only, scalars
+from minram.gradcheck.network import along, freeze, only, scalars
 from minram.policy import log_prob_forward
 from minram.sensor import summed_area
-from minram.train import train
+from minram.training.evaluate import evaluate
+from minram.training.train import train
 
 TRAPS = {
     # The sensor
@@ -27,7 +27,7 @@ TRAPS = {
         ("test_sensor.test_equals_the_definition", True, False),
     ),
     "1: the evaluation forgets the background": (
-        "evaluate", [("summed_area(batch, background_level(config, batch))", "summed_area(batch)")],
+        "training.evaluate", [("summed_area(batch, background_level(config, batch))", "summed_area(batch)")],
         "test_traps.test_evaluation_averages_the_probabilities_of_all_images",
     ),
     "2: padding that locations do not know of": (
@@ -56,11 +56,11 @@ TRAPS = {
         "test_sensor.test_x_is_to_the_right_and_y_is_down",
     ),
     "5: the last position is never drawn": (
-        "tasks", [("place = canvas - size + 1", "place = canvas - size")],
+        "datasets.tasks", [("place = canvas - size + 1", "place = canvas - size")],
         "test_tasks.test_every_position_of_the_canvas_is_equally_likely",
     ),
     "5: the last place of a distractor is never drawn": (
-        "tasks", [("*(canvas - patch + 1)", "*(canvas - patch)")],
+        "datasets.tasks", [("*(canvas - patch + 1)", "*(canvas - patch)")],
         "test_tasks.test_source_cut_and_drop_of_clutter_are_uniform_and_independent",
     ),
     # The gradient
@@ -152,16 +152,16 @@ TRAPS = {
     ),
     # The evaluation
     "14: the test set chooses the epoch": (
-        "train", [("dataset.x_val, dataset.y_val", "dataset.x_test, dataset.y_test")],
+        "training.train", [("dataset.x_val, dataset.y_val", "dataset.x_test, dataset.y_test")],
         "test_traps.test_the_test_set_decides_nothing",
     ),
     "14: a part of the test set": (
-        "evaluate", [("probabilities = np.concatenate(chunks, axis=1)",
+        "training.evaluate", [("probabilities = np.concatenate(chunks, axis=1)",
                       "probabilities = np.concatenate(chunks[:-1], axis=1); labels = labels[:500]")],
         "test_traps.test_evaluation_averages_the_probabilities_of_all_images",
     ),
     "14: log-probabilities are averaged": (
-        "evaluate", [("-1).mean(axis=2))", "-1)); chunks[-1] = np.exp(np.log(chunks[-1]).mean(axis=2))")],
+        "training.evaluate", [("-1).mean(axis=2))", "-1)); chunks[-1] = np.exp(np.log(chunks[-1]).mean(axis=2))")],
         "test_traps.test_evaluation_averages_the_probabilities_of_all_images",
     ),
 }  # fmt: skip

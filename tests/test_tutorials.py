@@ -14,9 +14,9 @@ from pathlib import Path
 
 import pytest
 
-from minram.cli import _parser
-from minram.config import Config
-from minram.recipes import recipe
+from minram.command.cli import _parser
+from minram.training.config import Config
+from minram.training.recipes import recipe
 
 ROOT = Path(__file__).resolve().parent.parent
 TUTORIALS = ROOT / "tutorials"
@@ -89,10 +89,13 @@ def test_notebook_is_small(lesson):
 @each_lesson
 def test_notebook_shows_the_package_as_it_is(lesson):
     # What lesson.show_source prints: the file's name, the line of the definition, and all that is indented under it.
-    shown = r"^# (minram/\w+\.py)\n((?:@.*\n)*(?:def|class) .*\n(?:(?: .*)?\n)*)"
-    for output in outputs(lesson):
-        for name, code in re.findall(shown, "".join(output.get("text", [])), re.M):
-            assert code.strip() in source(ROOT / name), f"run: python tutorials/build.py {lesson.name[:2]}"
+    shown = r"^# (minram/[\w/]+\.py)\n((?:@.*\n)*(?:def|class) .*\n(?:(?: .*)?\n)*)"
+    printed = ["".join(output.get("text", [])) for output in outputs(lesson)]
+    found = [match for text in printed for match in re.findall(shown, text, re.M)]
+    assert len(found) == sum(text.count("# minram/") for text in printed)
+    assert bool(found) == bool(re.search(r"^ *show_source\(", source(lesson), re.M))
+    for name, code in found:
+        assert code.strip() in source(ROOT / name), f"run: python tutorials/build.py {lesson.name[:2]}"
 
 
 @each_lesson
@@ -143,6 +146,11 @@ def test_links_into_the_package_lead_to_the_line_that_they_quote(lesson):
     assert len(BUILD["LINK"].findall(text)) == text.count(".py#L")
 
 
+def test_links_into_the_package_are_found():
+    found = [link for lesson in LESSONS for link in BUILD["LINK"].findall(source(lesson))]
+    assert len(found) > 40 and {file.count("/") for _, _, file in found} == {1, 2}  # the method and the rooms
+
+
 def test_a_link_has_to_quote_one_line():
     renumbered = BUILD["renumbered"]
     lines = source(ROOT / "minram" / "sensor.py").split("\n")
@@ -165,7 +173,7 @@ def test_stored_runs_are_of_the_recipes_of_today():
         assert Config.from_dict(result["settings"]) == config, f"remove {path.name}, run python tutorials/ablations.py"
 
 
-PAGES = [TUTORIALS / "README.md", TUTORIALS / "13_papers_tables" / "README.md"]
+PAGES = [TUTORIALS / "README.md", TUTORIALS / "tables" / "README.md"]
 
 
 @pytest.mark.parametrize("page", [*PAGES, *LESSONS], ids=lambda path: f"{path.parent.name}-{path.stem}")

@@ -17,13 +17,14 @@ from scipy.stats import chi2, norm
 from scipy.stats import t as student_t
 
 from lesson import show_source
-from minram import data, plots, style
 from minram.agent import backward, init_params, rollout
-from minram.config import Config
+from minram.datasets import data
 from minram.ops import cross_entropy_forward
+from minram.pictures import plots, style
 from minram.policy import log_prob_forward
 from minram.reinforce import cotangents, draw
 from minram.sensor import sensor_backward_image, sensor_forward, summed_area
+from minram.training.config import Config
 
 style.use()
 digits = data.load()

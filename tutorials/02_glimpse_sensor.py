@@ -14,13 +14,15 @@ import matplotlib.pyplot as plt
 import numpy as np
 
 from lesson import show_source
-from minram import data, plots, sensor, style
+from minram import sensor
 from minram.agent import init_params, rollout
-from minram.config import Config
+from minram.datasets import data
+from minram.datasets.tasks import cluttered, fixed_images
 from minram.gradcheck import check_adjoint, check_pair
+from minram.pictures import plots, style
+from minram.pictures.style import COLOURS
 from minram.sensor import sensor_backward_image, sensor_backward_location, sensor_forward, summed_area
-from minram.style import COLOURS
-from minram.tasks import cluttered, fixed_images
+from minram.training.config import Config
 
 style.use()
 digits = data.load().x_test[:40]

@@ -15,7 +15,7 @@ import matplotlib.pyplot as plt
 import numpy as np
 
 from lesson import show_source
-from minram import data, style
+from minram.datasets import data
 from minram.gradcheck import check_complex_step, check_gradient, check_pair, taylor_slope, v_curve
 from minram.ops import (
     cross_entropy_backward,
@@ -27,8 +27,9 @@ from minram.ops import (
     tanh_backward,
     tanh_forward,
 )
+from minram.pictures import style
+from minram.pictures.style import COLOURS
 from minram.sensor import sensor_forward, summed_area
-from minram.style import COLOURS
 
 style.use()
 rng = np.random.default_rng(0)

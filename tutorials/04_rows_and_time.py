@@ -14,15 +14,17 @@ import matplotlib.pyplot as plt
 import numpy as np
 
 from lesson import show_source
-from minram import agent, data, netcheck, style
+from minram import agent
 from minram.agent import init_params, rollout
-from minram.config import Config
 from minram.core import CoreCache, core_backward, core_forward
+from minram.datasets import data
 from minram.glimpse import glimpse_backward, glimpse_forward
-from minram.gradcheck import check_gradient, check_pair
+from minram.gradcheck import check_gradient, check_pair, network
 from minram.ops import LinearCache, linear_backward, linear_forward
+from minram.pictures import style
+from minram.pictures.style import COLOURS
 from minram.sensor import summed_area
-from minram.style import COLOURS
+from minram.training.config import Config
 
 style.use()
 rng = np.random.default_rng(0)
@@ -354,7 +356,7 @@ show_source(agent.backward)
 # frozen locations. It is the first of those that `minram gradcheck` runs.
 
 # %%
-title, f, small, grads, zero = next(netcheck.objectives())
+title, f, small, grads, zero = next(network.objectives())
 print(title)
 report = check_gradient(f, small, grads, expect_zero=zero, rng=np.random.default_rng(0))
 print(report)

@@ -18,7 +18,9 @@ from scipy.special import ndtr
 from scipy.stats import norm
 
 from lesson import show_source
-from minram import data, gradcheck, plots, policy, style
+from minram import gradcheck, policy
+from minram.datasets import data
+from minram.pictures import plots, style
 
 style.use()
 COLOUR = style.COLOURS

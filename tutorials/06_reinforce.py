@@ -18,12 +18,14 @@ from scipy.special import expit, ndtr
 from scipy.stats import norm
 
 from lesson import show_source
-from minram import data, gradcheck, plots, policy, reinforce, style
+from minram import gradcheck, policy, reinforce
 from minram.agent import Cotangents, backward, init_params, rollout
-from minram.config import Config
+from minram.datasets import data
 from minram.errors import InputError
-from minram.netcheck import only
+from minram.gradcheck.network import only
+from minram.pictures import plots, style
 from minram.sensor import sensor_backward_location, sensor_forward, summed_area
+from minram.training.config import Config
 
 style.use()
 COLOUR = style.COLOURS

@@ -18,11 +18,14 @@ from scipy.special import expit, ndtr
 from scipy.stats import norm
 
 from lesson import show_source
-from minram import data, optim, reinforce, style
+from minram import reinforce
 from minram.agent import backward, init_params, rollout
-from minram.config import Config
-from minram.netcheck import only
+from minram.datasets import data
+from minram.gradcheck.network import only
+from minram.pictures import style
 from minram.sensor import summed_area
+from minram.training import optim
+from minram.training.config import Config
 
 style.use()
 COLOUR = style.COLOURS

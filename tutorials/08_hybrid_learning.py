@@ -17,14 +17,17 @@ from matplotlib.colors import LogNorm, SymLogNorm
 from scipy.special import softmax
 
 from lesson import show_source
-from minram import agent, data, gradcheck, optim, reinforce, style
+from minram import agent, gradcheck, reinforce
 from minram.agent import Cotangents, backward, init_params, rollout
-from minram.config import Config
-from minram.evaluate import evaluate
-from minram.netcheck import only
+from minram.datasets import data
+from minram.gradcheck.network import only
 from minram.ops import cross_entropy_backward, cross_entropy_forward
+from minram.pictures import style
 from minram.policy import log_prob_forward
 from minram.sensor import summed_area
+from minram.training import optim
+from minram.training.config import Config
+from minram.training.evaluate import evaluate
 
 style.use()
 COLOUR = style.COLOURS

@@ -22,12 +22,15 @@ from scipy.stats import norm
 
 from ablations import ABLATIONS
 from lesson import CHECKPOINTS, ablation_results, show_source, training_command
-from minram import data, optim, plots, reinforce, style
+from minram import reinforce
 from minram.agent import init_params, rollout
-from minram.evaluate import evaluate, percent, wilson
+from minram.datasets import data
+from minram.pictures import plots, style
 from minram.reinforce import advantages
-from minram.run import load_params
 from minram.sensor import summed_area
+from minram.training import optim
+from minram.training.evaluate import evaluate, percent, wilson
+from minram.training.run import load_params
 
 style.use()
 COLOUR = style.COLOURS

@@ -16,13 +16,15 @@ import numpy as np
 from scipy.stats import chi2
 
 from lesson import CHECKPOINTS, show_source, training_command
-from minram import gradcheck, plots, style, tasks
+from minram import gradcheck
 from minram.agent import rollout
-from minram.data import load
-from minram.evaluate import evaluate, percent, wilson
-from minram.run import find_model, load_params
+from minram.datasets import tasks
+from minram.datasets.data import load
+from minram.datasets.tasks import fixed_images, make_images
+from minram.pictures import plots, style
 from minram.sensor import sensor_forward, summed_area
-from minram.tasks import fixed_images, make_images
+from minram.training.evaluate import evaluate, percent, wilson
+from minram.training.run import find_model, load_params
 
 style.use()
 COLOUR = style.COLOURS

@@ -22,11 +22,15 @@ from matplotlib.colors import ListedColormap
 from scipy.special import ndtr
 from scipy.stats import norm
 
-from minram import core, data, evaluate, gradcheck, netcheck, optim, policy, reinforce, sensor, style, tasks
+from minram import core, gradcheck, policy, reinforce, sensor
 from minram.agent import Cotangents, backward, init_params, rollout
-from minram.config import Config
-from minram.netcheck import only
+from minram.datasets import data, tasks
+from minram.gradcheck import network
+from minram.gradcheck.network import only
+from minram.pictures import style
 from minram.sensor import summed_area
+from minram.training import evaluate, optim
+from minram.training.config import Config
 
 style.use()
 COLOUR = style.COLOURS
@@ -111,7 +115,7 @@ BUGS = {
     # The baselines of different rows and times are mixed up by a reshape that should be none.
     "K  (T, N) became (N, T)": ("agent", [("baseline.reshape(T - 1, N)", "baseline.reshape(N, T - 1).T")]),
     # Log-probabilities are averaged over rollouts.
-    "L  log p averaged": ("evaluate", [
+    "L  log p averaged": ("training.evaluate", [
         ("-1).mean(axis=2))", "-1)); chunks[-1] = np.exp(np.log(chunks[-1]).mean(axis=2))"),
     ]),
 }  # fmt: skip
@@ -159,8 +163,8 @@ assert check_sensor()
 # Rewards do not occur.
 
 # %%
-FROZEN = netcheck.freeze(
-    netcheck.SMALL, np.random.default_rng(1).random((3, 11, 13)), np.array([0, 3, 1]), n_classes=4, seed=1
+FROZEN = network.freeze(
+    network.SMALL, np.random.default_rng(1).random((3, 11, 13)), np.array([0, 3, 1]), n_classes=4, seed=1
 )  # fmt: skip
 
 
@@ -288,7 +292,7 @@ assert check_separation()
 
 
 def check_evaluation():
-    config = netcheck.SMALL.changed({"std": 0.5})
+    config = network.SMALL.changed({"std": 0.5})
     images, labels = np.random.default_rng(4).random((6, 11, 13)), np.arange(6) % 4
     found = evaluate.evaluate(FROZEN.params, config, images, labels, "sampled", rollouts=5)
     return np.abs(found.probabilities.sum(axis=-1) - 1).max() < 1e-14 * 4 * 5  # 4 classes, 5 rollouts to add
@@ -467,11 +471,11 @@ MYSTERY = [codecs.decode(line, "rot13") for line in ("qu[g] + qm[g + 1]", "qu[g 
 
 def cross_entropy_report(glimpses):
     images, labels = np.random.default_rng(5).random((3, 11, 13)), np.array([2, 0, 1])
-    config = netcheck.SMALL.changed({"glimpses": glimpses, "label_steps": "every", "std": 0.5})
-    frozen = netcheck.freeze(config, images, labels, n_classes=4, seed=5)
+    config = network.SMALL.changed({"glimpses": glimpses, "label_steps": "every", "std": 0.5})
+    frozen = network.freeze(config, images, labels, n_classes=4, seed=5)
     grads = backward(frozen.params, frozen.trajectory, only(frozen.cotangents, "logits"))
     zero = [name for name in grads if name.startswith(("location", "baseline"))]
-    f = netcheck.along(frozen, netcheck.scalars(frozen)["cross-entropy"])
+    f = network.along(frozen, network.scalars(frozen)["cross-entropy"])
     return gradcheck.check_gradient(f, frozen.params, grads, expect_zero=zero, max_kinks=0.1)
 
 
@@ -539,7 +543,7 @@ report.raise_if_failed()
 # it was put.
 
 # %%
-LAST_PLACE = ("tasks", ("place = canvas - size + 1", "place = canvas - size"))
+LAST_PLACE = ("datasets.tasks", ("place = canvas - size + 1", "place = canvas - size"))
 
 
 # %% tags=["solution"]
@@ -558,6 +562,6 @@ with planted(*LAST_PLACE):
     assert all(check() for check in CHECKS.values()), "one of the six has found it"
     assert not check_places()
 for missed in ("[1, 0]", "[0, 1]"):  # the last row alone, the last column alone
-    with planted("tasks", ("place = canvas - size + 1", f"place = canvas - size + 1 - np.array({missed})")):
+    with planted("datasets.tasks", ("place = canvas - size + 1", f"place = canvas - size + 1 - np.array({missed})")):
         assert not check_places()
 print("the seventh check catches what the six have missed")

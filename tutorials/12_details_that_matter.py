@@ -18,12 +18,15 @@ from scipy.special import log_softmax, softmax
 
 from ablations import ABLATIONS
 from lesson import CHECKPOINTS, ablation_results, paper_ablations
-from minram import data, gradcheck, optim, plots, reinforce, style
+from minram import gradcheck, reinforce
 from minram.agent import rollout
-from minram.config import Config
-from minram.evaluate import percent, wilson
-from minram.run import load_params
+from minram.datasets import data
+from minram.pictures import plots, style
 from minram.sensor import summed_area
+from minram.training import optim
+from minram.training.config import Config
+from minram.training.evaluate import percent, wilson
+from minram.training.run import load_params
 
 style.use()
 COLOUR = style.COLOURS
@@ -33,7 +36,7 @@ COLOUR = style.COLOURS
 #
 # Four sets of short trainings, in each of which one choice is changed, or two that belong together: the default recipe
 # on MNIST, by `python tutorials/ablations.py`, and three of the paper's rows, the cluttered task with six and with
-# eight glimpses and MNIST with two, by `python tutorials/13_papers_tables/run.py ablation`. What is changed is a recipe
+# eight glimpses and MNIST with two, by `python tutorials/tables/run.py ablation`. What is changed is a recipe
 # with fewer epochs, and, with six glimpses among clutter and with two on MNIST, without weight decay and with a λ that
 # does not fall. A bar is the difference to it on the same validation images, in percentage points, with its 95 %
 # interval, as if the images had been different ones; that is too wide, as both err on the same difficult ones (exercise
@@ -139,20 +142,20 @@ effect("one-scale")
 # ## The data
 #
 # **Ranges that include their end.** A digit fits on the canvas at $H - h + 1$ places:
-# [`place = canvas - size + 1`](../minram/tasks.py#L92).
+# [`place = canvas - size + 1`](../minram/datasets/tasks.py#L92).
 # Lesson 10 counts them.
 #
 # **Bytes wrap around.** Clutter and digit are added as bytes, and 200 + 100 is 44. The sum is clipped before it is
-# made: [`windows[at] = np.minimum(windows[at], 255 - patch) + patch`](../minram/tasks.py#L120).
+# made: [`windows[at] = np.minimum(windows[at], 255 - patch) + patch`](../minram/datasets/tasks.py#L120).
 #
 # **Fresh to train, fixed to validate.** In training a canvas is never seen twice. For validation and test the layout
 # of the whole set is drawn at once from a fixed seed,
-# [`layout = _sample_layout(task, images, index, np.random.default_rng(seed))`](../minram/tasks.py#L79),
+# [`layout = _sample_layout(task, images, index, np.random.default_rng(seed))`](../minram/datasets/tasks.py#L79),
 # so that it does not depend on the batch size, and errors of two epochs can be compared.
 #
 # **Easy canvases first.** Where nothing is found nothing is rewarded, and among many distractors that may last for
 # epochs. A curriculum (Bengio et al. 2009) begins with none and adds them one by one,
-# [`n = int(progress / self.curriculum * (task.n_distractors + 1))`](../minram/config.py#L141),
+# [`n = int(progress / self.curriculum * (task.n_distractors + 1))`](../minram/training/config.py#L141),
 # each number for an equal time. The recipe of the 100×100 canvas, with its eight distractors, does so, though lesson 13
 # tells of a run that learned faster without. Among four there is no gain to be seen:
 
@@ -335,44 +338,44 @@ effect("identity-core", "2-glimpses", "4-glimpses", "8-glimpses")
 # ## The optimiser and the program
 #
 # **One flat vector.** All parameters are views into one array,
-# [`views[name] = vector[start : start + a.size].reshape(a.shape)`](../minram/optim.py#L28).
+# [`views[name] = vector[start : start + a.size].reshape(a.shape)`](../minram/training/optim.py#L28).
 # An update is a few operations on it, however many layers there are, and Adam's memory is two more such arrays.
 #
 # **The rate falls to zero.** Half a cosine,
-# [`share = 0.5 * (1 + math.cos(math.pi * progress))`](../minram/optim.py#L35):
+# [`share = 0.5 * (1 + math.cos(math.pi * progress))`](../minram/training/optim.py#L35):
 # long at a high rate, then a smooth landing. A run that is to be twice as long is another run from its first step on.
 #
 # **An average of the weights.** Validation and test use an exponential average of the weights, with a shorter memory at
 # the start, when old weights mean little:
-# [`decay = min(config.weight_average, (step + 1) / (step + 10))`](../minram/optim.py#L61).
+# [`decay = min(config.weight_average, (step + 1) / (step + 10))`](../minram/training/optim.py#L61).
 # It takes the last steps' noise out, at the cost of one array. It matters most while the rate is still high.
 #
 # **Weight decay beside the gradient, not in it.** Small weights learn less by heart. The textbook adds
 # $\tfrac{\omega}{2} \lVert\theta\rVert^2$ to the loss, so $\omega\theta$ to the gradient. But Adam divides a gradient
 # by its size: where nothing else pulls, it takes steps of the full rate, whatever $\omega$ is; and where the
 # gradients of the loss are large, $\omega\theta$ drowns. So the weights are shrunk beside the step, as Loshchilov and
-# Hutter (2019) propose: [`theta *= 1 - rate * config.weight_decay`](../minram/optim.py#L84). What it gains in long
-# runs on MNIST is in [lesson 13](13_papers_tables/README.md), and in one among clutter below.
+# Hutter (2019) propose: [`theta *= 1 - rate * config.weight_decay`](../minram/training/optim.py#L84). What it gains in
+# long runs on MNIST is in [lesson 13](tables/README.md), and in one among clutter below.
 #
 # **Randomness is an argument.** No function draws from a global generator. Three seeds are spawned from one: for the
 # parameters, the data and the policy,
-# [`seeds = np.random.SeedSequence(config.seed).spawn(3)`](../minram/run.py#L52),
+# [`seeds = np.random.SeedSequence(config.seed).spawn(3)`](../minram/training/run.py#L52),
 # so that another policy does not see other canvases. The order of an epoch depends on seed and epoch alone,
-# [`order = np.random.default_rng([config.seed, meta["epoch"]]).permutation(n)`](../minram/train.py#L83).
+# [`order = np.random.default_rng([config.seed, meta["epoch"]]).permutation(n)`](../minram/training/train.py#L83).
 #
 # **Resuming to the bit.** A checkpoint holds the states of both generators,
-# [`rngs = {"task_rng": checkpoint.rng_state(run.task_rng)`](../minram/run.py#L143),
+# [`rngs = {"task_rng": checkpoint.rng_state(run.task_rng)`](../minram/training/run.py#L143),
 # the optimiser's memory and the step within the epoch. A run that is stopped and resumed ends with the same bits as
 # one that was left in peace, and a test compares them.
 #
 # **Threads of the matrix library.** Sums of floats depend on their order, and a product that is shared among threads
 # may be summed in another order than one that is not. The same seed gives the same bits on the same machine with the
 # same number of threads. For matrices as small as these one thread is often faster than many:
-# [`VARIABLES = ("OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS",`](../minram/cli.py#L15).
+# [`VARIABLES = ("OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS",`](../minram/command/cli.py#L15).
 #
 # **Stop at the first number that is not one.** A single NaN in a gradient spreads to all parameters in one step, and
 # the last good weights are gone. Each step looks, at the price of one dot product:
-# [`finite = np.isfinite(outcome.loss + gradient @ gradient)`](../minram/step.py#L35).
+# [`finite = np.isfinite(outcome.loss + gradient @ gradient)`](../minram/training/step.py#L35).
 
 # %%
 assert (0.1 + 0.2) + 0.3 != 0.1 + (0.2 + 0.3)
@@ -400,18 +403,18 @@ effect("no-average", "double-rate", "momentum", "no-decay")
 #
 # **Average probabilities, not their logarithms.** With several rollouts of an image, the agent that picks one at random
 # has the probabilities $\tfrac1M\sum_m p_m$, so these are averaged:
-# [`chunks.append(p.reshape(len(p), len(batch), rollouts, -1).mean(axis=2))`](../minram/evaluate.py#L59).
+# [`chunks.append(p.reshape(len(p), len(batch), rollouts, -1).mean(axis=2))`](../minram/training/evaluate.py#L59).
 # A mean of logarithms is a product of experts, in which one rollout that is sure of nonsense has a veto. Often the
 # two agree; they are two numbers, and a paper should say which.
 #
 # **The epoch is chosen on validation images, the test set is read once.** The best epoch so far is found by
-# [`improved = "val_error" in record and`](../minram/train.py#L125), and the finished run's test result is stored and
-# from then on only read: [`path = folder / "result.json"`](../minram/train.py#L150). To take the best test error of all
-# epochs is to report a maximum of many noisy numbers.
+# [`improved = "val_error" in record and`](../minram/training/train.py#L125), and the finished run's test result is
+# stored and from then on only read: [`path = folder / "result.json"`](../minram/training/train.py#L150). To take the
+# best test error of all epochs is to report a maximum of many noisy numbers.
 #
 # **All images, and an interval.** The test covers all images, the last incomplete batch too, and every error rate comes
 # with its interval,
-# [`interval = binomtest(int(wrong), int(n)).proportion_ci(method="wilson")`](../minram/evaluate.py#L68).
+# [`interval = binomtest(int(wrong), int(n)).proportion_ci(method="wilson")`](../minram/training/evaluate.py#L68).
 
 # %%
 params = load_params(CHECKPOINTS / "mnist" / "best.npz")[0]

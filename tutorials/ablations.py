@@ -20,15 +20,15 @@ if __name__ == "__main__":  # before NumPy is imported: one thread, so that sums
 
 import numpy as np
 
-from minram.evaluate import evaluate, wilson
-from minram.recipes import recipe
-from minram.run import load_params, write_text
-from minram.train import load_data, train
+from minram.training.evaluate import evaluate, wilson
+from minram.training.recipes import recipe
+from minram.training.run import load_params, write_text
+from minram.training.train import load_data, train
 
 HERE = Path(__file__).resolve().parent
 RESULTS = HERE / "checkpoints" / "ablations"
 RECIPE, SHORTER = "quick", ("epochs=3",)
-# What is changed: its name, its description, its settings. Names that 13_papers_tables/paper.py has too mean the same.
+# What is changed: its name, its description, its settings. Names that tables/paper.py has too mean the same.
 ABLATIONS = {
     "nothing": ("the recipe itself", ()),
     "random": ("random locations", ("policy=random",)),

@@ -24,7 +24,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 HERE = Path(__file__).resolve().parent
-STORED = ("minram/data", "tutorials/checkpoints", "tutorials/13_papers_tables/results/ablations")
+STORED = ("minram/datasets", "minram/training/weights", "tutorials/checkpoints", "tutorials/tables/results/ablations")
 
 
 class Cell(NamedTuple):
@@ -54,7 +54,7 @@ def read_cells(text):
     return cells
 
 
-LINK = re.compile(r"(\[`([^`\n]+)`\]\(\.\./(minram/\w+\.py)#L)\d+(?=\))")
+LINK = re.compile(r"(\[`([^`\n]+)`\]\(\.\./(minram/[\w/]+\.py)#L)\d+(?=\))")
 
 
 def renumbered(text):
@@ -122,7 +122,10 @@ def digest_of_what_it_reads(text):
     if not re.search(r"CHECKPOINTS|ablation_results|pretrained:", text):
         return None
     digest = hashlib.sha256()
-    for path in sorted(path for folder in STORED for path in (HERE.parent / folder).rglob("*.[nj]*")):
+    found = {folder: sorted((HERE.parent / folder).rglob("*.[nj]*")) for folder in STORED}
+    if empty := [folder for folder, paths in found.items() if not paths]:
+        sys.exit(f"There is nothing stored in {', '.join(empty)}.")
+    for path in sorted(path for paths in found.values() for path in paths):
         digest.update(path.name.encode() + path.read_bytes().replace(b"\r\n", b"\n"))  # as Git may have written them
     return digest.hexdigest()
 

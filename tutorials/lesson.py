@@ -6,7 +6,7 @@ import runpy
 from dataclasses import asdict
 from pathlib import Path
 
-from minram.recipes import recipe
+from minram.training.recipes import recipe
 
 CHECKPOINTS = Path(__file__).resolve().parent / "checkpoints"
 
@@ -42,7 +42,7 @@ def paper_ablations():
 
     Both are empty where that folder is missing.
     """
-    folder = CHECKPOINTS.parent / "13_papers_tables"
+    folder = CHECKPOINTS.parent / "tables"
     if not folder.exists():
         return {}, {}
     ablated = runpy.run_path(str(folder / "paper.py"))["ABLATED"]

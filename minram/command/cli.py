@@ -1,0 +1,161 @@
+"""The command line: minram train, evaluate, show, recipes, gradcheck, bench.
+
+Here its words are parsed; commands.py carries it out. Wrong input ends with one sentence and exit code 2.
+"""
+
+import argparse
+import logging
+import os
+import sys
+from pathlib import Path
+
+# One thread for the matrix products, unless the environment says otherwise. They are small: two threads gain a
+# third on two idle cores, and lose a factor of 2 to 10 to their waiting for each other where anything else runs.
+# A BLAS reads this once, when it is loaded, so it stands before the first import of NumPy.
+VARIABLES = ("OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "OMP_NUM_THREADS", "VECLIB_MAXIMUM_THREADS")
+if not any(name in os.environ for name in VARIABLES):
+    os.environ |= dict.fromkeys(VARIABLES, "1")
+
+from minram import __version__  # noqa: E402
+from minram.command import commands  # noqa: E402
+from minram.errors import InputError  # noqa: E402
+
+
+def main(argv=None):
+    """Run one command → the exit code.
+
+    0; 1 where a gradient was wrong or training diverged; 2 for wrong input; 130 when stopped.
+    """
+    for stream in (sys.stdout, sys.stderr):
+        if hasattr(stream, "reconfigure"):
+            stream.reconfigure(errors="replace")  # "?" for σ and → where the terminal has none
+    logging.getLogger("matplotlib").setLevel(logging.ERROR)  # no news of its caches
+    args = _parser().parse_args(argv)
+    try:
+        code = args.run(args) or 0
+        print(end="", flush=True)
+        return code
+    except BrokenPipeError:  # the reader of our output, such as head, has seen enough
+        commands.discard_output()
+        return 0
+    except KeyboardInterrupt:
+        return _fail(args, "interrupted.", 130)
+    except MemoryError as error:
+        return _fail(args, f"there is not enough memory ({error}); set smaller sizes.")
+    except InputError as error:
+        return _fail(args, error)
+    except OSError as error:
+        return _fail(args, f"{error.filename or 'a file'} cannot be used ({error.strerror or error}).")
+
+
+def _fail(args, sentence, code=2):
+    print(f"minram {args.command}: {sentence}", file=sys.stderr)
+    return code
+
+
+class _Parser(argparse.ArgumentParser):
+    def error(self, message):
+        """One sentence instead of the usage text and a sentence."""
+        self.exit(2, f"{self.prog}: {message}; see {self.prog} --help.\n")
+
+
+def _parser():
+    parser = _Parser(prog="minram", description="The recurrent attention model in NumPy.")
+    parser.add_argument("--version", action="version", version=f"minram {__version__}")
+    subparsers = parser.add_subparsers(dest="command", metavar="command", required=True, parser_class=_Parser)
+
+    def add(name, run, text, example):
+        command = subparsers.add_parser(
+            name, help=text, description=text, epilog=f"Example: {example}",
+            formatter_class=argparse.RawDescriptionHelpFormatter,  # keeps the example on one line, to be copied
+        )  # fmt: skip
+        command.set_defaults(run=run)
+        return command
+
+    train = add(
+        "train", commands.train_command, "train a model and test it",
+        "minram train mnist-7 --set seed=1 --out runs/seven",
+    )  # fmt: skip
+    train.add_argument("recipe", nargs="?", help="a name that `minram recipes` lists (default: quick)")
+    train.add_argument("--set", nargs="+", action="extend", default=[], metavar="key=value", help="change settings")
+    train.add_argument("--data", metavar="PATH", help="your own images: a .npz file or a folder of IDX files")
+    train.add_argument("--out", metavar="DIR", help="the run folder (default: a new one in runs/)")
+    train.add_argument("--resume", action="store_true", help="go on with a run that was stopped")
+    train.add_argument("--settings", action="store_true", help="list all settings and exit")
+
+    run_help = "a run folder, a .npz with parameters, or pretrained:NAME"
+    evaluate = add(
+        "evaluate", commands.evaluate_command, "measure the error rate of a run",
+        "minram evaluate runs/quick --rollouts 10",
+    )  # fmt: skip
+    evaluate.add_argument("model", metavar="RUN", help=run_help)
+    evaluate.add_argument("--rollouts", type=_positive, default=10, metavar="M", help="rollouts to average (10)")
+    evaluate.add_argument("--policy", choices=["mean", "sampled", "random"], default="mean", help="default: mean")
+    evaluate.add_argument("--data", metavar="PATH", help="other images than those of its training")
+    evaluate.add_argument("--size", type=_size, metavar="HxW", help="another canvas: the same weights still fit")
+    evaluate.add_argument("--split", choices=["test", "validation"], default="test", help="default: test")
+
+    show = add(
+        "show", commands.show_command, "draw what a run does: PNG, GIF and HTML",
+        "minram show runs/quick --n 8",
+    )  # fmt: skip
+    show.add_argument("model", metavar="RUN", help=run_help)
+    show.add_argument("--out", metavar="DIR", help="where the pictures go (default: RUN, or . for pretrained)")
+    show.add_argument("--n", type=_positive, default=12, help="images to draw (12)")
+    show.add_argument("--seed", type=_seed, default=0, help="which images (0)")
+
+    add("recipes", commands.recipes_command, "list the named recipes", "minram recipes")
+
+    check = add(
+        "gradcheck", commands.gradcheck_command, "prove every gradient of the model",
+        "minram gradcheck --picture check.png",
+    )  # fmt: skip
+    check.add_argument("--full", action="store_true", help="the network at full size, by random directions")
+    text = "draw Taylor slopes and the error against the step size"
+    check.add_argument("--picture", type=_picture, metavar="PATH", help=text)
+
+    bench = add(
+        "bench", commands.bench_command, "measure the speed of training on this machine",
+        "minram bench --task mnist cluttered-60 --threads 2",
+    )  # fmt: skip
+    tasks = ["mnist", "translated-60", "cluttered-60", "cluttered-100"]
+    bench.add_argument("--task", nargs="+", choices=tasks, metavar="TASK", help=f"of {', '.join(tasks)} (all)")
+    bench.add_argument("--threads", type=_threads, default=1, metavar="N", help="threads of the matrix products (1)")
+    bench.add_argument("--repeats", type=_positive, default=50, metavar="N", help="training steps to measure (50)")
+    bench.add_argument("--json", action="store_true", help="print an object with one entry a task, for programs")
+    text = "draw the time against T, M, k and the size of the images"
+    bench.add_argument("--picture", type=_picture, metavar="PATH", help=text)
+    return parser
+
+
+def _positive(text):
+    return _whole(text, 1, 10_000)
+
+
+def _threads(text):
+    return _whole(text, 1, 1024)
+
+
+def _seed(text):
+    return _whole(text, 0, 2**63 - 1)
+
+
+def _whole(text, low, high):
+    if not (text.isdecimal() and len(text) < 20 and low <= int(text) <= high):
+        raise argparse.ArgumentTypeError(f"expected a whole number from {low} to {high}, but got {text[:60]!r}")
+    return int(text)
+
+
+def _picture(text):
+    path = Path(text)
+    if path.suffix not in (".png", ".pdf", ".svg") or not path.absolute().parent.is_dir():
+        raise argparse.ArgumentTypeError(f"expected a .png, .pdf or .svg in an existing folder, but got {text[:60]!r}")
+    return path
+
+
+def _size(text):
+    try:
+        height, width = (int(part) for part in text.lower().split("x"))
+    except ValueError:
+        raise argparse.ArgumentTypeError(f"expected HxW such as 60x60, but got {text[:60]!r}") from None
+    return height, width

@@ -1,0 +1,222 @@
+"""What each command does: call the package and print what it returns.
+
+When the reader of the output has gone, training goes on without it: log.txt has every epoch's line, result.json the
+test errors.
+"""
+
+import itertools
+import json
+import os
+import shutil
+import sys
+from pathlib import Path
+
+from minram.errors import InputError
+
+
+def train_command(args):
+    if args.settings:
+        from minram.training.config import describe_settings
+
+        print(describe_settings())
+        return 0
+    from minram.pictures.show import training_figures
+    from minram.training.evaluate import percent
+    from minram.training.recipes import recipe
+    from minram.training.run import load_params
+    from minram.training.step import check_fit
+    from minram.training.train import Diverged, Stopped, load_data, train
+
+    name = args.recipe or "quick"
+    if args.resume:
+        if args.set or args.data or args.recipe:
+            raise InputError("--resume takes all settings from the run; leave out the recipe, --set and --data.")
+        folder = Path(args.out) if args.out else _latest_run()
+        if not (folder / "last.npz").is_file():
+            raise InputError(f"{folder} holds no run to resume; begin one without --resume.")
+        config = load_params(folder / "last.npz")[1]
+    else:
+        config = recipe(name).changed(args.set)
+        if args.data is not None:
+            if config.data or not args.data:
+                raise InputError("--data should name one data set; leave it out, for MNIST, or the data= of --set.")
+        if source := args.data or config.data:  # absolute: the run may be resumed or shown from another folder
+            config = config.changed({"data": os.path.abspath(source)})
+
+    terminal = sys.stdout is not None and sys.stdout.isatty()
+
+    def report(line, epoch_done):
+        if terminal:
+            width = shutil.get_terminal_size().columns - 1
+            _say("\r\033[K" + line[:width], end="\n" if epoch_done else "")
+        elif epoch_done:
+            _say(line)
+        if epoch_done:
+            with open(folder / "log.txt", "a", encoding="utf-8") as log:
+                log.write(line + "\n")
+
+    dataset = load_data(config)
+    if not args.resume:
+        check_fit(config, dataset)  # before there is a folder
+        folder = Path(args.out) if args.out else _new_run(name)
+    looks = f"{config.glimpses} glimpses" if config.model == "ram" else "the whole image at once"
+    _say(f"Training in {folder}: {looks}, {config.epochs} epochs.")
+    try:
+        result = train(config, folder, args.resume, report, dataset)
+    except Stopped as stopped:
+        _say(("\n" if terminal else "") + str(stopped))
+        return 130
+    except Diverged as diverged:
+        print(f"minram train: {diverged}", file=sys.stderr)
+        return 1
+    _say(f"Test error on {result['n_test']:,} images, with its 95 % Wilson interval:")
+    ways = {
+        "mean": f"one rollout, {config.rollout_policy('mean')} locations",
+        "average_10": f"average of 10 {config.rollout_policy('sampled')} rollouts",
+    }
+    for key, text in ways.items() if config.model == "ram" else [("mean", "the whole image at once")]:
+        _say(f"  {text}: {percent(result[key]['test_error'], result[key]['interval'])}")
+    if not (folder / "curves.png").exists():  # `show` writes paths.png into the folder of an unfinished run too
+        _say("Pictures: " + ", ".join(str(path) for path in training_figures(folder, dataset)))
+    return 0
+
+
+def _say(text, end="\n"):
+    """Print, or go on without a reader who has gone."""
+    try:
+        print(text, end=end, flush=True)
+    except OSError:
+        discard_output()
+
+
+def _latest_run():
+    runs = sorted(Path("runs").glob("*/last.npz"), key=lambda path: path.stat().st_mtime)
+    if not runs:
+        raise InputError("there is no run in runs/ to resume; name its folder with --out.")
+    return runs[-1].parent
+
+
+def _new_run(name):
+    """A folder in runs/ that was not there before, made at once: another run may begin at this moment."""
+    for i in itertools.count(1):
+        folder = Path("runs") / (name if i == 1 else f"{name}-{i}")
+        try:
+            folder.mkdir(parents=True)
+            return folder
+        except FileExistsError:
+            continue
+        except OSError as error:
+            raise InputError(f"{folder} cannot be made ({error.strerror}); choose another with --out.") from None
+
+
+def evaluate_command(args):
+    from minram.training.evaluate import evaluate, percent, wilson
+    from minram.training.run import find_model, load_params
+    from minram.training.train import load_data
+
+    params, config, _ = load_params(find_model(args.model))
+    if args.data:
+        config = config.changed({"data": args.data})
+    if args.size:
+        if config.background:
+            raise InputError(
+                f"--size puts images on black canvases, but this model knows a background of {config.background}; "
+                "leave out --size."
+            )
+        task = "translated" if config.task == "original" else config.task
+        config = config.changed({"task": task, "canvas": args.size})
+    dataset = load_data(config)
+    test = args.split == "test"
+    images, labels = (dataset.x_test, dataset.y_test) if test else (dataset.x_val, dataset.y_val)
+
+    def rate(wrong):
+        return percent(wrong.mean(), wilson(wrong.sum(), wrong.size))
+
+    policy = config.rollout_policy(args.policy)
+    single = evaluate(params, config, images, labels, policy)
+    print(f"{len(labels):,} {args.split} images, error with its 95 % Wilson interval:")
+    if config.model != "ram":
+        print(f"  the whole image at once: {rate(single.wrong[-1])}")
+        return
+    print(f"  one rollout, {policy} locations: {rate(single.wrong[-1])}")
+    if args.rollouts > 1:
+        drawn = "sampled" if policy == "mean" else policy
+        many = evaluate(params, config, images, labels, drawn, args.rollouts)
+        print(f"  average of {args.rollouts} rollouts, {drawn} locations: {rate(many.wrong[-1])}")
+    if policy != "random":
+        random = evaluate(params, config, images, labels, "random")
+        print(f"  one rollout, random locations: {rate(random.wrong[-1])}")
+    print(f"After each glimpse (one rollout, {policy} locations):")
+    for t, wrong in enumerate(single.wrong, start=1):
+        print(f"  {t:2d}  {rate(wrong)}")
+
+
+def show_command(args):
+    from minram.pictures.show import show
+    from minram.training.run import find_model
+
+    path = find_model(args.model)
+    out = args.out or ("." if args.model.startswith("pretrained:") else path.parent)
+    for written in show(path, out, args.n, args.seed):
+        print(written)
+
+
+def recipes_command(args):
+    from minram.training.recipes import RECIPES
+
+    width = max(map(len, RECIPES))
+    for name, entry in RECIPES.items():
+        print(f"{name:{width}}  {entry.text} (about {entry.minutes:.2g} min on one core, should reach {entry.error} %)")
+
+
+def gradcheck_command(args):
+    from minram.gradcheck.network import draw, report
+
+    failed = 0
+    for title, part in report(args.full):
+        print(f"{title}\n{part}\n")
+        failed += not part.passed
+    if args.picture:
+        draw(args.picture)
+        print(f"Picture: {args.picture}")
+    print("Every gradient is right." if not failed else f"{failed} parts failed.")
+    return 1 if failed else 0
+
+
+def bench_command(args):
+    from minram.command import bench
+    from minram.training.config import Config
+
+    results = {}
+    for task in args.task or bench.TASKS:
+        results[task] = r = bench.run(Config().changed(bench.TASKS[task]), args.threads, args.repeats)
+        if args.json:
+            continue
+        if len(results) == 1:
+            threads = f"{args.threads} thread{'s' * (args.threads > 1)}"
+            print(f"{r['blas']}, {r['kernel'] or 'unknown'} kernels, {threads}; medians of {args.repeats} steps, in ms")
+            print("                 step = sensor forward backward update | products ratio |  data of step"
+                  " | images/s evaluate memory")  # fmt: skip
+        memory = f"{r['peak_mb']:4.0f} MB" if r["peak_mb"] else "      –"
+        print(
+            f"{task:14} {r['step_ms']:6.2f}   {r['sensor_ms']:6.2f} {r['forward_ms']:7.2f} {r['backward_ms']:8.2f} "
+            f"{r['update_ms']:6.2f} | {r['matmul_ms']:8.2f} {r['ratio']:5.2f} | {r['data_ms']:5.2f} "
+            f"{r['data_ms'] / r['step_ms']:7.0%} | {r['images_per_s']:8,.0f} {r['evaluate_s']:6.2f} s {memory}",
+            flush=True,
+        )
+    if args.json:
+        print(json.dumps(results, indent=1))
+    if advice := bench.advice(r["kernel"]):
+        print(advice, file=sys.stderr)
+    noisy = [task for task, result in results.items() if result["noise"] > bench.NOISY]
+    if noisy:
+        print(f"Something else ran on this machine: the times of {', '.join(noisy)} vary too much.", file=sys.stderr)
+    if args.picture:
+        from minram.command.scaling import draw, measure
+
+        draw(args.picture, measure(args.threads))
+
+
+def discard_output():
+    """Let whatever is still printed go nowhere."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

@@ -1,0 +1,194 @@
+"""Is this gradient right? Point these checks at any f(params) or at any forward/backward pair.
+
+f(params) -> scalar, or (scalar, signature) where there are kinks (see `minram.gradcheck.differences`). params: dict of
+float64 arrays; grads: dict with the same keys, shapes and dtypes. Every check leaves params as they are and
+returns a `Report`: print it, or `assert report.passed, report`.
+"""
+
+import numpy as np
+
+from minram.errors import InputError
+from minram.gradcheck.differences import EPS, STEP, base_point, five_point, move, random_direction
+from minram.gradcheck.report import Report, judge, unfit_rows
+
+SIGMAS = 10  # rounding allowed, in σ/h: five standard deviations of the five-point difference (1.9 σ/h)
+
+
+def check_gradient(f, params, grads, *, entries=None, rng=None, step=None, rtol=1e-7, floor=None,
+                   expect_zero=(), max_kinks=0.05):  # fmt: skip
+    """Compare every entry, or `entries` random ones a parameter, with five-point differences.
+
+    |a − n| ≤ rtol · max(|a|, |n|, floor); steps are h = step · max(1, |θ|), or shorter if f bends or kinks.
+    The floor is 10 (σ/h + ε max|a|) / rtol, as differences see nothing below σ/h, σ being the rounding error
+    of f as measured, at least ε|f|/2, and the gradient's own sums are no better than ε max|a|. Entries under
+    it are compared to within rtol · floor; a parameter with none above that fails as "zero", unless it is in
+    expect_zero (then it fails if there is one). An entry whose step changes the signature is a kink: not
+    compared, counted, and a failure beyond the share max_kinks. Errors: InputError if params or f are unfit.
+    """
+    rng = np.random.default_rng(0) if rng is None else rng
+    theta, names, rows = _prepare(params, grads, expect_zero)
+    base = base_point(f, theta, rng)
+
+    def slope(x, i):
+        old = x.flat[i]
+
+        def at(t):
+            x.flat[i] = old + t
+            return theta
+
+        numeric, error = five_point(f, at, base, (step or STEP) * max(1.0, abs(old)))
+        x.flat[i] = old
+        return numeric, error
+
+    rows += _entrywise(slope, theta, names, grads, entries, rng, rtol=rtol, floor=floor, max_kinks=max_kinks,
+                       expect_zero=expect_zero)  # fmt: skip
+    if not all(np.array_equal(theta[name], x) for name, x in params.items()):
+        raise InputError("f should leave its params alone, but changed them in place; work on a copy.")
+    return Report(tuple(rows))
+
+
+def check_complex_step(f, params, grads, *, entries=None, rng=None, rtol=1e-12, expect_zero=()):
+    """Compare entries with Im f(θ + ih)/h, h = 1e-30: nothing is subtracted, so it is exact to rounding.
+
+    For f of analytic operations that accept complex arrays: no abs, maximum, comparison or conjugate.
+    Errors: InputError if f returns a real number.
+    """
+    rng = np.random.default_rng(0) if rng is None else rng
+    theta, names, rows = _prepare(params, grads, expect_zero)
+    theta = {name: x.astype(np.complex128) for name, x in theta.items()}
+
+    def slope(x, i):
+        old, h = x.flat[i], 1e-30
+        x.flat[i] = old + 1j * h
+        value = f(theta)
+        x.flat[i] = old
+        value = value[0] if isinstance(value, tuple) else value
+        if not np.iscomplexobj(value):
+            raise InputError("f should return a complex scalar for complex params, but returned a real one; "
+                             "remove what casts to real, or use check_gradient.")  # fmt: skip
+        return np.imag(value) / h, 0.0
+
+    return Report((*rows, *_entrywise(slope, theta, names, grads, entries, rng, rtol=rtol, floor=None,
+                                      max_kinks=0.0, expect_zero=expect_zero)))  # fmt: skip
+
+
+def check_directions(f, params, grads, *, n=5, rng, step=None, rtol=1e-7, expect_zero=(), max_kinks=0.2):
+    """Compare ∇f·d along n random d over all parameters ("all"), and over each, with five-point differences.
+
+    For full-size networks: 4n evaluations of f a parameter, whatever its size; one wrong entry shows in
+    almost every direction. d ~ N(0, 1) max(1, |θ|); floor, zeros and kinks as in `check_gradient`.
+    """
+    theta, names, rows = _prepare(params, grads, expect_zero)
+    if not names:
+        return Report(tuple(rows))
+    base = base_point(f, theta, rng)
+    for title, group in [("all", names), *((name, [name]) for name in names)]:
+        analytic, numeric, noise = np.empty((3, n))
+        for j in range(n):
+            d = random_direction({name: theta[name] for name in group}, rng)
+            terms = np.concatenate([(grads[name] * d[name]).ravel() for name in group])
+            # One more, smaller step than for an entry: a direction moves every unit and meets more kinks.
+            numeric[j], error = five_point(f, lambda t, d=d: move(theta, d, t), base, step or STEP, tries=3)
+            analytic[j], noise[j] = terms.sum(), SIGMAS * (error + EPS * np.abs(terms).sum())
+        shape = theta[title].shape if title in theta else (terms.size,)
+        rows.append(judge(title, shape, [(j,) for j in range(n)], analytic, numeric, noise, rtol=rtol,
+                          max_kinks=max_kinks, expect_zero=set(group) <= set(expect_zero)))  # fmt: skip
+    return Report(tuple(rows))
+
+
+def check_pair(forward, backward, inputs, *, rng, signature=None, wrt=None, **options):
+    """Check the gradient of Σ v·y for a random cotangent v of every floating output y of a pair.
+
+    forward(**inputs) -> (y, cache), y an array or a (named) tuple; backward(dy, cache), dy built like y,
+    returns a dict by the inputs' names, or (dx, ..., dict) with the gradients of the first inputs in order,
+    or dx alone. An input may be a dict of parameters, known by their own names. Checked are the inputs named
+    in wrt, or all floating ones. signature(cache) -> tuple of arrays finds kinks; options: `check_gradient`.
+    """
+    flat = {}
+    for name, given in inputs.items():
+        flat |= given if isinstance(given, dict) else {name: given}
+    wrt = [name for name, a in flat.items() if _floating(a)] if wrt is None else list(wrt)
+
+    def run(theta):
+        y, cache = forward(**{
+            name: {k: theta.get(k, a) for k, a in x.items()} if isinstance(x, dict) else theta.get(name, x)
+            for name, x in inputs.items()
+        })  # fmt: skip
+        return y, cache, y if isinstance(y, tuple) else (y,)
+
+    params = {name: np.copy(flat[name]) for name in wrt}
+    y, cache, parts = run({name: x.copy() for name, x in params.items()})
+    v = [rng.standard_normal(a.shape) if _floating(a) else None for a in parts]
+    dy = [np.copy(a) if a is not None else None for a in v]  # a backward that writes into dy must not spoil v
+    dy = dy[0] if not isinstance(y, tuple) else type(y)(*dy) if hasattr(y, "_fields") else tuple(dy)
+    result = backward(dy, cache)
+    result = result if isinstance(result, tuple) else (result,)
+    firsts, named = (result[:-1], result[-1]) if isinstance(result[-1], dict) else (result, {})
+    if len(firsts) > len(inputs):
+        raise InputError(f"backward should return at most {len(inputs)} arrays, one an input, but returned "
+                         f"{len(firsts)}; put the gradients of parameters into a dict.")  # fmt: skip
+    grads = {name: g for name, g in {**dict(zip(inputs, firsts)), **named}.items()
+             if name in wrt or (name not in flat and g is not None)}  # fmt: skip
+
+    def f(theta):
+        _, cache, parts = run(theta)
+        value = sum(np.sum(w * a) for w, a in zip(v, parts) if w is not None)
+        return value if signature is None else (value, signature(cache))
+
+    return check_gradient(f, params, grads, rng=rng, **options)
+
+
+def check_adjoint(forward, adjoint, x_shape, y_shape, rng, *, n=3, dtype=np.float64, name="adjoint"):
+    """Check ⟨A u, v⟩ = ⟨u, Aᵀ v⟩ for n random u: x_shape, v: y_shape, to rounding: for linear maps.
+
+    The bound is 4 ε √(n_x + n_y) (|A u| |v| + |u| |Aᵀ v|): sums of n_x terms in A u and of n_y in Aᵀ v, with
+    rounding errors that are independent, are off by about ε √n, and no inner product exceeds the norms.
+    Relative errors are to that sum of norms. Source: Higham and Mary (2019), probabilistic rounding analysis.
+    """
+    rtol = 4 * np.finfo(dtype).eps * np.sqrt(np.prod(x_shape) + np.prod(y_shape))
+    left, right, norms = np.empty((3, n))
+    for j in range(n):
+        u, v = rng.standard_normal(x_shape).astype(dtype), rng.standard_normal(y_shape).astype(dtype)
+        Au, Av = forward(u.copy()), adjoint(v.copy())
+        titles = f"{name}: A u", f"{name}: A' v"
+        if faults := unfit_rows(dict(zip(titles, (v, u))), dict(zip(titles, (Au, Av)))):
+            return Report(tuple(faults))
+        u, v, Au, Av = (a.ravel().astype(np.float64) for a in (u, v, Au, Av))  # the only rounding left is A's
+        left[j], right[j] = Au @ v, u @ Av
+        norms[j] = np.linalg.norm(Au) * np.linalg.norm(v) + np.linalg.norm(u) * np.linalg.norm(Av)
+    where = [(j,) for j in range(n)]
+    return Report((judge(name, tuple(x_shape), where, right, left, rtol * norms, rtol=rtol, floor=norms),))
+
+
+def _floating(a):
+    return isinstance(a, np.ndarray | np.floating) and a.dtype.kind == "f"
+
+
+def _prepare(params, grads, expect_zero):
+    """Copies of the parameters, the names that can be compared, and rows for the gradients that cannot."""
+    for name, x in params.items():
+        if not isinstance(x, np.ndarray) or x.dtype != np.float64:
+            raise InputError(f"params[{name!r}] should be a float64 array, but is "
+                             f"{getattr(x, 'dtype', type(x).__name__)}; convert it first.")  # fmt: skip
+    if not params or not set(expect_zero) <= set(params):
+        raise InputError(f"params should hold at least one array and every name in expect_zero, but hold "
+                         f"{sorted(params)}; correct the names.")  # fmt: skip
+    rows = unfit_rows(params, grads)
+    names = [name for name in params if name not in {row.name for row in rows}]
+    return {name: x.copy() for name, x in params.items()}, names, rows
+
+
+def _entrywise(slope, theta, names, grads, entries, rng, *, expect_zero, **limits):
+    """Rows for the entries of each parameter; slope(x, i) -> numeric derivative and its rounding error."""
+    rows = []
+    for name in names:
+        x, a = theta[name], grads[name].ravel()
+        chosen = np.arange(x.size)
+        if entries is not None and entries < x.size:  # with the largest: zeros alone would show little
+            chosen = np.union1d(rng.choice(x.size, entries, replace=False), np.argmax(np.abs(a)))
+        numeric, error = np.array([slope(x, i) for i in chosen]).reshape(-1, 2).T
+        noise = SIGMAS * (error + EPS * np.abs(a).max(initial=0.0))
+        where = [np.unravel_index(i, x.shape) for i in chosen]
+        rows.append(judge(name, x.shape, where, a[chosen], numeric, noise,
+                          expect_zero=name in expect_zero, **limits))  # fmt: skip
+    return rows

@@ -1,0 +1,91 @@
+"""Everything a resume needs, in one file: arrays by name, and the rest as JSON.
+
+The file is an uncompressed .npz that `numpy.load` opens too. It is written whole or not at all.
+"""
+
+import json
+import re
+import zipfile
+
+import numpy as np
+
+from minram.errors import InputError
+from minram.storage.files import atomic_write, read_npz
+
+FORMAT = 1
+META = "__meta__"
+NAME = re.compile(r"[ -\[\]-~]{1,200}")  # printable ASCII but the backslash: the same on every system
+
+
+def save(path, arrays, meta):
+    """Write arrays {name: ndarray} and meta (a dict that JSON can hold), atomically.
+
+    Equal contents give equal bytes. Raises InputError if an array or its name cannot be held, or if the file
+    cannot be written; what was there then stays.
+    """
+    text = json.dumps({"format": FORMAT, "meta": meta}).encode()
+    for name, array in arrays.items():
+        if not NAME.fullmatch(name) or name == META:
+            raise InputError(
+                "The name of an array should be 1 to 200 printable ASCII characters, without a backslash, "
+                f"and not {META}, but one is {name!a}; rename it."
+            )
+        if not isinstance(array, np.ndarray) or array.dtype.kind not in "biuf" or array.dtype.itemsize > 8:
+            raise InputError(
+                "A checkpoint holds arrays of bools, integers and floats of at most 64 bits, but "
+                f"{name} is {getattr(array, 'dtype', type(array).__name__)}; convert it."
+            )
+    members = {META: np.frombuffer(text, np.uint8), **arrays}
+
+    def write(file):
+        with zipfile.ZipFile(file, "w") as archive:
+            for name, array in members.items():
+                # A ZipInfo of its own carries no date, so that equal contents give equal bytes.
+                with archive.open(zipfile.ZipInfo(name + ".npy"), "w", force_zip64=True) as member:
+                    np.lib.format.write_array(member, array, allow_pickle=False)
+
+    atomic_write(path, write)
+
+
+def load(path):
+    """Read what `save` wrote: (arrays, meta). Raises InputError for any other or a damaged file."""
+    arrays = read_npz(path)
+    try:
+        record = json.loads(arrays.pop(META).tobytes())
+        version, meta = record["format"], record["meta"]
+        if not isinstance(meta, dict):
+            raise TypeError("meta is not a dict")
+    except (KeyError, TypeError, ValueError, RecursionError) as error:
+        raise InputError(f"{path} is not a checkpoint of minram: give one that a run saved.") from error
+    if version != FORMAT:
+        raise InputError(
+            f"{path} has the checkpoint format {str(version)[:40]}, but this version of minram reads format "
+            f"{FORMAT}; continue with the version that wrote it."
+        )
+    return arrays, meta
+
+
+def rng_state(rng):
+    """The state of a Generator as a dict that JSON can hold."""
+    state = rng.bit_generator.state
+    if state["bit_generator"] != "PCG64":
+        raise InputError(
+            f"The generator should be a PCG64, as numpy.random.default_rng gives, but is a {state['bit_generator']}."
+        )
+    return state
+
+
+def restore_rng(state):
+    """A new Generator that goes on where `rng_state` was taken; raises InputError for any other dict."""
+    try:
+        words = state["state"]["state"], state["state"]["inc"], state["uinteger"], state["has_uint32"]
+        valid = state["bit_generator"] == "PCG64" and all(
+            type(word) is int and 0 <= word < 1 << n for word, n in zip(words, (128, 128, 32, 1))
+        )
+    except (KeyError, TypeError):
+        valid = False
+    if not valid:
+        raise InputError("The state of a random generator is not one of rng_state: resume from another save.")
+    bits = np.random.PCG64(0)
+    bits.state = state
+    return np.random.Generator(bits)

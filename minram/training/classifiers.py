@@ -1,0 +1,132 @@
+"""The paper's other rows: networks that see the whole image at once, from the same operations on rows.
+
+"fc" is two fully connected layers, "conv" is one convolution and one fully connected layer, each of ReLU
+units, with the label head on top. A convolution is a linear map of the rows that its windows are, so its
+forward and backward pass are those of any other layer.
+"""
+
+import math
+
+import numpy as np
+from numpy.lib.stride_tricks import sliding_window_view
+
+from minram.errors import InputError, check_labels
+from minram.ops import (
+    cross_entropy_backward,
+    cross_entropy_forward,
+    linear_backward,
+    linear_forward,
+    relu_backward,
+    relu_forward,
+)
+from minram.reinforce import Outcome
+
+WINDOW, STRIDE, FILTERS = 10, 5, 8  # of the paper's convolution
+
+
+def classifier_layers(config, n_classes, inputs, channels=1):
+    """The layers by name, in order: (inputs, outputs, gain).
+
+    inputs: what enters the first fully connected layer, as `classifier_inputs` counts it.
+    """
+    n, gain = config.classifier_units, np.sqrt(2)
+    first = {"conv": (WINDOW * WINDOW * channels, FILTERS, gain), "hidden1": (inputs, n, gain)}
+    if config.model == "fc":
+        first = {"hidden1": (inputs, n, gain), "hidden2": (n, n, gain)}
+    return first | {"label": (n, n_classes, 1)}
+
+
+def classifier_inputs(config, image_shape):
+    """How many numbers enter the first fully connected layer: pixels, or outputs of the convolution.
+
+    image_shape: (H, W) or (H, W, C) of what the network sees. Raises InputError for images too small.
+    """
+    if config.model == "fc":
+        return math.prod(image_shape)
+    _check_size(image_shape)
+    return math.prod((n - WINDOW) // STRIDE + 1 for n in image_shape[:2]) * FILTERS
+
+
+def init_classifier(config, rng, n_classes, image_shape, dtype=np.float32):
+    """The parameters as a flat dict, W (in, out) and b (out,) of each layer, drawn as those of the agent are.
+
+    image_shape: (H, W) or (H, W, C) of what the network sees.
+    """
+    inputs, channels = classifier_inputs(config, image_shape), math.prod(image_shape[2:])
+    params = {}
+    for name, (n_in, n_out, gain) in classifier_layers(config, n_classes, inputs, channels).items():
+        params[name + ".W"] = (rng.standard_normal((n_in, n_out)) * (gain / np.sqrt(n_in))).astype(dtype)
+        params[name + ".b"] = np.zeros(n_out, dtype)
+    return params
+
+
+def windows(images):
+    """Every window that the convolution looks through, as a row: the products of all places become one.
+
+    images (N, H, W, C) → (N·P, C·10·10), P windows an image, row by row. Raises InputError for images too small.
+    """
+    _check_size(images.shape[1:])
+    view = sliding_window_view(images, (WINDOW, WINDOW), axis=(1, 2))  # (N, H−9, W−9, C, 10, 10)
+    view = view[:, ::STRIDE, ::STRIDE]  # (N, h, w, C, 10, 10)
+    return view.reshape(-1, view[0, 0, 0].size)
+
+
+def classifier_forward(params, images):
+    """logits = W ReLU(… ReLU(W₁ x + b₁)) + b, where x is the image, or its windows if the first layer is "conv".
+
+    images (N, H, W) or (N, H, W, C), uint8 or float in [0, 1] → logits (N, K), and for each layer the linear
+    map's cache and its ReLU's. Raises InputError for images of another size than the parameters'.
+    """
+    names = [name.removesuffix(".W") for name in params if name.endswith(".W")]
+    dtype, N = params["label.W"].dtype, len(images)
+    y = images.reshape(*images.shape[:3], -1).astype(dtype)  # (N, H, W, C)
+    y /= 255 if images.dtype == np.uint8 else 1
+    caches = []
+    for name in names:
+        x = windows(y) if name == "conv" else y.reshape(N, -1)  # (N·P, C·10·10) or (N, in)
+        if x.shape[1] != len(params[name + ".W"]):
+            raise InputError(
+                f"The layer {name} reads {len(params[name + '.W'])} numbers, but images of the shape "
+                f"{images.shape[1:]} give {x.shape[1]}; take images of the size and colours that it was trained on."
+            )
+        y, cache = linear_forward(x, params[name + ".W"], params[name + ".b"])  # (N·P, 8) or (N, out)
+        y, relu = (y, None) if name == "label" else relu_forward(y, out=y)
+        caches.append((cache, relu))
+    return y, caches
+
+
+def classifier_backward(params, dlogits, caches):
+    """Gradients of all parameters, from the cotangent dlogits (N, K) → dict with the keys of `params`.
+
+    Images need no gradient, so the adjoint of `windows` is never needed.
+    """
+    names = [name.removesuffix(".W") for name in params if name.endswith(".W")]
+    grads, dy = {}, dlogits
+    for name, (cache, relu) in reversed(list(zip(names, caches))):
+        if relu is not None:
+            dy = relu_backward(dy.reshape(relu.shape), relu)  # (N·P, 8) or (N, out)
+        dy, layer = linear_backward(dy, cache, input_gradient=name != names[0])
+        grads |= {f"{name}.{key}": g for key, g in layer.items()}
+    return {name: grads[name] for name in params}
+
+
+def classifier_gradients(params, images, labels):
+    """One look at a minibatch: the mean cross-entropy's gradients, and the outcome.
+
+    labels (N,). Raises InputError for labels that the model has not.
+    """
+    logits, caches = classifier_forward(params, images)
+    check_labels(labels, *logits.shape)
+    loss, cache = cross_entropy_forward(logits, labels)  # (N,)
+    grads = classifier_backward(params, cross_entropy_backward(np.full_like(loss, 1 / len(loss)), cache), caches)
+    wrong = logits.argmax(axis=-1) != labels
+    reward, none = 1 - wrong.astype(loss.dtype), np.empty((0, len(loss)), loss.dtype)  # it decides nothing
+    return grads, Outcome(float(loss.mean()), float(wrong.mean()), reward, none, none, 0.0)
+
+
+def _check_size(image_shape):
+    if min(image_shape[:2]) < WINDOW:
+        raise InputError(
+            f"model=conv looks through windows of {WINDOW}x{WINDOW} pixels, but the images have the shape "
+            f"{tuple(image_shape)}; set model=fc, or take larger images."
+        )
