@@ -154,13 +154,17 @@ def rollout(params, config, area, rng, rollouts=1, policy="sampled", every_step=
     logits, _ = label_forward(params, labelled.reshape(-1, n_core))
     baseline, _ = baseline_forward(params, h[:-1].reshape(-1, n_core))
     return Trajectory(
-        image, loc, samples, mu, sigma,
+        image,
+        loc,
+        samples,
+        mu,
+        sigma,
         logits.reshape(len(labelled), N, -1),
         baseline.reshape(T - 1, N),
         GlimpseCache(phi, loc, hidden, g),
         CoreCache(hg[:T], h),
         LocationCache(h[:-1], location_hidden),
-    )  # fmt: skip
+    )
 
 
 class Cotangents(NamedTuple):

@@ -133,9 +133,13 @@ def cotangents(trajectory, labels, config, rng=None, progress=1.0):
         dlogits = cross_entropy_backward(np.full_like(loss, 1 / loss.size), ce_cache)
     residual = trajectory.baseline - G  # (T−1, N)
     outcome = Outcome(
-        float(loss[-1].mean()), float(wrong[-1].mean()), reward[-1], G, advantage,
+        float(loss[-1].mean()),
+        float(wrong[-1].mean()),
+        reward[-1],
+        G,
+        advantage,
         float(np.mean(residual**2)) if residual.size else 0.0,
-    )  # fmt: skip
+    )
     return Cotangents(dlogits, dmu, dlog_std, config.baseline_weight / N * residual), outcome
 
 

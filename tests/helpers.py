@@ -10,9 +10,15 @@ import pytest
 from minram.training.config import Config
 
 TINY = Config(
-    glimpses=3, patch_size=2, scales=(1, 3), what_units=4, where_units=3, glimpse_units=5, core_units=4,
+    glimpses=3,
+    patch_size=2,
+    scales=(1, 3),
+    what_units=4,
+    where_units=3,
+    glimpse_units=5,
+    core_units=4,
     recurrent_init="he",
-)  # fmt: skip
+)
 
 
 def close(actual, expected, scale, steps):

@@ -138,12 +138,14 @@ WRONG = {
     "one location": (lambda: sensor.sensor_forward(AREA, LOC[0], (1,), 2), r"loc should have the shape"),
     "pixel locations": (lambda: sensor.sensor_forward(AREA, LOC.astype(int), (1,), 2), "loc should hold floats"),
     "colours": (
-        lambda: rollout(PARAMS, C, sensor.summed_area(np.zeros((4, 6, 5, 3), np.uint8)), RNG), "of 3 channels give 12"
+        lambda: rollout(PARAMS, C, sensor.summed_area(np.zeros((4, 6, 5, 3), np.uint8)), RNG),
+        "of 3 channels give 12",
     ),
     "another policy": (lambda: rollout(PARAMS, C, AREA, RNG, policy="greedy"), "policy should be one of.*'greedy'"),
     "no rollouts": (lambda: rollout(PARAMS, C, AREA, RNG, rollouts=0), "1 or more rollouts"),
     "one label a row": (
-        lambda: reinforce.cotangents(rollout(PARAMS, C, AREA, RNG, 2), np.zeros(8, int), C), r"\(4,\), but has \(8,\)"
+        lambda: reinforce.cotangents(rollout(PARAMS, C, AREA, RNG, 2), np.zeros(8, int), C),
+        r"\(4,\), but has \(8,\)",
     ),
     "a class more": (lambda: reinforce.cotangents(TRAJECTORY, np.full(4, 3), C), "integers from 0 to 2"),
     "a negative label": (lambda: reinforce.cotangents(TRAJECTORY, np.full(4, -1), C), "go from -1 to -1"),
@@ -159,11 +161,12 @@ WRONG = {
     ),
     "another baseline": (lambda: reinforce.advantages(np.ones(2), np.ones((2, 2)), "bacth"), "no baseline 'bacth'"),
     "another frozen trajectory": (
-        lambda: rollout(PARAMS, config(glimpses=2), AREA, RNG, frozen=TRAJECTORY), r"samples \(1, 4, 2\), but holds \("
+        lambda: rollout(PARAMS, config(glimpses=2), AREA, RNG, frozen=TRAJECTORY),
+        r"samples \(1, 4, 2\), but holds \(",
     ),
     "one row": (lambda: reinforce.advantages(np.ones(1), np.ones((2, 1)), "batch"), "there is only one"),
     "a float index": (lambda: tasks.make_images(tasks.ORIGINAL, np.zeros((4, 6, 5)), np.zeros(2), RNG), "index should"),
-}  # fmt: skip
+}
 
 
 @pytest.mark.parametrize("call, sentence", WRONG.values(), ids=WRONG)

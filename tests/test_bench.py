@@ -80,9 +80,14 @@ class Counted(np.ndarray):
 
 @pytest.mark.parametrize(
     "settings",
-    [{}, {"location_units": 3}, {"location_units": 3, "flow": ("label", "location", "baseline")},
-     {"flow": ("location",), "label_steps": "every"}, {"rollouts": 2, "baseline": "rollouts"}],
-)  # fmt: skip
+    [
+        {},
+        {"location_units": 3},
+        {"location_units": 3, "flow": ("label", "location", "baseline")},
+        {"flow": ("location",), "label_steps": "every"},
+        {"rollouts": 2, "baseline": "rollouts"},
+    ],
+)
 def test_products_are_those_of_the_step(settings):
     config, r = SMALL.changed(settings), np.random.default_rng(0)
     params = {name: a.view(Counted) for name, a in init_params(config, r).items()}
@@ -110,9 +115,14 @@ def test_json_has_an_entry_for_each_task(monkeypatch, capsys, tmp_path):
 def test_what_is_printed(monkeypatch, capsys, tmp_path):
     names = ("step", "data", "table", "sensor", "forward", "backward", "update", "matmul")
     result = {f"{name}_ms": i + 1.25 for i, name in enumerate(names)} | {
-        "ratio": 1.5, "images_per_s": 12345.6, "evaluate_s": 0.5, "peak_mb": None, "noise": 0.5,
-        "blas": "some BLAS 1.0", "kernel": "Haswell",
-    }  # fmt: skip
+        "ratio": 1.5,
+        "images_per_s": 12345.6,
+        "evaluate_s": 0.5,
+        "peak_mb": None,
+        "noise": 0.5,
+        "blas": "some BLAS 1.0",
+        "kernel": "Haswell",
+    }
     asked = []
     monkeypatch.setattr(bench, "run", lambda config, threads, repeats: asked.append(config) or result)
     monkeypatch.setattr(bench, "advice", lambda kernel: f"advice for {kernel}")

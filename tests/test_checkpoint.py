@@ -121,9 +121,14 @@ def test_another_kind_of_generator_is_refused():
 @given(st.sampled_from(["bit_generator", "state", "uinteger", "has_uint32", "inc", "whole"]), st.data())
 def test_a_wrong_state_is_refused(key, data):
     wrong = data.draw(
-        st.none() | st.text() | st.floats() | st.booleans() | st.lists(st.integers()) | st.integers(max_value=-1)
+        st.none()
+        | st.text()
+        | st.floats()
+        | st.booleans()
+        | st.lists(st.integers())
+        | st.integers(max_value=-1)
         | st.integers(min_value=2**128)
-    )  # fmt: skip
+    )
     state = checkpoint.rng_state(np.random.default_rng(0))
     if key == "inc":
         state["state"][key] = wrong

@@ -68,8 +68,10 @@ def test_gradients_by_differences(model, shape):
     report = check_pair(
         lambda params: classifier_forward(params, images),
         lambda dy, caches: classifier_backward(params, dy, caches),
-        {"params": params}, rng=np.random.default_rng(3), signature=masks,
-    )  # fmt: skip
+        {"params": params},
+        rng=np.random.default_rng(3),
+        signature=masks,
+    )
     assert report.passed, report
     assert {row.name for row in report.rows} == set(params)
 

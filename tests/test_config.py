@@ -55,12 +55,21 @@ def test_a_bool_is_true_or_false(text, value):
 @pytest.mark.parametrize(
     "name, text, value",
     [
-        ("canvas", "60", (60, 60)), ("canvas", "60x80", (60, 80)), ("canvas", "(60, 80)", (60, 80)),
-        ("canvas", 60, (60, 60)), ("canvas", [60, 80], (60, 80)), ("scales", "1,2,4", (1, 2, 4)), ("scales", 3, (3,)),
-        ("flow", "location, label", ("label", "location")), ("flow", "", ()), ("flow", ["label"] * 2, ("label",)),
-        ("epochs", 3.0, 3), ("learning_rate", "1e-2", 0.01), ("data", "a b.npz", "a b.npz"),
+        ("canvas", "60", (60, 60)),
+        ("canvas", "60x80", (60, 80)),
+        ("canvas", "(60, 80)", (60, 80)),
+        ("canvas", 60, (60, 60)),
+        ("canvas", [60, 80], (60, 80)),
+        ("scales", "1,2,4", (1, 2, 4)),
+        ("scales", 3, (3,)),
+        ("flow", "location, label", ("label", "location")),
+        ("flow", "", ()),
+        ("flow", ["label"] * 2, ("label",)),
+        ("epochs", 3.0, 3),
+        ("learning_rate", "1e-2", 0.01),
+        ("data", "a b.npz", "a b.npz"),
     ],
-)  # fmt: skip
+)
 def test_settings_are_read_as_people_write_them(name, text, value):
     config = Config(task="translated", **{name: text})
     assert getattr(config, name) == value and type(getattr(config, name)) is type(value)

@@ -31,8 +31,17 @@ M = 6  # rollouts per image in a batch
 
 
 def small(T, **changes):
-    small = {"glimpses": T, "what_units": 3, "where_units": 2, "glimpse_units": 4, "core_units": 3, "start": "centre",
-             "rollouts": M, "learn_std": True, "flow": ("location",)}  # fmt: skip
+    small = {
+        "glimpses": T,
+        "what_units": 3,
+        "where_units": 2,
+        "glimpse_units": 4,
+        "core_units": 3,
+        "start": "centre",
+        "rollouts": M,
+        "learn_std": True,
+        "flow": ("location",),
+    }
     return TINY.changed(small | changes)
 
 
@@ -315,9 +324,11 @@ def test_variances_are_ordered_as_theory_says():
     assert best < mean < exact.leave_one_out(N) < none
     found = {}
     for name, baseline, want in (
-        ("optimal", exact.optimum, best), ("mean", exact.mean, mean), ("none", 0.0, none),
+        ("optimal", exact.optimum, best),
+        ("mean", exact.mean, mean),
+        ("none", 0.0, none),
         ("leave one out", "rollouts", exact.leave_one_out(N)),
-    ):  # fmt: skip
+    ):
         _, samples = exact.samples(baseline, n, N)
         assert (np.abs(samples.mean(axis=0) - exact.g) < 4 * samples.std(axis=0) / np.sqrt(n)).all()
         found[name], error = measured_variance(samples * np.sqrt(N))

@@ -150,8 +150,11 @@ def test_zero_gradient_fails_unless_expected():
 
     p = {"x": np.ones(3), "dead": np.ones(2)}
     g = {"x": 2 * np.ones(3), "dead": np.zeros(2)}
-    checks = [lambda **k: check_gradient(f, p, g, **k), lambda **k: check_complex_step(f, p, g, **k),
-              lambda **k: check_directions(f, p, g, rng=np.random.default_rng(0), **k)]  # fmt: skip
+    checks = [
+        lambda **k: check_gradient(f, p, g, **k),
+        lambda **k: check_complex_step(f, p, g, **k),
+        lambda **k: check_directions(f, p, g, rng=np.random.default_rng(0), **k),
+    ]
     for check in checks:
         assert check()["dead"].verdict == "zero" and not check().passed
         assert check(expect_zero={"dead"}).passed

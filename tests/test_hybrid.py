@@ -77,18 +77,21 @@ def test_reinforce_with_one_glimpse_compares_rows_where_it_should(changes):
     np.testing.assert_allclose(frozen.cotangents.logits[0], want, rtol=0, atol=1e-15)
 
 
-@pytest.mark.parametrize("changes", [
-    {"label_steps": "every"},
-    {"reward": "probability"},
-    {"label_steps": "every", "reward_steps": "every", "reward": "log_probability"},
-    {"baseline": "none"},
-    {"baseline": "batch"},
-    {"baseline": "rollouts", "rollouts": 3},
-    {"location_weight": 0.3, "baseline_weight": 0.7},
-    {"learn_std": False, "location_units": 0},
-    {"objective": "reinforce", "flow": HEADS, "baseline": "batch", "label_steps": "every"},
-    {"objective": "reinforce", "flow": HEADS, "baseline": "none", "location_weight": 0.3},
-])  # fmt: skip
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"label_steps": "every"},
+        {"reward": "probability"},
+        {"label_steps": "every", "reward_steps": "every", "reward": "log_probability"},
+        {"baseline": "none"},
+        {"baseline": "batch"},
+        {"baseline": "rollouts", "rollouts": 3},
+        {"location_weight": 0.3, "baseline_weight": 0.7},
+        {"learn_std": False, "location_units": 0},
+        {"objective": "reinforce", "flow": HEADS, "baseline": "batch", "label_steps": "every"},
+        {"objective": "reinforce", "flow": HEADS, "baseline": "none", "location_weight": 0.3},
+    ],
+)
 def test_every_setting_of_the_estimator(changes):
     check_blocks(update(**{"flow": HEADS} | changes))
 
@@ -137,9 +140,7 @@ def test_rewards():
     probability = update(reward="probability")
     logp = log_softmax(probability.trajectory.logits[-1], axis=-1)
     N = len(probability.labels)
-    np.testing.assert_allclose(
-        probability.outcome.reward, np.exp(logp)[np.arange(N), probability.labels], rtol=1e-14
-    )
+    np.testing.assert_allclose(probability.outcome.reward, np.exp(logp)[np.arange(N), probability.labels], rtol=1e-14)
     drawn = update(objective="reinforce", flow=HEADS)
     np.testing.assert_array_equal(drawn.outcome.reward, drawn.guess == drawn.labels)
     assert 0 < drawn.outcome.reward.sum() < N
@@ -237,12 +238,23 @@ def test_random_locations_teach_the_location_head_nothing():
 def test_float32_stays_float32():
     frozen = update()
     t = frozen.trajectory
-    narrow = type(t)(*(
-        type(x)(*(y.astype(np.float32) for y in x)) if isinstance(x, tuple) else
-        x.astype(np.float32) if x.dtype.kind == "f" else x for x in t
-    ))  # fmt: skip
+    narrow = type(t)(
+        *(
+            type(x)(*(y.astype(np.float32) for y in x))
+            if isinstance(x, tuple)
+            else x.astype(np.float32)
+            if x.dtype.kind == "f"
+            else x
+            for x in t
+        )
+    )
     labels = frozen.labels[:: frozen.config.rollouts]
-    for changes in ({}, {"reward": "probability"}, {"baseline": "batch"}, {"baseline": "rollouts"},
-                    {"objective": "reinforce", "flow": HEADS}):  # fmt: skip
+    for changes in (
+        {},
+        {"reward": "probability"},
+        {"baseline": "batch"},
+        {"baseline": "rollouts"},
+        {"objective": "reinforce", "flow": HEADS},
+    ):
         c, _ = cotangents(narrow, labels, frozen.config.changed(changes), np.random.default_rng(0))
         assert {x.dtype for x in c} == {np.dtype(np.float32)}, changes

@@ -12,8 +12,10 @@ LINEAR, CE = ("test_ops.test_linear", 7), ("test_ops.test_cross_entropy", (3, 2)
 LOCATION, IMAGE = "test_sensor.test_location_derivative", ("test_sensor.test_image_adjoint", True)
 GLIMPSE, CORE = "test_network.test_glimpse", ("test_network.test_core", 5)
 DEEP, POLICY = ("test_network.test_heads", "deep location"), ("test_policy.test_derivatives", (6,))
-WHOLE, MU = ("test_network.test_every_parameter_through_time", 3), (
-    "test_network.test_a_cotangent_at_one_head_alone", "mu")
+WHOLE, MU = (
+    ("test_network.test_every_parameter_through_time", 3),
+    ("test_network.test_a_cotangent_at_one_head_alone", "mu"),
+)
 FORMULAS, OTHERS = "test_hybrid.test_cotangents_are_the_formulas", "test_hybrid.test_baselines_leave_the_row_itself_out"
 EVERY = "test_hybrid.test_each_decision_is_judged_by_what_comes_after"
 ROWS = "test_hybrid.test_advantages_have_a_row_for_each_decision"
@@ -48,8 +50,12 @@ MUTANTS = [
     ("sensor", "[:, :, :0:-1, :0:-1].cumsum(axis=2)", "[:, :, -2::-1, -2::-1].cumsum(axis=2)", IMAGE),
     ("sensor", ".cumsum(axis=3)", ".cumsum(axis=2)", IMAGE),
     ("sensor", "dx.transpose(0, 2, 3, 1)", "dx.transpose(0, 3, 2, 1)", IMAGE),
-    ("sensor", "(1 - fy) * fx), ((1, 0)", "(1 - fx) * fy), ((1, 0)",
-     ("test_sensor.test_equals_the_definition", True, True)),
+    (
+        "sensor",
+        "(1 - fy) * fx), ((1, 0)",
+        "(1 - fx) * fy), ((1, 0)",
+        ("test_sensor.test_equals_the_definition", True, True),
+    ),
     ("glimpse", "dz = relu_backward(dg, cache.g, out=out)", "dz = dg", GLIMPSE),
     ("glimpse", "relu_backward(dhidden, cache.hidden, out=dhidden)", "pass", GLIMPSE),
     ("glimpse", "dhidden[:, :n_what], what,", "dhidden[:, -n_what:], what,", GLIMPSE),
@@ -64,17 +70,33 @@ MUTANTS = [
     ("core", "dh[t] + dz[t + 1]", "dz[t + 1]", CORE),
     ("core", "dh[t] + dz[t + 1]", "dh[t + 1] + dz[t + 1]", CORE),
     ("core", "cache.h[t], out=dz[t]", "cache.h[t + 1], out=dz[t]", CORE),
-    ("core", "relu_backward(dh[t] + dz[t + 1] @ W[:n_core].T, cache.h[t], out=dz[t])",
-     "dz[t] = dh[t] + dz[t + 1] @ W[:n_core].T", CORE),
+    (
+        "core",
+        "relu_backward(dh[t] + dz[t + 1] @ W[:n_core].T, cache.h[t], out=dz[t])",
+        "dz[t] = dh[t] + dz[t + 1] @ W[:n_core].T",
+        CORE,
+    ),
     ("core", "rows @ W[n_core:].T", "rows @ W[:-n_core].T", CORE),
     ("core", '"core.b": grads["b"]', '"core.b": grads["b"] / T', CORE),
-    ("heads", '{"label.W": grads["W"], "label.b": grads["b"]}', '{"label.W": grads["W"], "label.b": -grads["b"]}',
-     ("test_network.test_heads", "label")),
+    (
+        "heads",
+        '{"label.W": grads["W"], "label.b": grads["b"]}',
+        '{"label.W": grads["W"], "label.b": -grads["b"]}',
+        ("test_network.test_heads", "label"),
+    ),
     ("heads", "dz = relu_backward(dhidden, cache.hidden)", "dz = dhidden", DEEP),
-    ("heads", 'LinearCache(cache.h, params["location.hidden.W"])', 'LinearCache(-cache.h, params["location.hidden.W"])',
-     DEEP),
-    ("heads", "linear_backward(dbaseline[:, None], ", "linear_backward(dbaseline[::-1, None], ",
-     ("test_network.test_heads", "baseline")),
+    (
+        "heads",
+        'LinearCache(cache.h, params["location.hidden.W"])',
+        'LinearCache(-cache.h, params["location.hidden.W"])',
+        DEEP,
+    ),
+    (
+        "heads",
+        "linear_backward(dbaseline[:, None], ",
+        "linear_backward(dbaseline[::-1, None], ",
+        ("test_network.test_heads", "baseline"),
+    ),
     ("policy", "* cache.z / cache.std", "* cache.z", POLICY),
     ("policy", "* cache.z / cache.std", "* -cache.z / cache.std", POLICY),
     ("policy", "(cache.z**2 - 1)", "cache.z**2", POLICY),
@@ -86,8 +108,12 @@ MUTANTS = [
     ("agent", "dh[steps[head]] += ", "dh[steps[head]] = ", WHOLE),
     ("agent", "dh[steps[head]] += ", "dh[steps[head]] -= ", WHOLE),
     ("agent", "_rows(trajectory.location.hidden)", "-_rows(trajectory.location.hidden)", MU),
-    ("agent", 'grads["location.log_std"] = cotangents.log_std', 'grads["location.log_std"] = -cotangents.log_std',
-     ("test_network.test_a_cotangent_at_one_head_alone", "log_std")),
+    (
+        "agent",
+        'grads["location.log_std"] = cotangents.log_std',
+        'grads["location.log_std"] = -cotangents.log_std',
+        ("test_network.test_a_cotangent_at_one_head_alone", "log_std"),
+    ),
     ("reinforce", "- reward) / (reward.shape[-1] - 1)", "- reward) / reward.shape[-1]", OTHERS),
     ("reinforce", "per_image.sum(axis=-1, keepdims=True)", "per_image.sum(axis=-2, keepdims=True)", OTHERS),
     ("reinforce", "- per_image) / (rollouts - 1)", "- per_image) / rollouts", OTHERS),
@@ -103,7 +129,7 @@ MUTANTS = [
     ("reinforce", "np.full_like(loss, 1 / loss.size)", "np.full_like(loss, 1 / len(loss))", FORMULAS),
     ("reinforce", "trajectory.baseline[-1:] if", "trajectory.baseline[:1] if", REINFORCE),
     ("reinforce", "weight[-1] = advantages(", "weight[-1] = -advantages(", REINFORCE),
-]  # fmt: skip
+]
 
 
 @pytest.mark.parametrize("module, old, new, check", MUTANTS)

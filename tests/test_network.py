@@ -31,9 +31,12 @@ def test_glimpse():
     r = np.random.default_rng(2)
     inputs = {"params": params, "phi": r.normal(size=(6, 8)), "loc": r.normal(size=(6, 2))}
     check_pair(
-        glimpse.glimpse_forward, lambda dg, cache: glimpse.glimpse_backward(params, dg, cache), inputs,
-        wrt=list(params), signature=lambda c: (c.hidden > 0, c.g > 0),
-    )  # fmt: skip
+        glimpse.glimpse_forward,
+        lambda dg, cache: glimpse.glimpse_backward(params, dg, cache),
+        inputs,
+        wrt=list(params),
+        signature=lambda c: (c.hidden > 0, c.g > 0),
+    )
 
 
 def test_glimpse_is_the_papers_formula():
@@ -75,10 +78,13 @@ def test_heads(head):
         "label": {"label.W": (4, 3), "label.b": (3,)},
         "location": {"location.W": (4, 2), "location.b": (2,)},
         "deep location": {
-            "location.hidden.W": (4, 5), "location.hidden.b": (5,), "location.W": (5, 2), "location.b": (2,)
+            "location.hidden.W": (4, 5),
+            "location.hidden.b": (5,),
+            "location.W": (5, 2),
+            "location.b": (2,),
         },
         "baseline": {"baseline.W": (4, 1), "baseline.b": (1,)},
-    }[head]  # fmt: skip
+    }[head]
     params, h = weights(sizes), np.random.default_rng(4).normal(size=(6, 4))
     forward, backward = {
         "label": (heads.label_forward, heads.label_backward),
@@ -209,8 +215,15 @@ def test_parameters():
     assert {x.dtype for x in params.values()} == {np.dtype(np.float32)}
     np.testing.assert_array_equal(params["core.W"][:256], np.eye(256))
     np.testing.assert_allclose(np.exp(log_std(params, config)), 0.25, rtol=1e-6)
-    gains = {"glimpse.what": 2, "glimpse.where": 2, "glimpse.combine": 2, "label": 1, "location.hidden": 2,
-             "location": 1e-4, "baseline": 1}  # fmt: skip
+    gains = {
+        "glimpse.what": 2,
+        "glimpse.where": 2,
+        "glimpse.combine": 2,
+        "label": 1,
+        "location.hidden": 2,
+        "location": 1e-4,
+        "baseline": 1,
+    }
     for name, gain in gains.items():
         W = params[name + ".W"]
         variance = gain / len(W)  # and the sample's variance has the relative standard error √(2/n)
@@ -251,9 +264,13 @@ def check_whole(config, shape=(2, 7, 9), rollouts=1, every_step=False, entries=N
     grads = backward(params, t, v)
     assert list(grads) == list(params)
     gradcheck.check_gradient(
-        along(config, area, t, v, rollouts), params, grads, rtol=RTOL, entries=entries,
+        along(config, area, t, v, rollouts),
+        params,
+        grads,
+        rtol=RTOL,
+        entries=entries,
         expect_zero=unused(params, config.glimpses),
-    ).raise_if_failed()  # fmt: skip
+    ).raise_if_failed()
 
 
 @pytest.mark.parametrize("T", range(1, 9))
@@ -279,13 +296,16 @@ def test_a_cotangent_at_one_head_alone(head):
     ).raise_if_failed()
 
 
-@pytest.mark.parametrize("options", [
-    {"shape": (2, 6, 5, 3), "background": 0.3},
-    {"shape": (1, 7, 9), "rollouts": 3},
-    {"config": TINY.changed({"continuous": True, "patch_size": 3})},
-    {"config": TINY.changed({"recurrent_init": "identity", "start": "centre"})},
-    {"config": TINY.changed({"scales": (1, 2, 5)})},
-])  # fmt: skip
+@pytest.mark.parametrize(
+    "options",
+    [
+        {"shape": (2, 6, 5, 3), "background": 0.3},
+        {"shape": (1, 7, 9), "rollouts": 3},
+        {"config": TINY.changed({"continuous": True, "patch_size": 3})},
+        {"config": TINY.changed({"recurrent_init": "identity", "start": "centre"})},
+        {"config": TINY.changed({"scales": (1, 2, 5)})},
+    ],
+)
 def test_every_kind_of_model(options):
     check_whole(**{"config": TINY, "entries": 12} | options)
 
@@ -304,6 +324,7 @@ def test_the_same_parameters_fit_images_of_any_size(shape):
 
 def rows_of(t, rows):
     """A Trajectory's rows as one of their own: the row axis is the last but one, or the last of the baseline."""
+
     def cut(x):
         return x[:, rows] if x.ndim > 1 else x
 
@@ -322,8 +343,9 @@ def test_rows_are_independent():
     total = {name: 0 for name in params}
     largest = {name: 0 for name in params}
     for n in range(5):
-        alone = rollout(params, config, summed_area(images[n : n + 1]), None, every_step=True,
-                        frozen=rows_of(t, slice(n, n + 1)))  # fmt: skip
+        alone = rollout(
+            params, config, summed_area(images[n : n + 1]), None, every_step=True, frozen=rows_of(t, slice(n, n + 1))
+        )
         g = backward(params, alone, Cotangents(*(x[:, n : n + 1] if x.ndim > 1 else x for x in v)))
         for name in params:
             total[name] = total[name] + g[name]

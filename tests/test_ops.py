@@ -112,6 +112,13 @@ def test_dtype_follows_the_data(dtype):
     dx, grads = ops.linear_backward(y, cache)
     loss, ce = ops.cross_entropy_forward(y, np.array([0, 1]))
     t, t_cache = ops.tanh_forward(y)
-    arrays = [y, dx, *grads.values(), loss, ops.cross_entropy_backward(loss, ce), ops.tanh_backward(t, t_cache),
-              ops.relu_backward(*ops.relu_forward(y))]  # fmt: skip
+    arrays = [
+        y,
+        dx,
+        *grads.values(),
+        loss,
+        ops.cross_entropy_backward(loss, ce),
+        ops.tanh_backward(t, t_cache),
+        ops.relu_backward(*ops.relu_forward(y)),
+    ]
     assert {a.dtype for a in arrays} == {np.dtype(dtype)}

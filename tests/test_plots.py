@@ -198,8 +198,16 @@ def test_policy_map_shows_every_location_after_the_random_first(T):
 
 
 def record(epoch, **more):
-    return {"epoch": epoch, "loss": 1 / epoch, "error": 0.5 / epoch, "reward": 0.5, "advantage_square": 0.25,
-            "baseline_error": 0.25, "seconds": 1.0, **more}  # fmt: skip
+    return {
+        "epoch": epoch,
+        "loss": 1 / epoch,
+        "error": 0.5 / epoch,
+        "reward": 0.5,
+        "advantage_square": 0.25,
+        "baseline_error": 0.25,
+        "seconds": 1.0,
+        **more,
+    }
 
 
 def test_learning_curves_leave_out_what_was_not_measured():
@@ -213,9 +221,13 @@ def test_learning_curves_leave_out_what_was_not_measured():
 
 @pytest.mark.parametrize(
     "metrics",
-    [[], [record(1)], [record(e, val_error=0.0, val_errors=[0.0]) for e in (1, 2)],
-     [record(e, val_error=0.1, val_errors=[0.1] * 40) for e in range(1, 200)]],
-)  # fmt: skip
+    [
+        [],
+        [record(1)],
+        [record(e, val_error=0.0, val_errors=[0.0]) for e in (1, 2)],
+        [record(e, val_error=0.1, val_errors=[0.1] * 40) for e in range(1, 200)],
+    ],
+)
 def test_learning_curves_of_any_run(metrics):
     plots.learning_curves(metrics).canvas.draw()
 
@@ -224,9 +236,11 @@ CASES = {
     "one glimpse, grey, wide": (dict(glimpses=1, patch_size=3), (7, 19), 2, np.uint8),
     "colour, four scales, narrow": (
         dict(glimpses=3, patch_size=2, scales=(1, 2, 4, 8), background=0.5, continuous=True),
-        (40, 9, 3), 13, np.float32,
+        (40, 9, 3),
+        13,
+        np.float32,
     ),
-}  # fmt: skip
+}
 
 
 @pytest.mark.parametrize("settings, shape, n_classes, dtype", CASES.values(), ids=CASES.keys())

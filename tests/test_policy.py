@@ -30,8 +30,9 @@ def scores(a, mu, std):
     _, cache = policy.log_prob_forward(a, np.broadcast_to(mu, a.shape), np.log(std))
     rows = np.ones(a.shape[:-1])
     dmu, _ = policy.log_prob_backward(rows, cache)
-    each = [policy.log_prob_backward(np.ones(1), policy.LogProbCache(z[None], cache.std))[1]
-            for z in cache.z.reshape(-1, 2)]  # fmt: skip
+    each = [
+        policy.log_prob_backward(np.ones(1), policy.LogProbCache(z[None], cache.std))[1] for z in cache.z.reshape(-1, 2)
+    ]
     return np.concatenate([dmu, np.reshape(each, a.shape)], axis=-1)
 
 

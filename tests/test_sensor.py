@@ -98,8 +98,11 @@ def check_image_adjoint(scene, continuous):
 
     gradcheck.check_adjoint(
         lambda u: sensor_forward(summed_area(u), loc, scales, w, index, continuous)[0],
-        adjoint, shape, (len(loc), C[0] * len(scales) * w * w), np.random.default_rng(0),
-    ).raise_if_failed()  # fmt: skip
+        adjoint,
+        shape,
+        (len(loc), C[0] * len(scales) * w * w),
+        np.random.default_rng(0),
+    ).raise_if_failed()
 
 
 @given(scenes(floats=True), st.booleans())
@@ -149,9 +152,13 @@ def check_location_derivative(scene, seed):
     area = summed_area(images.astype(float) / 255 if images.dtype == np.uint8 else images, background)
     gradcheck.check_pair(
         lambda loc: sensor_forward(area, loc, scales, w, index, continuous=True),
-        sensor_backward_location, {"loc": pixels * 2 / size - 1},
-        rng=rng, signature=lambda cache: cache.edges, rtol=1e-7, max_kinks=0,
-    ).raise_if_failed()  # fmt: skip
+        sensor_backward_location,
+        {"loc": pixels * 2 / size - 1},
+        rng=rng,
+        signature=lambda cache: cache.edges,
+        rtol=1e-7,
+        max_kinks=0,
+    ).raise_if_failed()
 
 
 def test_an_aligned_sensor_has_no_location_derivative():
@@ -247,7 +254,10 @@ def test_a_table_that_is_made_in_pieces_is_that_of_each_image():
 @pytest.mark.parametrize(
     "images",
     [
-        np.zeros((0, 4, 4)), np.zeros((4, 4)), np.zeros((1, 4, 4), int), np.zeros((1, 4, 4), bool),
+        np.zeros((0, 4, 4)),
+        np.zeros((4, 4)),
+        np.zeros((1, 4, 4), int),
+        np.zeros((1, 4, 4), bool),
         np.zeros((1, 1, 4, 4, 1)),
     ],
 )

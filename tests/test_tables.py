@@ -202,8 +202,10 @@ def test_the_front_page_says_what_the_results_say():
 
 
 def fake(job, error, **more):
-    ways = {way: {"test_error": error, "interval": [0, 1], "by_glimpse": [error]}
-            for way in ("mean", "sampled", "average_10")}  # fmt: skip
+    ways = {
+        way: {"test_error": error, "interval": [0, 1], "by_glimpse": [error]}
+        for way in ("mean", "sampled", "average_10")
+    }
     result = {"epoch": 3, "val_error": error, "n_test": 10_000, "seconds": 90.0, **ways}
     return json.loads(json.dumps(record.record(job, result)))
 

@@ -28,6 +28,7 @@ def no_waiting_for_the_disk(monkeypatch):
     """A process that ends, however it ends, loses nothing that it wrote: only a power cut needs fsync."""
     monkeypatch.setattr(os, "fsync", lambda descriptor: None)
 
+
 CANVAS = {"task": "translated", "canvas": (9, 8)}
 CLUTTER = {"task": "cluttered", "canvas": (9, 8), "distractors": 2, "distractor_size": 3}
 PURE = {"objective": "reinforce", "flow": ("label", "location")}
@@ -39,8 +40,14 @@ VARIANTS = [
     {"baseline": "none", "label_steps": "every", "location_units": 4},
     {"label_steps": "every", "reward_steps": "every", "reward": "log_probability", "curriculum": 0.5, **CLUTTER},
     {"baseline": "batch", "reward": "probability", "start": "centre", "background": 0.3},
-    {"baseline": "rollouts", "rollouts": 2, "final_std": 0.2, "final_location_weight": 0.1, "continuous": True,
-     "scales": (1, 2)},
+    {
+        "baseline": "rollouts",
+        "rollouts": 2,
+        "final_std": 0.2,
+        "final_location_weight": 0.1,
+        "continuous": True,
+        "scales": (1, 2),
+    },
     {"baseline": "batch", "learn_std": True, "rollouts": 2, "optimiser": "sgd", **PURE},
     {"baseline": "learned", "start": "gaussian", **PURE, **CLUTTER},
     {"flow": ("label", "location", "baseline"), "recurrent_init": "he", "validate_every": 2},
@@ -542,9 +549,12 @@ def test_metrics_are_the_means_of_the_steps(tmp_path, monkeypatch):
     lines = [json.loads(line) for line in (tmp_path / "metrics.jsonl").read_text().splitlines()]
     for line, steps in zip(lines, (outcomes[:3], outcomes[3:]), strict=True):
         for name, of in {
-            "loss": lambda o: o.loss, "error": lambda o: o.error, "reward": lambda o: o.reward.mean(),
-            "advantage_square": lambda o: np.mean(o.advantage**2), "baseline_error": lambda o: o.baseline_error,
-        }.items():  # fmt: skip
+            "loss": lambda o: o.loss,
+            "error": lambda o: o.error,
+            "reward": lambda o: o.reward.mean(),
+            "advantage_square": lambda o: np.mean(o.advantage**2),
+            "baseline_error": lambda o: o.baseline_error,
+        }.items():
             assert line[name] == pytest.approx(np.mean([of(o) for o in steps]), rel=1e-6)  # float32 means
 
 

@@ -19,152 +19,207 @@ from minram.training.train import train
 TRAPS = {
     # The sensor
     "1: outside is 0 and not the background": (
-        "sensor", [("pixels -= background", "pass")],
+        "sensor",
+        [("pixels -= background", "pass")],
         ("test_sensor.test_outside_is_the_background", np.float64, False),
     ),
     "1: outside is something else": (
-        "sensor", [("np.clip(cache.edges[0] + row_step, 0, H1 - 1)", "((cache.edges[0] + row_step) % H1)")],
+        "sensor",
+        [("np.clip(cache.edges[0] + row_step, 0, H1 - 1)", "((cache.edges[0] + row_step) % H1)")],
         ("test_sensor.test_equals_the_definition", True, False),
     ),
     "1: the evaluation forgets the background": (
-        "training.evaluate", [("summed_area(batch, background_level(config, batch))", "summed_area(batch)")],
+        "training.evaluate",
+        [("summed_area(batch, background_level(config, batch))", "summed_area(batch)")],
         "test_traps.test_evaluation_averages_the_probabilities_of_all_images",
     ),
     "2: padding that locations do not know of": (
-        "sensor", [("[[W / 2], [H / 2]]", "[[W / 2 + 1], [H / 2 + 1]]")],
+        "sensor",
+        [("[[W / 2], [H / 2]]", "[[W / 2 + 1], [H / 2 + 1]]")],
         "test_sensor.test_x_is_to_the_right_and_y_is_down",
     ),
     "3: scales 2 i and not 2^i": (
-        "sensor", [("s = np.asarray(scales)", "s = np.array([max(1, 2 * i) for i in range(len(scales))])")],
+        "sensor",
+        [("s = np.asarray(scales)", "s = np.array([max(1, 2 * i) for i in range(len(scales))])")],
         ("test_sensor.test_equals_the_definition", True, False),
     ),
     "3: each scale clipped separately": (
-        "sensor", [("start = centre[:, None, None] - ",
-                    "start = np.clip(centre[:, None, None], s * patch_size / 2, W - s * patch_size / 2) - ")],
+        "sensor",
+        [
+            (
+                "start = centre[:, None, None] - ",
+                "start = np.clip(centre[:, None, None], s * patch_size / 2, W - s * patch_size / 2) - ",
+            )
+        ],
         ("test_sensor.test_scales_are_concentric_everywhere", 1, (-1, -1)),
     ),
     "4: odd patches off by half a pixel": (
-        "sensor", [("(s * (patch_size / 2))", "(s * (patch_size // 2))")],
+        "sensor",
+        [("(s * (patch_size / 2))", "(s * (patch_size // 2))")],
         "test_sensor.test_x_is_to_the_right_and_y_is_down",
     ),
     "4: square images only": (
-        "sensor", [("[[W / 2], [H / 2]]", "[[W / 2], [W / 2]]")],
+        "sensor",
+        [("[[W / 2], [H / 2]]", "[[W / 2], [W / 2]]")],
         "test_sensor.test_x_is_to_the_right_and_y_is_down",
     ),
     "4: x and y swapped": (
-        "sensor", [("(edges[1], edges[0])", "(edges[0], edges[1])")],
+        "sensor",
+        [("(edges[1], edges[0])", "(edges[0], edges[1])")],
         "test_sensor.test_x_is_to_the_right_and_y_is_down",
     ),
     "5: the last position is never drawn": (
-        "datasets.tasks", [("place = canvas - size + 1", "place = canvas - size")],
+        "datasets.tasks",
+        [("place = canvas - size + 1", "place = canvas - size")],
         "test_tasks.test_every_position_of_the_canvas_is_equally_likely",
     ),
     "5: the last place of a distractor is never drawn": (
-        "datasets.tasks", [("*(canvas - patch + 1)", "*(canvas - patch)")],
+        "datasets.tasks",
+        [("*(canvas - patch + 1)", "*(canvas - patch)")],
         "test_tasks.test_source_cut_and_drop_of_clutter_are_uniform_and_independent",
     ),
     # The gradient
     "6: the sample is not detached": (
         # log π(μ + σ ε | μ, σ) = −½ ε² − log σ + …, whose derivative by μ is 0, and by log σ is −1.
-        "policy", [("cache.z / cache.std", "0 * cache.z"), ("(cache.z**2 - 1)", "(0 * cache.z - 1)")],
+        "policy",
+        [("cache.z / cache.std", "0 * cache.z"), ("(cache.z**2 - 1)", "(0 * cache.z - 1)")],
         "test_traps.test_a_sample_is_a_constant",
     ),
     "6: the gradient stops at the mean": (
-        "agent", [("location_backward(params, _rows(cotangents.mu)",
-                   "location_backward(params, _rows(0 * cotangents.mu)")],
+        "agent",
+        [("location_backward(params, _rows(cotangents.mu)", "location_backward(params, _rows(0 * cotangents.mu)")],
         "test_traps.test_a_sample_is_a_constant",
     ),
     "7: the clipped location is scored": (
-        "reinforce", [("log_prob_forward(trajectory.sample,", "log_prob_forward(trajectory.loc[1:],")],
+        "reinforce",
+        [("log_prob_forward(trajectory.sample,", "log_prob_forward(trajectory.loc[1:],")],
         "test_hybrid.test_cotangents_are_the_formulas",
     ),
     "7: the mean is clipped": (
-        "agent", [("mu[t], cache = location_forward(params, h[t])",
-                   "mu[t], cache = location_forward(params, h[t]); np.clip(mu[t], -1, 1, out=mu[t])")],
+        "agent",
+        [
+            (
+                "mu[t], cache = location_forward(params, h[t])",
+                "mu[t], cache = location_forward(params, h[t]); np.clip(mu[t], -1, 1, out=mu[t])",
+            )
+        ],
         "test_network.test_rollout_is_the_papers_recurrence",
     ),
     "7: the mean is squashed": (
-        "agent", [("mu[t], cache = location_forward(params, h[t])",
-                   "mu[t], cache = location_forward(params, h[t]); np.tanh(mu[t], out=mu[t])")],
+        "agent",
+        [
+            (
+                "mu[t], cache = location_forward(params, h[t])",
+                "mu[t], cache = location_forward(params, h[t]); np.tanh(mu[t], out=mu[t])",
+            )
+        ],
         "test_network.test_rollout_is_the_papers_recurrence",
     ),
     "8: REINFORCE leaks into the baseline": (
-        "reinforce", [("    _, cache = log_prob_forward(", "    logp, cache = log_prob_forward("),
-                      ("config.baseline_weight / N * residual",
-                       "config.baseline_weight / N * residual + config.location_weight / N * logp")],
+        "reinforce",
+        [
+            ("    _, cache = log_prob_forward(", "    logp, cache = log_prob_forward("),
+            (
+                "config.baseline_weight / N * residual",
+                "config.baseline_weight / N * residual + config.location_weight / N * logp",
+            ),
+        ],
         "test_hybrid.test_cotangents_are_the_formulas",
     ),
     "8: the baseline's error leaks into the core": (
-        "agent", [("for head in flow:", "for head in steps:")],
+        "agent",
+        [("for head in flow:", "for head in steps:")],
         ("test_hybrid.test_hybrid_for_each_flow", ("label",)),
     ),
     "9: the baseline of l_t is made from what was seen at l_t": (
-        "agent", [("baseline_forward(params, h[:-1].", "baseline_forward(params, h[1:].")],
+        "agent",
+        [("baseline_forward(params, h[:-1].", "baseline_forward(params, h[1:].")],
         "test_network.test_rollout_is_the_papers_recurrence",
     ),
     "9: one baseline, from h_T, for all t": (
-        "agent", [("baseline_forward(params, h[:-1].", "baseline_forward(params, h[-1:].repeat(T - 1, axis=0).")],
+        "agent",
+        [("baseline_forward(params, h[:-1].", "baseline_forward(params, h[-1:].repeat(T - 1, axis=0).")],
         "test_network.test_rollout_is_the_papers_recurrence",
     ),
     "9: the batch mean includes the row": (
-        "reinforce", [("- reward) / (reward.shape[-1] - 1)", "+ 0 * reward) / reward.shape[-1]")],
+        "reinforce",
+        [("- reward) / (reward.shape[-1] - 1)", "+ 0 * reward) / reward.shape[-1]")],
         "test_hybrid.test_baselines_leave_the_row_itself_out",
     ),
     "9: the mean over rollouts includes the row": (
-        "reinforce", [("- per_image) / (rollouts - 1)", "+ 0 * per_image) / rollouts")],
+        "reinforce",
+        [("- per_image) / (rollouts - 1)", "+ 0 * per_image) / rollouts")],
         "test_hybrid.test_baselines_leave_the_row_itself_out",
     ),
     "10: (T, N) reshaped to (N, T)": (
-        "agent", [("baseline.reshape(T - 1, N)", "baseline.reshape(N, T - 1).T")],
+        "agent",
+        [("baseline.reshape(T - 1, N)", "baseline.reshape(N, T - 1).T")],
         "test_network.test_rollout_is_the_papers_recurrence",
     ),
     "10: (N, 1) for (N,)": (
-        "heads", [("return baseline[:, 0], cache", "return baseline, cache")],
+        "heads",
+        [("return baseline[:, 0], cache", "return baseline, cache")],
         ("test_network.test_heads", "baseline"),
     ),
     "10: images and rollouts swapped": (
-        "agent", [("np.repeat(np.arange(B), rollouts)", "np.tile(np.arange(B), rollouts)")],
+        "agent",
+        [("np.repeat(np.arange(B), rollouts)", "np.tile(np.arange(B), rollouts)")],
         "test_network.test_rollouts_are_copies",
     ),
     "11: a mean over time": (
-        "reinforce", [("-location_weight / N * advantage",
-                       "-location_weight * (advantage / advantage.size)")],
+        "reinforce",
+        [("-location_weight / N * advantage", "-location_weight * (advantage / advantage.size)")],
         "test_hybrid.test_cotangents_are_the_formulas",
     ),
     "11: a sum over rows": (
-        "reinforce", [("-location_weight / N * advantage", "-location_weight * advantage")],
+        "reinforce",
+        [("-location_weight / N * advantage", "-location_weight * advantage")],
         "test_hybrid.test_cotangents_are_the_formulas",
     ),
     "12: a location after the last glimpse": (
-        "agent", [("np.empty((T - 1, N, 2), dtype), np.empty((T - 1, N, 2), dtype)",
-                   "np.empty((T, N, 2), dtype), np.empty((T, N, 2), dtype)"),
-                  ("if t < T - 1:", "if True:"),
-                  ("np.clip(samples[t], -1, 1, out=loc[t + 1])", "np.clip(samples[t], -1, 1, out=loc[(t + 1) % T])")],
+        "agent",
+        [
+            (
+                "np.empty((T - 1, N, 2), dtype), np.empty((T - 1, N, 2), dtype)",
+                "np.empty((T, N, 2), dtype), np.empty((T, N, 2), dtype)",
+            ),
+            ("if t < T - 1:", "if True:"),
+            ("np.clip(samples[t], -1, 1, out=loc[t + 1])", "np.clip(samples[t], -1, 1, out=loc[(t + 1) % T])"),
+        ],
         "test_estimators.test_the_dead_last_location_only_adds_variance",
     ),
     "13: a variance where the policy draws": (
-        "policy", [("return mu + np.exp(log_std) * eps", "return mu + np.exp(2 * log_std) * eps")],
+        "policy",
+        [("return mu + np.exp(log_std) * eps", "return mu + np.exp(2 * log_std) * eps")],
         "test_policy.test_samples_follow_the_policy",
     ),
     "13: a variance where the policy scores": (
-        "policy", [("std = np.exp(log_std)\n    z", "std = np.exp(2 * log_std)\n    z")],
+        "policy",
+        [("std = np.exp(log_std)\n    z", "std = np.exp(2 * log_std)\n    z")],
         "test_policy.test_log_probability_is_the_normal_one",
     ),
     # The evaluation
     "14: the test set chooses the epoch": (
-        "training.train", [("dataset.x_val, dataset.y_val", "dataset.x_test, dataset.y_test")],
+        "training.train",
+        [("dataset.x_val, dataset.y_val", "dataset.x_test, dataset.y_test")],
         "test_traps.test_the_test_set_decides_nothing",
     ),
     "14: a part of the test set": (
-        "training.evaluate", [("probabilities = np.concatenate(chunks, axis=1)",
-                      "probabilities = np.concatenate(chunks[:-1], axis=1); labels = labels[:500]")],
+        "training.evaluate",
+        [
+            (
+                "probabilities = np.concatenate(chunks, axis=1)",
+                "probabilities = np.concatenate(chunks[:-1], axis=1); labels = labels[:500]",
+            )
+        ],
         "test_traps.test_evaluation_averages_the_probabilities_of_all_images",
     ),
     "14: log-probabilities are averaged": (
-        "training.evaluate", [("-1).mean(axis=2))", "-1)); chunks[-1] = np.exp(np.log(chunks[-1]).mean(axis=2))")],
+        "training.evaluate",
+        [("-1).mean(axis=2))", "-1)); chunks[-1] = np.exp(np.log(chunks[-1]).mean(axis=2))")],
         "test_traps.test_evaluation_averages_the_probabilities_of_all_images",
     ),
-}  # fmt: skip
+}
 
 
 @pytest.mark.parametrize("trap", TRAPS)

@@ -42,9 +42,11 @@ def outputs(lesson):
 @each_lesson
 def test_runs_as_a_script_within_a_minute(lesson, tmp_path):
     environment = os.environ | {
-        "MPLBACKEND": "Agg", "PYTHONUTF8": "1",
-        "OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1",
-    }  # fmt: skip
+        "MPLBACKEND": "Agg",
+        "PYTHONUTF8": "1",
+        "OMP_NUM_THREADS": "1",
+        "OPENBLAS_NUM_THREADS": "1",
+    }
     # Where there is a display, plt.show() says that Agg has none.
     no_display = "ignore:FigureCanvasAgg is non-interactive:UserWarning"
     # As in pyproject.toml: the oldest Matplotlib uses what the newest pyparsing deprecates.

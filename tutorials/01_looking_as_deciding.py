@@ -222,11 +222,23 @@ n = np.arange(1, runs.shape[1] + 1, 3)
 fig, ax = plt.subplots()
 ax.plot(n, 100 * runs.cumsum(axis=1).T[n - 1] / n[:, None], color=style.COLOURS["reward"], linewidth=0.9, alpha=0.7)
 width = 2 * np.sqrt(J * (1 - J) / n)
-ax.fill_between(n, 100 * (J - width), 100 * (J + width), color=style.COLOURS["muted"], alpha=0.25, linewidth=0,
-                label="two standard errors")  # fmt: skip
+ax.fill_between(
+    n,
+    100 * (J - width),
+    100 * (J + width),
+    color=style.COLOURS["muted"],
+    alpha=0.25,
+    linewidth=0,
+    label="two standard errors",
+)
 ax.axhline(100 * J, color=style.COLOURS["exact"], linewidth=1, label="mean of all")
-ax.set(xlim=(0, 1000), ylim=(0, 25), xlabel="number of rollouts N", ylabel="mean reward (%)",
-       title="Twelve estimates of J for one random agent")  # fmt: skip
+ax.set(
+    xlim=(0, 1000),
+    ylim=(0, 25),
+    xlabel="number of rollouts N",
+    ylabel="mean reward (%)",
+    title="Twelve estimates of J for one random agent",
+)
 ax.legend()
 plt.show()
 # The variance of twelve independent means is distributed like a chi-square with 11 degrees of freedom.

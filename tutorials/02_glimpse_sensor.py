@@ -133,13 +133,21 @@ assert abs(row[a:b].sum() - (S[b] - S[a])) < 28 * np.finfo(float).eps * S[-1]  #
 # %%
 fig, axes = plt.subplots(1, 5, figsize=(10, 2.2))
 x, (i, i2, j, j2) = digits[0], (6, 20, 9, 23)
-parts = [("the sum wanted", i, i2, j, j2), ("$S_{i',j'}$", 0, i2, 0, j2), ("$-\\,S_{i,j'}$", 0, i, 0, j2),
-         ("$-\\,S_{i',j}$", 0, i2, 0, j), ("$+\\,S_{i,j}$", 0, i, 0, j)]  # fmt: skip
+parts = [
+    ("the sum wanted", i, i2, j, j2),
+    ("$S_{i',j'}$", 0, i2, 0, j2),
+    ("$-\\,S_{i,j'}$", 0, i, 0, j2),
+    ("$-\\,S_{i',j}$", 0, i2, 0, j),
+    ("$+\\,S_{i,j}$", 0, i, 0, j),
+]
 for ax, (title, top, bottom, left, right) in zip(axes, parts):
     plots.image(ax, x)
     colour = COLOURS["wrong" if title.startswith("$-") else "right"]
-    ax.add_patch(plt.Rectangle((left / 14 - 1, top / 14 - 1), (right - left) / 14, (bottom - top) / 14,
-                               facecolor=colour, alpha=0.55))  # fmt: skip
+    ax.add_patch(
+        plt.Rectangle(
+            (left / 14 - 1, top / 14 - 1), (right - left) / 14, (bottom - top) / 14, facecolor=colour, alpha=0.55
+        )
+    )
     ax.set_title(title)
 plt.show()
 
@@ -193,8 +201,13 @@ for s in scale:
 fig, ax = plt.subplots()
 ax.loglog(scale, pixels, "s-", color=COLOURS["muted"], label="adding up pixels")
 ax.loglog(scale, corners, "o-", color=COLOURS["glimpse"], label="summed-area table")
-ax.set(xlabel="scale s (pixels to a cell's side)", ylabel="numbers read for a square",
-       title="The cost of a square of 12 × 12 cells", xticks=scale, ylim=(50, None))  # fmt: skip
+ax.set(
+    xlabel="scale s (pixels to a cell's side)",
+    ylabel="numbers read for a square",
+    title="The cost of a square of 12 × 12 cells",
+    xticks=scale,
+    ylim=(50, None),
+)
 ax.xaxis.set_major_formatter("{x:g}")
 ax.minorticks_off()
 ax.legend()

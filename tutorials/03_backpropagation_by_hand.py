@@ -50,9 +50,11 @@ digits = data.load()
 labels = digits.y_test[:20]
 phi, _ = sensor_forward(summed_area(digits.x_test[:20]), np.zeros((20, 2)), scales=(7,), patch_size=4)  # (N, 16)
 params = {
-    "hidden.W": rng.standard_normal((16, 8)) / 2, "hidden.b": rng.standard_normal(8) / 2,
-    "label.W": rng.standard_normal((8, 10)) / 2, "label.b": rng.standard_normal(10) / 2,
-}  # fmt: skip
+    "hidden.W": rng.standard_normal((16, 8)) / 2,
+    "hidden.b": rng.standard_normal(8) / 2,
+    "label.W": rng.standard_normal((8, 10)) / 2,
+    "label.b": rng.standard_normal(10) / 2,
+}
 
 
 def forward(params):
@@ -217,8 +219,11 @@ _, cache = cross_entropy_forward(logits, labels)
 dlogits = cross_entropy_backward(np.ones(len(labels)), cache)
 onehot = np.eye(10)[labels[n]]
 fig, axes = plt.subplots(1, 3, figsize=(9, 2.4), sharey=True)
-bars = [("p, what it said", cache.p[n], "label"), ("what is right", onehot, "exact"),
-        ("dz, their difference", dlogits[n], "location")]  # fmt: skip
+bars = [
+    ("p, what it said", cache.p[n], "label"),
+    ("what is right", onehot, "exact"),
+    ("dz, their difference", dlogits[n], "location"),
+]
 for ax, (title, height, colour) in zip(axes, bars):
     ax.bar(range(10), height, color=COLOURS[colour])
     ax.set(title=title, xlabel="label", xticks=range(10))
@@ -375,8 +380,14 @@ wrong = grads | {"hidden.b": 1.02 * grads["hidden.b"]}
 fig, ax = plt.subplots(figsize=(7, 3.4))
 for name, g, marker, colour in [("right", grads, "o", "right"), ("2 % wrong in one bias vector", wrong, "s", "wrong")]:
     result = taylor_slope(f, params, g, np.random.default_rng(1))
-    ax.loglog(result.steps, result.remainders, marker + "-", linewidth=1, color=COLOURS[colour],
-              label=f"{name}: slope {result.slope:.2f}")  # fmt: skip
+    ax.loglog(
+        result.steps,
+        result.remainders,
+        marker + "-",
+        linewidth=1,
+        color=COLOURS[colour],
+        label=f"{name}: slope {result.slope:.2f}",
+    )
     print(f"{name}: slope {result.slope:.3f}, passed: {result.passed}")
     assert result.passed == (g is grads)
 ax.set(xlabel="step h", ylabel="remainder R(h)", title="What is left when the linear part is taken away")

@@ -64,8 +64,11 @@ for t in range(3):
         arrow((2.5 * t - 0.4, 1.92), (2.5 * t - 2.1, 1.92), kind="backward")
 for y, text in [(1, "rows: one call"), (2, "time: the only loop"), (3, "rows: one call")]:
     ax.text(6.3, y, f"{text}\n{'backwards' if y == 2 else 'for all steps'}", va="center")
-for y, start, end, kind, text in [(0.3, 6.3, 7.1, "forward", "forward"), (0, 7.1, 6.3, "backward", "cotangents"),
-                                  (-0.3, 6.3, 7.1, "drawn", "a location is drawn")]:  # fmt: skip
+for y, start, end, kind, text in [
+    (0.3, 6.3, 7.1, "forward", "forward"),
+    (0, 7.1, 6.3, "backward", "cotangents"),
+    (-0.3, 6.3, 7.1, "drawn", "a location is drawn"),
+]:
     arrow((start, y), (end, y), kind)
     ax.text(7.3, y, text, va="center")
 plt.show()
@@ -112,17 +115,28 @@ show_source(glimpse_forward, glimpse_backward)
 
 # %%
 N, T = 7, 5
-config = Config(patch_size=2, scales=(1, 2), what_units=6, where_units=5, glimpse_units=8, core_units=9, glimpses=T,
-                recurrent_init="he")  # fmt: skip
+config = Config(
+    patch_size=2,
+    scales=(1, 2),
+    what_units=6,
+    where_units=5,
+    glimpse_units=8,
+    core_units=9,
+    glimpses=T,
+    recurrent_init="he",
+)
 params = init_params(config, rng, dtype=np.float64)
 params = {name: x + 0.1 * rng.standard_normal(x.shape) for name, x in params.items()}  # biases that are not 0
 glimpse_params = {name: x for name, x in params.items() if name.startswith("glimpse")}
 phi, loc = rng.random((N, 8)), rng.uniform(-1, 1, (N, 2))
 report = check_pair(
-    glimpse_forward, lambda dg, cache: glimpse_backward(params, dg, cache),
-    {"params": glimpse_params, "phi": phi, "loc": loc}, wrt=glimpse_params, rng=rng,
+    glimpse_forward,
+    lambda dg, cache: glimpse_backward(params, dg, cache),
+    {"params": glimpse_params, "phi": phi, "loc": loc},
+    wrt=glimpse_params,
+    rng=rng,
     signature=lambda cache: (cache.hidden > 0, cache.g > 0),
-)  # fmt: skip
+)
 print(report)
 assert report.passed
 
@@ -293,8 +307,13 @@ fig, (left, right) = plt.subplots(1, 2, figsize=(9, 3.6))
 steps = np.arange(1, T_long + 1)
 dh = np.zeros((T_long, 64, n_core), np.float32)
 dh[-1] = rng.standard_normal((64, n_core))
-starts = [("0.6", 0.6, COLOURS["label"]), ("0.71", np.sqrt(0.5), COLOURS["location"]), ("1", 1.0, COLOURS["baseline"]),
-          ("1.4", 1.4, COLOURS["reward"]), ("identity", None, COLOURS["core"])]  # fmt: skip
+starts = [
+    ("0.6", 0.6, COLOURS["label"]),
+    ("0.71", np.sqrt(0.5), COLOURS["location"]),
+    ("1", 1.0, COLOURS["baseline"]),
+    ("1.4", 1.4, COLOURS["reward"]),
+    ("identity", None, COLOURS["core"]),
+]
 for name, alpha, colour in starts:
     theta = init_params(long, np.random.default_rng(1))  # W_h is the identity here
     if alpha is not None:

@@ -44,8 +44,13 @@ for ax, mu, std in zip(axes, ([0.1, -0.2], [0.1, -0.2], [0.85, 0.6]), (0.1, 0.3,
     ax.plot(*mu, "+", color=style.YELLOW, markersize=11, markeredgewidth=2)
     circle = np.exp(1j * np.linspace(0, 2 * np.pi, 100))
     for radius in (1, 2):
-        ax.plot(mu[0] + radius * std * circle.real, mu[1] + radius * std * circle.imag, color=style.SKY,
-                linewidth=1, clip_on=False)  # fmt: skip
+        ax.plot(
+            mu[0] + radius * std * circle.real,
+            mu[1] + radius * std * circle.imag,
+            color=style.SKY,
+            linewidth=1,
+            clip_on=False,
+        )
     ax.set(title=f"μ = ({mu[0]}, {mu[1]}), σ = {std}", xlim=(-1.35, 1.35), ylim=(1.35, -1.35))
 for ax in axes[1:]:
     ax.set(ylabel="")
@@ -127,8 +132,10 @@ show_source(policy.log_prob_backward)
 report = gradcheck.check_pair(
     lambda mu, log_std: policy.log_prob_forward(a, mu, log_std),
     lambda dlogp, cache: dict(zip(("mu", "log_std"), policy.log_prob_backward(dlogp, cache))),
-    {"mu": mu, "log_std": log_std}, rng=np.random.default_rng(2), rtol=1e-9,
-)  # fmt: skip
+    {"mu": mu, "log_std": log_std},
+    rng=np.random.default_rng(2),
+    rtol=1e-9,
+)
 print(report)
 report.raise_if_failed()
 
@@ -217,8 +224,15 @@ for name, s in (("μ", dmu), ("log σ", ds)):
 
 count = np.arange(1, n + 1)
 fig, ax = plt.subplots()
-ax.fill_between(count, -2 / std / np.sqrt(count), 2 / std / np.sqrt(count), color=COLOUR["muted"], alpha=0.25,
-                linewidth=0, label="± 2 standard errors, (1/σ)/√n")  # fmt: skip
+ax.fill_between(
+    count,
+    -2 / std / np.sqrt(count),
+    2 / std / np.sqrt(count),
+    color=COLOUR["muted"],
+    alpha=0.25,
+    linewidth=0,
+    label="± 2 standard errors, (1/σ)/√n",
+)
 ax.axhline(0, color=COLOUR["exact"], linewidth=1)
 ax.plot(count, np.cumsum(dmu) / count, color=COLOUR["location"], label="mean score of the first n samples")
 ax.set(xscale="log", xlim=(10, n), ylim=(-8, 8), xlabel="samples n", ylabel="mean score of μ (1/half-width)")
@@ -263,8 +277,15 @@ assert np.abs(sampled * stds - 1).max() < 4 / np.sqrt(1000)
 
 fig, (left, right) = plt.subplots(1, 2, figsize=(8.4, 3.1))
 for std_, colour in ((0.05, COLOUR["location"]), (0.1, COLOUR["reward"]), (0.3, COLOUR["label"])):
-    left.hist(rng.standard_normal(20_000) / std_, np.linspace(-60, 60, 81), density=True, histtype="step",
-              linewidth=1.6, color=colour, label=f"σ = {std_}")  # fmt: skip
+    left.hist(
+        rng.standard_normal(20_000) / std_,
+        np.linspace(-60, 60, 81),
+        density=True,
+        histtype="step",
+        linewidth=1.6,
+        color=colour,
+        label=f"σ = {std_}",
+    )
 left.set(title="One sample's score", xlabel="score of μ (1/half-width)", ylabel="density (half-widths)")
 left.legend()
 right.loglog(stds, 1 / stds, color=COLOUR["exact"], label="1/σ, exact")
@@ -371,11 +392,14 @@ for std_ in (0.4, 0.2, 0.1, 0.05):
 rate, steps, std = 0.002, 400, 0.2
 fig, axes = plt.subplots(1, 3, figsize=(8.4, 2.9), sharey=True)
 ends = {}
-for ax, (title, drift) in zip(axes, {
-    "Raw sample scored": lambda mu: np.array([weights @ score(m + std * z, m, std)[0] for m in mu]),
-    "Clipped location scored": lambda mu: clipped_score_mean(mu, std),
-    "Squashed location scored": lambda mu: squashed_score_mean(mu, std),
-}.items()):  # fmt: skip
+for ax, (title, drift) in zip(
+    axes,
+    {
+        "Raw sample scored": lambda mu: np.array([weights @ score(m + std * z, m, std)[0] for m in mu]),
+        "Clipped location scored": lambda mu: clipped_score_mean(mu, std),
+        "Squashed location scored": lambda mu: squashed_score_mean(mu, std),
+    }.items(),
+):
     path = [np.array([-1.2, -0.8, -0.4, 0.4, 0.8, 1.2])]
     for _ in range(steps):
         path.append(path[-1] + rate * drift(path[-1]))
@@ -479,8 +503,9 @@ l = np.array([-1.0, -0.7, 0.2, 1.0, 1.0])
 report = gradcheck.check_pair(
     lambda mu: clipped_log_prob(l, mu, 0.3),
     lambda dlogp, cache: {"mu": clipped_log_prob_backward(dlogp, cache)},
-    {"mu": np.array([-0.8, -0.5, 0.1, 0.7, 1.2])}, rng=np.random.default_rng(5),
-)  # fmt: skip
+    {"mu": np.array([-0.8, -0.5, 0.1, 0.7, 1.2])},
+    rng=np.random.default_rng(5),
+)
 print(report)
 report.raise_if_failed()
 
@@ -530,7 +555,8 @@ a, mu = r.normal(size=(4, 2)), r.normal(size=(4, 2))
 report = gradcheck.check_pair(
     lambda rho: softplus_log_prob(a, mu, rho),
     lambda dlogp, cache: {"rho": softplus_log_prob_backward(dlogp, cache)},
-    {"rho": np.array([-1.0, 0.5])}, rng=np.random.default_rng(7),
-)  # fmt: skip
+    {"rho": np.array([-1.0, 0.5])},
+    rng=np.random.default_rng(7),
+)
 print(report)
 report.raise_if_failed()

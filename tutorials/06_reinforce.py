@@ -69,8 +69,12 @@ ax.fill_between(places, density / 4, where=places > c, color=COLOUR["location"],
 ax.plot(places, reward(places), color=COLOUR["reward"], label="reward r(a)")
 ax.plot(places, J(places), color=COLOUR["exact"], label="expected reward J(μ)")
 ax.plot(mu, J(mu), "o", color=COLOUR["exact"])
-ax.annotate("", (mu + 0.18, J(mu) + 0.18 * exact_gradient(mu)), (mu, J(mu)),
-            arrowprops={"arrowstyle": "->", "color": COLOUR["exact"]})  # fmt: skip
+ax.annotate(
+    "",
+    (mu + 0.18, J(mu) + 0.18 * exact_gradient(mu)),
+    (mu, J(mu)),
+    arrowprops={"arrowstyle": "->", "color": COLOUR["exact"]},
+)
 ax.text(mu - 0.02, 0.04, "policy π\n(density / 4)", ha="center", color=COLOUR["location"], fontsize=8.5)
 ax.set(xlabel="location a, mean μ (half-widths)", ylabel="reward", ylim=(-0.02, 1.08))
 ax.legend(loc="upper left")
@@ -270,9 +274,19 @@ digit = data.load().x_test[data.load().y_test == 4][2]
 image = digit.reshape(7, 4, 7, 4).mean(axis=(1, 3)) / 255  # (7, 7), means of 4 × 4 pixels
 area = summed_area(image[None])
 config = Config(
-    glimpses=3, patch_size=2, scales=(1,), what_units=4, where_units=1, glimpse_units=5, core_units=5, std=0.3,
-    start="centre", recurrent_init="he", baseline="none", flow=("location",),
-)  # fmt: skip
+    glimpses=3,
+    patch_size=2,
+    scales=(1,),
+    what_units=4,
+    where_units=1,
+    glimpse_units=5,
+    core_units=5,
+    std=0.3,
+    start="centre",
+    recurrent_init="he",
+    baseline="none",
+    flow=("location",),
+)
 n_classes, label = 4, 0
 rng = np.random.default_rng(7)
 params = init_params(config, rng, n_classes, 1, np.float64)
@@ -467,8 +481,10 @@ for name, r in (("right", right_r), ("wrong", wrong_r)):
     grads = surrogate_gradient(r)
     expect_zero = [key for key, g in grads.items() if not g.any()]
     report = gradcheck.check_gradient(surrogate(r), params, grads, expect_zero=expect_zero)
-    print(f"{name} reward, gradient of the surrogate: largest relative error "
-          f"{max(row.rel_err for row in report.rows):.1e}, {'passed' if report.passed else 'FAILED'}")  # fmt: skip
+    print(
+        f"{name} reward, gradient of the surrogate: largest relative error "
+        f"{max(row.rel_err for row in report.rows):.1e}, {'passed' if report.passed else 'FAILED'}"
+    )
     assert report.passed
 
 # %% [markdown]
@@ -538,16 +554,21 @@ left.legend()
 right.loglog(widths, spread["pathwise"], color=COLOUR["glimpse"], label="pathwise")
 right.loglog(widths, spread["score function"], color=COLOUR["location"], label="score function (REINFORCE)")
 right.invert_xaxis()
-right.set(title="One sample's standard deviation", xlabel="width ω of the step (half-widths), sharper to the right",
-          ylabel="std (1/half-width)")  # fmt: skip
+right.set(
+    title="One sample's standard deviation",
+    xlabel="width ω of the step (half-widths), sharper to the right",
+    ylabel="std (1/half-width)",
+)
 right.legend()
 plt.show()
 
 a = mu + std * np.random.default_rng(4).standard_normal(10_000)
 h = 1e-6
 moved = (reward(a + h) - reward(a - h)) / (2 * h)
-print(f"the step itself: {np.count_nonzero(moved)} of {len(a)} pathwise samples are not zero; "
-      f"their mean is {moved.mean():.3f}, the truth {exact_gradient(mu):.3f}")  # fmt: skip
+print(
+    f"the step itself: {np.count_nonzero(moved)} of {len(a)} pathwise samples are not zero; "
+    f"their mean is {moved.mean():.3f}, the truth {exact_gradient(mu):.3f}"
+)
 
 # %% [markdown]
 # As the step sharpens, fewer and fewer samples fall on the slope, and those few are steeper and steeper. In
@@ -580,8 +601,10 @@ value, slope = ink(mean + std_s * eps)
 by_path, by_score = slope, value[:, None] * eps / std_s
 both = {"pathwise": by_path, "score function": by_score}
 for name, g in both.items():
-    print(f"{name:15} mean {g.mean(axis=0).round(3)} ± {(g.std(axis=0) / np.sqrt(n)).round(3)}, "
-          f"std of one sample {g.std(axis=0).round(2)}")  # fmt: skip
+    print(
+        f"{name:15} mean {g.mean(axis=0).round(3)} ± {(g.std(axis=0) / np.sqrt(n)).round(3)}, "
+        f"std of one sample {g.std(axis=0).round(2)}"
+    )
 difference = (by_path - by_score).mean(axis=0) / ((by_path - by_score).std(axis=0) / np.sqrt(n))
 print("their difference, in standard errors:", difference.round(2))
 assert np.abs(difference).max() < 4
@@ -680,6 +703,7 @@ assert L1 < L0 and r1 < r0
 # compares it with the exact gradient of $J = \sum_j p_j r_j$: first as an identity, on a sample that contains
 # each place exactly as often as its probability says, then with random choices.
 
+
 # %% tags=["solution"]
 def categorical_estimate(f, a, r):
     """f (K,) logits, a (M,) integers, r (M,) → estimate of ∇_f J (K,)."""
@@ -696,9 +720,8 @@ f, values = np.log(counts), np.array([1.0, 0.0, 0.5, 0.2])
 a = np.repeat(np.arange(4), counts)
 exact_f = categorical_estimate(f, a, values[a])
 report = gradcheck.check_gradient(
-    lambda params: np.exp(params["f"]) @ values / np.exp(params["f"]).sum(), {"f": f},
-    {"f": exact_f},
-)  # fmt: skip
+    lambda params: np.exp(params["f"]) @ values / np.exp(params["f"]).sum(), {"f": f}, {"f": exact_f}
+)
 print(report)
 report.raise_if_failed()
 rng = np.random.default_rng(8)
@@ -714,6 +737,7 @@ assert np.abs(z).max() < 4
 # $d = (\mu - c)/\sigma$. Derive this too, and say why its sign depends on the side of the edge on which μ
 # lies.
 
+
 # %% tags=["solution"]
 def std_estimates(a, mu, std):
     """The M single-sample estimates of dJ/dlog σ, a (M,) → (M,)."""
@@ -728,6 +752,8 @@ single = std_estimates(a, mu, std)
 d = (mu - c) / std
 want = -norm.pdf(d) * d
 error = single.std() / np.sqrt(len(a))
-print(f"mean {single.mean():.4f} ± {error:.4f}, exact {want:.4f}: "
-      f"off by {(single.mean() - want) / error:.2f} standard errors")  # fmt: skip
+print(
+    f"mean {single.mean():.4f} ± {error:.4f}, exact {want:.4f}: "
+    f"off by {(single.mean() - want) / error:.2f} standard errors"
+)
 assert abs(single.mean() - want) < 4 * error

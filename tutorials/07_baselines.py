@@ -153,8 +153,11 @@ line = np.linspace(-0.25, 1.45, 200)
 fig, ax = plt.subplots(figsize=(7, 3.4))
 ax.plot(line, variance(line), color=COLOUR["exact"], label="exact")
 ax.errorbar(tried, sampled, 2 * np.array(error), fmt=".", color=COLOUR["muted"], label="samples, ± 2 standard errors")
-for name, b, colour, up in (("none", 0, COLOUR["location"], 3), ("optimal", best, COLOUR["label"], -3),
-                            ("mean reward", mean_reward, COLOUR["baseline"], 3)):  # fmt: skip
+for name, b, colour, up in (
+    ("none", 0, COLOUR["location"], 3),
+    ("optimal", best, COLOUR["label"], -3),
+    ("mean reward", mean_reward, COLOUR["baseline"], 3),
+):
     ax.plot(b, variance(b), "o", color=colour, markersize=8)
     ax.text(b, variance(b) + up, name, color=colour, ha="center", va="center")
     print(f"{name:12} b = {b:.3f}: variance of one sample {variance(b):6.2f}")
@@ -277,9 +280,16 @@ plt.show()
 # %%
 dataset = data.load()
 config = Config(
-    glimpses=4, patch_size=6, what_units=32, where_units=16, glimpse_units=48, core_units=48, std=0.15,
-    rollouts=4, batch_size=16,
-)  # fmt: skip
+    glimpses=4,
+    patch_size=6,
+    what_units=32,
+    where_units=16,
+    glimpse_units=48,
+    core_units=48,
+    std=0.15,
+    rollouts=4,
+    batch_size=16,
+)
 rng = np.random.default_rng(3)
 vector, params = optim.pack(init_params(config, rng))
 state = optim.optimiser_state(config, vector)
@@ -325,8 +335,10 @@ for kind in kinds[1:]:
     d = np.array(samples[kind], np.float64) - np.array(samples["none"], np.float64)
     d = d[:, d.any(axis=0)]  # without the weights of units that are never active
     zs = d.mean(axis=0) / (d.std(axis=0, ddof=1) / np.sqrt(len(d)))
-    print(f"{kind:9} minus none, {zs.size} weights: mean square {np.mean(zs**2):.2f} (in standard errors), "
-          f"largest {np.abs(zs).max():.1f}")  # fmt: skip
+    print(
+        f"{kind:9} minus none, {zs.size} weights: mean square {np.mean(zs**2):.2f} (in standard errors), "
+        f"largest {np.abs(zs).max():.1f}"
+    )
     assert np.abs(zs).max() < 5  # of about a hundred numbers
 
 # %% [markdown]
@@ -381,8 +393,13 @@ rows = np.geomspace(16, 30_000, 50)
 fig, ax = plt.subplots(figsize=(7, 3.4))
 colours = dict(zip(kinds, (COLOUR["location"], COLOUR["reward"], COLOUR["label"], COLOUR["baseline"])))
 for kind in kinds:
-    ax.loglog(rows, signal / np.sqrt(noise[kind] * N / rows), color=colours[kind], label=kind,
-              linestyle="--" if kind == "learned" else "-")  # fmt: skip
+    ax.loglog(
+        rows,
+        signal / np.sqrt(noise[kind] * N / rows),
+        color=colours[kind],
+        label=kind,
+        linestyle="--" if kind == "learned" else "-",
+    )
     ax.loglog(N, signal / np.sqrt(noise[kind]), "o", color=colours[kind])
     needed, least = (float(f"{noise[kind] * N / v:.1g}") for v in (square, square + 2 * error))
     print(f"{kind:9} rows for a signal as large as the noise: about {needed:,.0f}, and hardly fewer than {least:,.0f}")
@@ -434,6 +451,7 @@ assert (reinforce.returns(np.array([[1.0], [2.0], [3.0], [4.0]])) == [[9], [7], 
 # **1. Leave one out.** A colleague has already computed $r_n - \bar r$ with the mean of all $N$ rows. Turn it
 # into the advantage with the mean of the others, without seeing $r$.
 
+
 # %% tags=["solution"]
 def repaired(centred):
     """r − mean of all rows (N,) → r − mean of the other rows (N,)."""
@@ -451,6 +469,7 @@ assert np.allclose(repaired(r - r.mean()), r - reinforce.batch_baseline(r), rtol
 # **2. The best constant for σ.** For the step reward and the score $\psi = z^2 - 1$ of $\log\sigma$, find $b^*$
 # from samples `a` (n,). The check has the exact value from the moments of the truncated normal, and takes the
 # standard error of your estimate from fifty groups of samples.
+
 
 # %% tags=["solution"]
 def best_for_std(a):

@@ -60,8 +60,8 @@ n_classes = 4  # zeros, ones, twos and threes: learned in seconds
 x, y = (part[dataset.y_train < n_classes] for part in (dataset.x_train, dataset.y_train))
 x_val, y_val = (part[dataset.y_val < n_classes] for part in (dataset.x_val, dataset.y_val))
 BASE = Config(
-    glimpses=4, patch_size=6, what_units=32, where_units=16, glimpse_units=64, core_units=64, std=0.15, batch_size=32,
-)  # fmt: skip
+    glimpses=4, patch_size=6, what_units=32, where_units=16, glimpse_units=64, core_units=64, std=0.15, batch_size=32
+)
 
 
 def learn(config, steps, seed, rate=1e-3):
@@ -145,8 +145,15 @@ noise = np.sqrt(p_right * (1 - p_right) ** 2 - mean**2)  # E[r² (1 − p)²] �
 fig, ax = plt.subplots(figsize=(7, 3.2))
 ax.plot(p_right, cross_entropy, color=COLOUR["label"], label="cross-entropy")
 ax.plot(p_right, mean, color=COLOUR["location"], label="REINFORCE, mean")
-ax.fill_between(p_right, mean - noise, mean + noise, color=COLOUR["location"], alpha=0.15, linewidth=0,
-                label="± standard deviation of one guess")  # fmt: skip
+ax.fill_between(
+    p_right,
+    mean - noise,
+    mean + noise,
+    color=COLOUR["location"],
+    alpha=0.15,
+    linewidth=0,
+    label="± standard deviation of one guess",
+)
 ax.set(xlabel="probability of the right label", ylabel="push on its logit", ylim=(-0.3, 1.05))
 ax.legend()
 plt.show()
@@ -206,8 +213,15 @@ for ax, flow in zip(axes, (("label",), ("label", "location", "baseline"))):
     N = norms(flow)
     ax.imshow(np.where(N > 0, N, np.nan), style.DENSITY, norm=LogNorm(1e-3, 10), aspect="auto")
     for (i, j), value in np.ndenumerate(N):
-        ax.text(j, i, f"{value:.2g}" if value else "0", ha="center", va="center", fontsize=8.5,
-                color="white" if value > 0.3 else style.INK)  # fmt: skip
+        ax.text(
+            j,
+            i,
+            f"{value:.2g}" if value else "0",
+            ha="center",
+            va="center",
+            fontsize=8.5,
+            color="white" if value > 0.3 else style.INK,
+        )
     ax.grid(False)
     ax.set(xticks=range(5), xticklabels=blocks, yticks=range(3), yticklabels=objectives)
     ax.set_title(f"flow = {', '.join(flow)}")
@@ -246,9 +260,16 @@ assert (everything[1:, :2] > 0).all() and not everything[0, 3:].any()
 
 # %%
 tiny = Config(
-    glimpses=3, patch_size=2, what_units=3, where_units=2, glimpse_units=4, core_units=4, std=0.3, recurrent_init="he",
+    glimpses=3,
+    patch_size=2,
+    what_units=3,
+    where_units=2,
+    glimpse_units=4,
+    core_units=4,
+    std=0.3,
+    recurrent_init="he",
     baseline="batch",
-)  # fmt: skip
+)
 rng = np.random.default_rng(2)
 theta = init_params(tiny, rng, 3, 1, np.float64)
 theta = {name: v + rng.normal(0, 0.5, v.shape) for name, v in theta.items()}
@@ -355,12 +376,17 @@ for name, s in samples.items():
     total, n = s.sum(axis=0), len(s)
     signal = np.sqrt((total @ total - (s**2).sum()) / (n * (n - 1)))  # all pairs of different batches
     noise = np.sqrt(s.var(axis=0, ddof=1).sum())
-    print(f"{name:11} noise of a batch {noise:.2f}, signal {signal:.2f}, "
-          f"rows for a signal as large as the noise: {256 * (noise / signal) ** 2:,.0f}")  # fmt: skip
+    print(
+        f"{name:11} noise of a batch {noise:.2f}, signal {signal:.2f}, "
+        f"rows for a signal as large as the noise: {256 * (noise / signal) ** 2:,.0f}"
+    )
 
 fig, ax = plt.subplots(figsize=(7, 3.4))
-for name, colour in (("hybrid", COLOUR["label"]), ("soft reward", COLOUR["baseline"]),
-                     ("locations untrained", COLOUR["muted"])):  # fmt: skip
+for name, colour in (
+    ("hybrid", COLOUR["label"]),
+    ("soft reward", COLOUR["baseline"]),
+    ("locations untrained", COLOUR["muted"]),
+):
     for i, (_, record) in enumerate(runs[name]):
         shown = name if name != "hybrid" else "0/1 reward"
         ax.plot(100 * smooth(record[:, 1], 120), color=colour, alpha=(1, 0.5)[i], label=shown if i == 0 else None)
@@ -389,6 +415,7 @@ plt.show()
 # **1. The hybrid cotangents.** Write the cotangents of one hybrid update: at the logits by the cross-entropy,
 # averaged over rows, at μ by REINFORCE with the given advantages, at the baseline by $\tfrac12 (b - r)^2$
 # summed over time and averaged over rows.
+
 
 # %% tags=["solution"]
 def hybrid_cotangents(t, labels, reward, advantage):
@@ -426,8 +453,9 @@ for head, scalar in {
 }.items():
     grads = backward(theta, walked, only(heads, head))
     # What flow = everything reaches is the whole gradient of this one function.
-    report = gradcheck.check_gradient(along(scalar), theta, grads, rtol=1e-6, max_kinks=0.1,
-                                      expect_zero=[n for n, g in grads.items() if not g.any()])  # fmt: skip
+    report = gradcheck.check_gradient(
+        along(scalar), theta, grads, rtol=1e-6, max_kinks=0.1, expect_zero=[n for n, g in grads.items() if not g.any()]
+    )
     print(f"{head:9}", "passed" if report.passed else report)
     assert report.passed
     assert any(g.any() for g in grads.values())
@@ -436,6 +464,7 @@ for head, scalar in {
 # **2. A better reward for the label.** The expected gradient of Algorithm 1 for the label is
 # $p_y \nabla \log p_y$. Which reward $r(\hat y)$ would make it equal to the cross-entropy's,
 # $\nabla \log p_y$? Write it down, from the probabilities $p$ and the true label.
+
 
 # %% tags=["solution"]
 def reward_like_cross_entropy(p, label):

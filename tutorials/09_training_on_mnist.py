@@ -50,8 +50,10 @@ metrics = [json.loads(line) for line in (CHECKPOINTS / "mnist" / "metrics.jsonl"
 result = json.loads((CHECKPOINTS / "mnist" / "result.json").read_text())
 print(training_command(config))
 print(f"{sum(a.size for a in params.values()):,} parameters, {config.epochs} epochs, best epoch {about['epoch']}")
-print(f"{config.glimpses} glimpses, {config.patch_size} x {config.patch_size} cells, scales {config.scales}, "
-      f"σ {config.std}, rollouts an image: {config.rollouts}, baseline: {config.baseline}")  # fmt: skip
+print(
+    f"{config.glimpses} glimpses, {config.patch_size} x {config.patch_size} cells, scales {config.scales}, "
+    f"σ {config.std}, rollouts an image: {config.rollouts}, baseline: {config.baseline}"
+)
 print(f"training {len(digits.y_train):,} images, validation {n:,}, test {len(digits.y_test):,}")
 T = config.glimpses
 
@@ -115,8 +117,10 @@ for name in ("mean", "sampled", "average_10"):
 # %%
 seeds = [result] + [json.loads(path.read_text()) for path in sorted((CHECKPOINTS / "mnist").glob("result-*.json"))]
 rates = 100 * np.array([r["mean"]["test_error"] for r in seeds])
-print(f"{len(rates)} seeds, test error with mean locations: {', '.join(f'{rate:.2f}' for rate in rates)} %; "
-      f"mean {rates.mean():.2f}, standard deviation {rates.std(ddof=1):.2f}")  # fmt: skip
+print(
+    f"{len(rates)} seeds, test error with mean locations: {', '.join(f'{rate:.2f}' for rate in rates)} %; "
+    f"mean {rates.mean():.2f}, standard deviation {rates.std(ddof=1):.2f}"
+)
 p_mean = rates.mean() / 100
 print(f"standard deviation if only the images varied: {100 * np.sqrt(p_mean * (1 - p_mean) / result['n_test']):.2f}")
 
@@ -134,8 +138,15 @@ axes[0].set(title="Cross-entropy, training", ylabel="nats", ylim=(0, None))
 axes[1].plot(epochs, [100 * m["error"] for m in metrics], "o-", color=COLOUR["muted"], label="training, sampled l")
 val = np.array([100 * m["val_error"] for m in metrics])
 low, high = 100 * np.array([wilson(round(m["val_error"] * n), n) for m in metrics]).T
-axes[1].errorbar(epochs, val, [val - low, high - val], fmt="o-", color=COLOUR["label"], capsize=2,
-                 label="validation, mean l, averaged weights")  # fmt: skip
+axes[1].errorbar(
+    epochs,
+    val,
+    [val - low, high - val],
+    fmt="o-",
+    color=COLOUR["label"],
+    capsize=2,
+    label="validation, mean l, averaged weights",
+)
 axes[1].set(title="Error", ylabel="error (%)", yscale="log", yticks=[1, 2, 5, 10, 20])
 axes[1].yaxis.set_major_formatter("{x:g}")
 axes[1].minorticks_off()
@@ -188,8 +199,10 @@ rtol = 4 * np.finfo(np.float32).eps / (1 - mean_reward)
 assert np.isclose(np.mean(outcome.advantage[0].astype(float) ** 2), predicted, rtol=rtol)
 r = outcome.reward.reshape(-1, M).astype(float)
 within = r.var(axis=1, ddof=1).mean()
-print(f"with the trained weights: variance of the reward {predicted:.4f}, "
-      f"of which {100 * within / predicted:.0f} % are due to where it looked")  # fmt: skip
+print(
+    f"with the trained weights: variance of the reward {predicted:.4f}, "
+    f"of which {100 * within / predicted:.0f} % are due to where it looked"
+)
 
 # %% [markdown]
 # The rest is noise for the location head. With several rollouts of an image, each judged by the others, it
@@ -210,8 +223,9 @@ for row, (name, p) in zip(axes, (("before", before), ("after", params))):
     t = rollout(p, config, summed_area(x[few]), np.random.default_rng(5))
     guess = t.logits[-1].argmax(axis=-1)
     for i, ax in enumerate(row):
-        plots.glimpse_path(ax, x[few[i]], t.loc[:, i], config.scales, config.patch_size, y[few[i]], guess[i],
-                           outlines=False)  # fmt: skip
+        plots.glimpse_path(
+            ax, x[few[i]], t.loc[:, i], config.scales, config.patch_size, y[few[i]], guess[i], outlines=False
+        )
     row[0].set_ylabel(name)
 plt.show()
 
@@ -240,8 +254,9 @@ chosen.append(int(np.flatnonzero(wrong)[0]))
 belief = p[:, chosen]  # (T, 4, 10)
 fig, axes = plt.subplots(2, 4, figsize=(9.6, 4.6), height_ratios=(1, 1.1))
 for i, (above, below) in enumerate(axes.T):
-    plots.glimpse_path(above, x[chosen[i]], t.loc[:, chosen[i]], config.scales, config.patch_size,
-                       y[chosen[i]], belief[-1, i].argmax())  # fmt: skip
+    plots.glimpse_path(
+        above, x[chosen[i]], t.loc[:, chosen[i]], config.scales, config.patch_size, y[chosen[i]], belief[-1, i].argmax()
+    )
     drawn = plots.label_belief(below, belief[:, i], y[chosen[i]])
     if i:
         below.set_ylabel("")
@@ -272,12 +287,26 @@ def interval_bars(ax, at, wrong, n, **keywords):
 
 fig, ax = plt.subplots(figsize=(7, 3.4))
 counts = final.wrong.sum(axis=1)
-interval_bars(ax, range(1, T + 1), counts, n, fmt="o-", color=COLOUR["label"],
-              label=f"trained for {T}, stopped early ({config.epochs} epochs)")  # fmt: skip
+interval_bars(
+    ax,
+    range(1, T + 1),
+    counts,
+    n,
+    fmt="o-",
+    color=COLOUR["label"],
+    label=f"trained for {T}, stopped early ({config.epochs} epochs)",
+)
 trained_for = {"2-glimpses": 2, "4-glimpses": 4, "nothing": 6, "8-glimpses": 8}
 done = {g: ablation[name][0] for name, g in trained_for.items() if name in ablation}
-interval_bars(ax, list(done), [round(a["val_error"] * a["n_val"]) for a in done.values()], n, fmt="s",
-              color=COLOUR["location"], label=f"trained for that many ({short} epochs)")  # fmt: skip
+interval_bars(
+    ax,
+    list(done),
+    [round(a["val_error"] * a["n_val"]) for a in done.values()],
+    n,
+    fmt="s",
+    color=COLOUR["location"],
+    label=f"trained for that many ({short} epochs)",
+)
 ax.set(xlabel="glimpses", ylabel="validation error (%)", yscale="log", yticks=[1, 2, 5, 10, 20, 50, 100])
 ax.yaxis.set_major_formatter("{x:g}")
 ax.minorticks_off()
@@ -316,8 +345,10 @@ for step in range(T):
     means = np.array([l[y == d].mean(axis=0) for d in range(10)])
     between, total = np.sum((means[y] - l.mean(axis=0)) ** 2), np.sum((l - l.mean(axis=0)) ** 2)
     spread = np.sqrt(total / n)
-    print(f"glimpse {step + 1}: spread {spread:.2f} half-widths, of its variance {100 * between / total:4.1f} % "
-          "between classes")  # fmt: skip
+    print(
+        f"glimpse {step + 1}: spread {spread:.2f} half-widths, of its variance {100 * between / total:4.1f} % "
+        "between classes"
+    )
 
 # %% [markdown]
 # A cloud that is small and the same in all ten panels is a habit; clouds that differ between classes show that
@@ -397,8 +428,15 @@ print("one path for all minus own path:", difference(ways["one path for all"][-1
 rollouts = (1, 2, 4, 8)
 averaged = {m: evaluate(params, config, x, y, "sampled", m) for m in rollouts}
 fig, ax = plt.subplots(figsize=(7, 3.2))
-interval_bars(ax, rollouts, [e.wrong[-1].sum() for e in averaged.values()], n, fmt="o-", color=COLOUR["location"],
-              label="sampled, probabilities averaged")  # fmt: skip
+interval_bars(
+    ax,
+    rollouts,
+    [e.wrong[-1].sum() for e in averaged.values()],
+    n,
+    fmt="o-",
+    color=COLOUR["location"],
+    label="sampled, probabilities averaged",
+)
 mean_rate, (low, high) = 100 * final.error, wilson(final.wrong[-1].sum(), n)
 ax.axhline(mean_rate, color=COLOUR["label"], label="mean locations")
 ax.axhspan(100 * low, 100 * high, color=COLOUR["label"], alpha=0.12, linewidth=0)
@@ -435,11 +473,23 @@ for i, name in enumerate(names):
     for j, a in enumerate(ablation[name]):
         colour = COLOUR["label"] if name == "nothing" else COLOUR["location"]
         rate, (low, high) = 100 * a["val_error"], 100 * np.array(a["val_interval"])
-        ax.errorbar(rate, i + 0.22 * j, xerr=[[rate - low], [high - rate]], fmt="o", color=colour, capsize=2,
-                    alpha=(1, 0.6)[min(j, 1)])  # fmt: skip
+        ax.errorbar(
+            rate,
+            i + 0.22 * j,
+            xerr=[[rate - low], [high - rate]],
+            fmt="o",
+            color=colour,
+            capsize=2,
+            alpha=(1, 0.6)[min(j, 1)],
+        )
 ax.axvspan(*(100 * np.array(reference["val_interval"])), color=COLOUR["muted"], alpha=0.15, linewidth=0)
-ax.set(yticks=range(len(names)), yticklabels=[ABLATIONS[name][0] for name in names], xscale="log",
-       xlabel=f"validation error after {short} epochs (%), mean locations", xticks=[2, 3, 5, 10, 20])  # fmt: skip
+ax.set(
+    yticks=range(len(names)),
+    yticklabels=[ABLATIONS[name][0] for name in names],
+    xscale="log",
+    xlabel=f"validation error after {short} epochs (%), mean locations",
+    xticks=[2, 3, 5, 10, 20],
+)
 ax.xaxis.set_major_formatter("{x:g}")
 ax.minorticks_off()
 ax.invert_yaxis()
@@ -447,8 +497,10 @@ plt.show()
 print(f"{reference['n_val']} validation images, {short} epochs")
 for name in names:
     for a in ablation[name]:
-        print(f"{ABLATIONS[name][0]:30} seed {a['seed']}: {percent(a['val_error'], a['val_interval'])}, "
-              f"sampled {100 * a['sampled_val_error']:.2f} %")  # fmt: skip
+        print(
+            f"{ABLATIONS[name][0]:30} seed {a['seed']}: {percent(a['val_error'], a['val_interval'])}, "
+            f"sampled {100 * a['sampled_val_error']:.2f} %"
+        )
 
 # %% [markdown]
 # How to read it. A difference smaller than the bars says little; the images were the same, so the bars are too wide for
@@ -476,6 +528,7 @@ for name in names:
 # What is the mean square of the leave-one-out advantage $r_1 - \tfrac{1}{M-1}\sum_{m > 1} r_m$? Check against
 # all $2^M$ outcomes.
 
+
 # %% tags=["solution"]
 def expected_square(p, M):
     """E[(r_1 − mean of the other rewards)²] for M independent 0/1 rewards of mean p → float."""
@@ -500,6 +553,7 @@ print("exact for every M and p tried")
 # **2. A paired comparison.** Two agents label the same images. Of the four cases (both right, only the first
 # wrong, only the second wrong, both wrong) only two matter. From the counts $b$ (only the first wrong) and $c$
 # (only the second wrong) of $n$ images, write the difference of the error rates and its standard error.
+
 
 # %% tags=["solution"]
 def paired(b, c, n):
@@ -526,6 +580,7 @@ print(f"had the images been different ones: ± {100 * unpaired:.2f}")
 # after each step. Write the weight that $\theta$ of $j$ steps ago has in $\bar\theta$, for a constant decay. How
 # many steps is an average of $d$ worth?
 
+
 # %% tags=["solution"]
 def weight_of(j, decay):
     """The weight of the parameters of j steps ago in their exponential average."""
@@ -541,6 +596,8 @@ for theta in history[1:]:
     average = decay * average + (1 - decay) * theta
 # What is left of the start weighs decay^399 < 1e-18, less than rounding.
 assert np.isclose(average, sum(weight_of(j, decay) * history[-1 - j] for j in range(steps)), rtol=1e-12)
-print(f"mean age for {config.weight_average}: {1 / (1 - config.weight_average) - 1:.0f} steps, "
-      f"an epoch has {len(digits.y_train) // config.batch_size}")  # fmt: skip
+print(
+    f"mean age for {config.weight_average}: {1 / (1 - config.weight_average) - 1:.0f} steps, "
+    f"an epoch has {len(digits.y_train) // config.batch_size}"
+)
 show_source(optim.update_in_place)

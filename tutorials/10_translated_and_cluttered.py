@@ -86,8 +86,10 @@ places = (S - size + 1) ** 2
 cuts, drops = (size - task.distractor_size + 1) ** 2, (S - task.distractor_size + 1) ** 2
 others = len(digits.x_train) - 1
 ways = np.log10(places) + D * np.log10(float(others * cuts * drops))
-print(f"{places:,} places of the digit; for each patch {others:,} images, {cuts} cuts, {drops:,} drops: "
-      f"10^{ways:.0f} canvases of one digit, patches numbered")  # fmt: skip
+print(
+    f"{places:,} places of the digit; for each patch {others:,} images, {cuts} cuts, {drops:,} drops: "
+    f"10^{ways:.0f} canvases of one digit, patches numbered"
+)
 
 many = tasks._sample_layout(task, x, np.zeros(20_000, int), np.random.default_rng(1)).place  # (20000, 2)
 counts = np.bincount(many[:, 0], minlength=S - size + 1)
@@ -97,8 +99,10 @@ ax.axhline(counts.mean(), color=COLOUR["exact"], linewidth=1)
 ax.set(xlabel="first row of the digit (pixels)", ylabel="canvases")
 plt.show()
 statistic = np.sum((counts - counts.mean()) ** 2) / counts.mean()
-print(f"rows {many[:, 0].min()} to {many[:, 0].max()}; chi-square {statistic:.1f} "
-      f"for {len(counts) - 1} degrees of freedom")  # fmt: skip
+print(
+    f"rows {many[:, 0].min()} to {many[:, 0].max()}; chi-square {statistic:.1f} "
+    f"for {len(counts) - 1} degrees of freedom"
+)
 assert len(counts) == S - size + 1 and counts[0] > 0 and counts[-1] > 0
 assert statistic < chi2.ppf(1 - 1e-6, len(counts) - 1)  # a fair draw exceeds this once in a million
 
@@ -221,8 +225,15 @@ on_digit = (np.abs(relative) <= 10).all(axis=-1)  # (T, 2000)
 shares, distance = on_digit.mean(axis=1), np.median(np.hypot(*np.moveaxis(relative, -1, 0)), axis=1)
 low, high = np.array([wilson(m, on_digit.shape[1]) for m in on_digit.sum(axis=1)]).T
 fig, ax = plt.subplots(figsize=(7, 3))
-ax.errorbar(range(1, T + 1), 100 * shares, 100 * np.array([shares - low, high - shares]), fmt="o-", capsize=3,
-            color=COLOUR["location"], label="glimpses on the digit")  # fmt: skip
+ax.errorbar(
+    range(1, T + 1),
+    100 * shares,
+    100 * np.array([shares - low, high - shares]),
+    fmt="o-",
+    capsize=3,
+    color=COLOUR["location"],
+    label="glimpses on the digit",
+)
 ax.plot(range(1, T + 1), 100 * final.errors, "o-", color=COLOUR["label"], label="validation error")
 ax.axhline(100 * (20 / S) ** 2, color=COLOUR["exact"], linewidth=1, label="chance")
 ax.set(xlabel="glimpse", ylabel="%", ylim=(0, 100))
@@ -298,8 +309,16 @@ for name, (p, c, kind, colour) in curves.items():
         errors[s] = evaluate(p, c.changed({"task": kind, "canvas": (s, s)}), x[:m], y[:m]).error
     rates = np.array(list(errors.values()))
     low, high = np.array([wilson(round(e * m), m) for e in rates]).T
-    ax.errorbar(sizes, 100 * rates, 100 * np.array([rates - low, high - rates]), fmt="o-", capsize=2, color=colour,
-                label=name, linewidth=1.3)  # fmt: skip
+    ax.errorbar(
+        sizes,
+        100 * rates,
+        100 * np.array([rates - low, high - rates]),
+        fmt="o-",
+        capsize=2,
+        color=colour,
+        label=name,
+        linewidth=1.3,
+    )
     trained = c.canvas[0] if c.task != "original" else size
     print(f"{name:32} " + ", ".join(f"{s}: {100 * errors[s]:.1f} %" for s in (28, 60, 100)), f"(trained at {trained})")
 ax.set(xlabel="width of the canvas (pixels)", ylabel="validation error (%)", ylim=(0, None), xticks=sizes)
@@ -326,8 +345,10 @@ ours = config.changed({"continuous": True})
 twice = ours.changed({"scales": tuple(2 * s for s in scales)})
 a = rollout(exact, ours, summed_area(one[:50]), np.random.default_rng(0), policy="mean")
 b = rollout(exact, twice, summed_area(doubled), np.random.default_rng(0), policy="mean")
-print(f"largest difference of a location {np.abs(a.loc - b.loc).max():.0e}, of a logit "
-      f"{np.abs(a.logits - b.logits).max():.0e}")  # fmt: skip
+print(
+    f"largest difference of a location {np.abs(a.loc - b.loc).max():.0e}, of a logit "
+    f"{np.abs(a.logits - b.logits).max():.0e}"
+)
 # Rounding begins at 1e-16 and is enlarged at each of T steps. A retina that had moved by a pixel would be seen at 1e-2.
 assert np.abs(a.loc - b.loc).max() < 1e-6 and np.abs(a.logits - b.logits).max() < 1e-5
 
@@ -369,6 +390,7 @@ plt.show()
 # **1. Through the clipped sum.** Should you ever want the gradient of a loss with respect to the digit before
 # it was put on the canvas, you need the backward pass of $z = \min(1, u + v)$. Write it.
 
+
 # %% tags=["solution"]
 def clipped_sum_backward(dz, u, v):
     """dz, u, v (…) → du, dv (…), of z = min(1, u + v)."""
@@ -390,6 +412,7 @@ report.raise_if_failed()
 # **2. What chance gives.** An agent looks $T$ times at uniformly random locations of a square canvas of width
 # $S$ pixels. With which probability does at least one glimpse lie on the inner 20 by 20 pixels of the digit?
 
+
 # %% tags=["solution"]
 def found_by_chance(T, S):
     """P(at least one of T random locations is on the digit) → float."""
@@ -401,8 +424,10 @@ def found_by_chance(T, S):
 walk = rollout(params, config, summed_area(one[:2000]), np.random.default_rng(7), policy="random")
 hit = (np.abs((walk.loc + 1) * (S / 2) - centre) <= 10).all(axis=-1).any(axis=0).mean()
 p = found_by_chance(T, S)
-print(f"measured {100 * hit:.1f} %, by the formula {100 * p:.1f} %; "
-      f"the trained agent {100 * on_digit.any(axis=0).mean():.1f} %")  # fmt: skip
+print(
+    f"measured {100 * hit:.1f} %, by the formula {100 * p:.1f} %; "
+    f"the trained agent {100 * on_digit.any(axis=0).mean():.1f} %"
+)
 rng = np.random.default_rng(8)
 for looks, width in ((1, 60), (1, 40), (3, 100)):  # many draws without any agent, wherever the square may be
     where, middle = width * rng.random((10**6, looks, 2)), 10 + (width - 20) * rng.random((10**6, 1, 2))
@@ -412,6 +437,7 @@ for looks, width in ((1, 60), (1, 40), (3, 100)):  # many draws without any agen
 # %% [markdown]
 # **3. White without overflow.** Bytes wrap around: 200 + 100 is 44. Write the clipped sum of two `uint8` arrays
 # with byte arithmetic alone, without arrays of a wider type. (The check sees only whether it is right.)
+
 
 # %% tags=["solution"]
 def add_bytes(a, b):

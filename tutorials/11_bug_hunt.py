@@ -77,48 +77,62 @@ def planted(module, *changes):
 # %%
 BUGS = {
     # Above and below the image, edges wrap around in the table; a cell across the seam is minus the rest of a column.
-    "A  outside wraps around": ("sensor", [
-        ("np.clip(cache.edges[0] + row_step, 0, H1 - 1)", "((cache.edges[0] + row_step) % H1)"),
-    ]),
+    "A  outside wraps around": (
+        "sensor",
+        [("np.clip(cache.edges[0] + row_step, 0, H1 - 1)", "((cache.edges[0] + row_step) % H1)")],
+    ),
     # The sensor takes l for (y, x).
     "B  x and y swapped": ("sensor", [("(edges[1], edges[0])", "(edges[0], edges[1])")]),
     # Backpropagation through time forgets the ReLU of every step but the last.
-    "C  mask forgotten in time": ("core", [
-        ("relu_backward(dh[t] + dz[t + 1] @ W[:n_core].T, cache.h[t], out=dz[t])",
-         "dz[t] = dh[t] + dz[t + 1] @ W[:n_core].T"),
-    ]),
+    "C  mask forgotten in time": (
+        "core",
+        [
+            (
+                "relu_backward(dh[t] + dz[t + 1] @ W[:n_core].T, cache.h[t], out=dz[t])",
+                "dz[t] = dh[t] + dz[t + 1] @ W[:n_core].T",
+            )
+        ],
+    ),
     # The sample follows the mean, so that their difference does not depend on μ.
-    "D  sample not detached": ("policy", [
-        ("dmu = dlogp[..., None] * cache.z / cache.std", "dmu = dlogp[..., None] * cache.z / cache.std * 0"),
-    ]),
+    "D  sample not detached": (
+        "policy",
+        [("dmu = dlogp[..., None] * cache.z / cache.std", "dmu = dlogp[..., None] * cache.z / cache.std * 0")],
+    ),
     # What the sensor looked at is scored, not what was drawn.
-    "E  clipped location scored": ("reinforce", [
-        ("log_prob_forward(trajectory.sample,", "log_prob_forward(trajectory.loc[1:],"),
-    ]),
+    "E  clipped location scored": (
+        "reinforce",
+        [("log_prob_forward(trajectory.sample,", "log_prob_forward(trajectory.loc[1:],")],
+    ),
     # The baseline's squared error flows into the core, whatever the setting says.
-    "F  baseline trains the core": ("agent", [
-        ("h = trajectory.core.h", 'flow = sorted({*flow, "baseline"}); h = trajectory.core.h'),
-    ]),
+    "F  baseline trains the core": (
+        "agent",
+        [("h = trajectory.core.h", 'flow = sorted({*flow, "baseline"}); h = trajectory.core.h')],
+    ),
     # b_t is made from the state that has already seen the glimpse it is to judge, forwards and backwards.
-    "G  baseline saw the action": ("agent", [
-        ("baseline_forward(params, h[:-1].", "baseline_forward(params, h[1:]."),
-        ('"baseline": slice(0, T - 1)}', '"baseline": slice(1, T)}'),
-    ]),
+    "G  baseline saw the action": (
+        "agent",
+        [
+            ("baseline_forward(params, h[:-1].", "baseline_forward(params, h[1:]."),
+            ('"baseline": slice(0, T - 1)}', '"baseline": slice(1, T)}'),
+        ],
+    ),
     # The mean over the rollouts of an image contains the rollout itself.
     "H  mean includes itself": ("reinforce", [("- per_image) / (rollouts - 1)", "+ 0 * per_image) / rollouts")]),
     # The sum over time became a mean.
-    "I  mean over time": ("reinforce", [
-        ("-location_weight / N * advantage", "-location_weight / advantage.size * advantage"),
-    ]),
+    "I  mean over time": (
+        "reinforce",
+        [("-location_weight / N * advantage", "-location_weight / advantage.size * advantage")],
+    ),
     # A variance is taken for a standard deviation.
     "J  variance scored": ("policy", [("std = np.exp(log_std)\n    z", "std = np.exp(2 * log_std)\n    z")]),
     # The baselines of different rows and times are mixed up by a reshape that should be none.
     "K  (T, N) became (N, T)": ("agent", [("baseline.reshape(T - 1, N)", "baseline.reshape(N, T - 1).T")]),
     # Log-probabilities are averaged over rollouts.
-    "L  log p averaged": ("training.evaluate", [
-        ("-1).mean(axis=2))", "-1)); chunks[-1] = np.exp(np.log(chunks[-1]).mean(axis=2))"),
-    ]),
-}  # fmt: skip
+    "L  log p averaged": (
+        "training.evaluate",
+        [("-1).mean(axis=2))", "-1)); chunks[-1] = np.exp(np.log(chunks[-1]).mean(axis=2))")],
+    ),
+}
 
 for name, (module, changes) in BUGS.items():
     print(f"{name}   in {module}.py")
@@ -165,7 +179,7 @@ assert check_sensor()
 # %%
 FROZEN = network.freeze(
     network.SMALL, np.random.default_rng(1).random((3, 11, 13)), np.array([0, 3, 1]), n_classes=4, seed=1
-)  # fmt: skip
+)
 
 
 def check_network():
@@ -210,9 +224,19 @@ assert check_score()
 
 # %%
 TOY = Config(
-    glimpses=3, patch_size=2, what_units=4, where_units=1, glimpse_units=5, core_units=5, std=0.6, start="centre",
-    recurrent_init="he", flow=("location",), rollouts=4, baseline="rollouts",
-)  # fmt: skip
+    glimpses=3,
+    patch_size=2,
+    what_units=4,
+    where_units=1,
+    glimpse_units=5,
+    core_units=5,
+    std=0.6,
+    start="centre",
+    recurrent_init="he",
+    flow=("location",),
+    rollouts=4,
+    baseline="rollouts",
+)
 dataset = data.load()
 small = dataset.x_test[dataset.y_test == 4][2].reshape(7, 4, 7, 4).mean(axis=(1, 3)) / 255
 rng = np.random.default_rng(7)
@@ -300,9 +324,13 @@ def check_evaluation():
 
 assert check_evaluation()
 CHECKS = {
-    "1 sensor": check_sensor, "2 network": check_network, "3 score": check_score, "4 estimator": check_estimator,
-    "5 separation": check_separation, "6 evaluation": check_evaluation,
-}  # fmt: skip
+    "1 sensor": check_sensor,
+    "2 network": check_network,
+    "3 score": check_score,
+    "4 estimator": check_estimator,
+    "5 separation": check_separation,
+    "6 evaluation": check_evaluation,
+}
 
 # %% [markdown]
 # ## Your prediction, please
@@ -329,8 +357,15 @@ table = np.array(table)
 fig, ax = plt.subplots(figsize=(7, 4.4))
 ax.imshow(table, ListedColormap(["#F2F2F2", COLOUR["wrong"]]), aspect="auto", vmin=0, vmax=1)
 for (i, j), value in np.ndenumerate(table):
-    ax.text(j, i, "caught" if value else "–", ha="center", va="center", fontsize=8.5,
-            color="white" if value else COLOUR["muted"])  # fmt: skip
+    ax.text(
+        j,
+        i,
+        "caught" if value else "–",
+        ha="center",
+        va="center",
+        fontsize=8.5,
+        color="white" if value else COLOUR["muted"],
+    )
 ax.set(xticks=range(len(CHECKS)), yticks=range(len(BUGS)))
 ax.set_xticklabels(CHECKS, fontsize=8)
 ax.set_yticklabels(BUGS, ha="left")
@@ -362,9 +397,16 @@ n_classes, steps = 4, 700
 x, y = (part[dataset.y_train < n_classes] for part in (dataset.x_train, dataset.y_train))
 x_val, y_val = (part[dataset.y_val < n_classes] for part in (dataset.x_val, dataset.y_val))
 HUNT = Config(
-    glimpses=4, patch_size=4, what_units=32, where_units=16, glimpse_units=48, core_units=48, std=0.2, batch_size=16,
+    glimpses=4,
+    patch_size=4,
+    what_units=32,
+    where_units=16,
+    glimpse_units=48,
+    core_units=48,
+    std=0.2,
+    batch_size=16,
     rollouts=2,
-)  # fmt: skip
+)
 
 
 def learn(config, seed):
@@ -420,8 +462,15 @@ fig, ax = plt.subplots(figsize=(7, 3.6))
 finals = {name: final for name, (_, final) in runs.items()}
 low, high = ({kind: pick(final for _, final in ends) for kind, ends in healthy.items()} for pick in (min, max))
 for i, kind in enumerate(baseline.values()):
-    ax.fill_between([100 * low[kind], 100 * high[kind]], i - 0.5, i + 0.5, color="#C4C4C4", alpha=0.5, linewidth=0,
-                    label="four healthy seeds" if i == 0 else None)  # fmt: skip
+    ax.fill_between(
+        [100 * low[kind], 100 * high[kind]],
+        i - 0.5,
+        i + 0.5,
+        color="#C4C4C4",
+        alpha=0.5,
+        linewidth=0,
+        label="four healthy seeds" if i == 0 else None,
+    )
 ax.plot([100 * v for v in finals.values()], range(len(finals)), "o", color=COLOUR["wrong"])
 ax.set(yticks=range(len(finals)), xlabel="validation error, mean locations (%)", ylim=(len(finals) - 0.5, -0.5))
 ax.set_yticklabels(finals, ha="left")
@@ -493,6 +542,7 @@ with planted("core", MYSTERY):
 # from what the heads send to step $t$, and from the state $h_t$. The check runs your line in place of the
 # package's.
 
+
 # %% tags=["solution"]
 def recursion(dz_next, dh_t, h_t, W_h):
     """dz_next (N, core), dh_t (N, core), h_t (N, core), W_h (core, core) → dz_t (N, core)."""
@@ -504,8 +554,9 @@ def recursion(dz_next, dh_t, h_t, W_h):
 T, N, n, m = 4, 3, 5, 2
 r = np.random.default_rng(6)
 inputs = {
-    "params": {"core.W": r.normal(size=(n + m, n)) / 2, "core.b": r.normal(size=n)}, "g": r.normal(size=(T, N, m)),
-}  # fmt: skip
+    "params": {"core.W": r.normal(size=(n + m, n)) / 2, "core.b": r.normal(size=n)},
+    "g": r.normal(size=(T, N, m)),
+}
 
 
 def forward(params, g):
@@ -531,8 +582,14 @@ def backward_with(step):
     return run
 
 
-report = gradcheck.check_pair(forward, backward_with(recursion), inputs, rng=np.random.default_rng(7),
-                              signature=lambda cache: cache.h > 0, max_kinks=0.1)  # fmt: skip
+report = gradcheck.check_pair(
+    forward,
+    backward_with(recursion),
+    inputs,
+    rng=np.random.default_rng(7),
+    signature=lambda cache: cache.h > 0,
+    max_kinks=0.1,
+)
 print(report)
 report.raise_if_failed()
 

@@ -44,9 +44,12 @@ COLOUR = style.COLOURS
 
 # %% tags=["picture"]
 rows, texts = paper_ablations()
-MEASURED = {"MNIST": ablation_results(), "cluttered 60×60": rows.get("cluttered-60-6", {}),
-            "MNIST, 2 glimpses": rows.get("mnist-2", {}),
-            "cluttered 60×60, 8 glimpses": rows.get("cluttered-60-8", {})}  # fmt: skip
+MEASURED = {
+    "MNIST": ablation_results(),
+    "cluttered 60×60": rows.get("cluttered-60-6", {}),
+    "MNIST, 2 glimpses": rows.get("mnist-2", {}),
+    "cluttered 60×60, 8 glimpses": rows.get("cluttered-60-8", {}),
+}
 MEASURED = {task: runs for task, runs in MEASURED.items() if "nothing" in runs}
 TEXT = texts | {name: text for name, (text, _) in ABLATIONS.items()}
 TEXT |= {"small-std": "a smaller σ", "large-std": "a larger σ"}  # than the recipe's, which differ
@@ -74,8 +77,10 @@ def effect(*names):
             for run, recipe in matched(runs, name):
                 d, half = difference(run, recipe)
                 text = f"λ = {run['settings']['location_weight']}" if name == "small-location-term" else TEXT[name]
-                print(f"{text:32} {task}, {recipe['settings']['epochs']} epochs, seed {run['seed']}: "
-                      f"{100 * run['val_error']:.2f} %, by {d:+.2f} ± {half:.2f} points")  # fmt: skip
+                print(
+                    f"{text:32} {task}, {recipe['settings']['epochs']} epochs, seed {run['seed']}: "
+                    f"{100 * run['val_error']:.2f} %, by {d:+.2f} ± {half:.2f} points"
+                )
 
 
 DRAWN = {task: runs for task, runs in MEASURED.items() if "glimpses" not in task}  # of the others there are few
@@ -85,12 +90,17 @@ for ax, (task, runs) in zip(axes[0], DRAWN.items()):
     for i, name in enumerate(names):
         for j, (run, recipe) in enumerate(matched(runs, name)):
             d, half = difference(run, recipe)
-            ax.errorbar(d, i + 0.22 * j, xerr=half, fmt="o", color=COLOUR["location"], capsize=2,
-                        alpha=(1, 0.6)[min(j, 1)])  # fmt: skip
+            ax.errorbar(
+                d, i + 0.22 * j, xerr=half, fmt="o", color=COLOUR["location"], capsize=2, alpha=(1, 0.6)[min(j, 1)]
+            )
     ax.axvline(0, color=COLOUR["exact"], linewidth=1)
     ax.set_xscale("symlog", linthresh=2)
-    ax.set(yticks=range(len(names)), yticklabels=[TEXT[name] for name in names],
-           xticks=[-2, -1, 0, 1, 2, 10, 30], title=task)  # fmt: skip
+    ax.set(
+        yticks=range(len(names)),
+        yticklabels=[TEXT[name] for name in names],
+        xticks=[-2, -1, 0, 1, 2, 10, 30],
+        title=task,
+    )
     ax.xaxis.set_major_formatter("{x:g}")
 axes[0, 0].invert_yaxis()
 fig.supxlabel("error minus the recipe's (percentage points)", fontsize="medium")
@@ -388,8 +398,10 @@ for omega in (0.1, 0.01):
         for step in range(100):
             optim.update_in_place(decayed, theta, omega * theta if inside else np.zeros(1), state, step, 1e-3)
         ends[omega, inside] = theta[0]
-    print(f"100 steps of Adam, no loss, ω = {omega:4}: a weight of 1 ends at {ends[omega, True]:.6f} with ωθ in the "
-          f"gradient, at {ends[omega, False]:.6f} with it beside")
+    print(
+        f"100 steps of Adam, no loss, ω = {omega:4}: a weight of 1 ends at {ends[omega, True]:.6f} with ωθ in the "
+        f"gradient, at {ends[omega, False]:.6f} with it beside"
+    )
     assert np.isclose(ends[omega, False], (1 - 1e-3 * omega) ** 100, rtol=1e-13)  # 200 roundings
 assert abs(ends[0.1, True] - ends[0.01, True]) < 1e-6  # ε/√v is 1e-6 at most, and the steps sum to 0.1
 effect("no-average", "double-rate", "momentum", "no-decay")
@@ -460,6 +472,7 @@ plt.show()
 # $L = -\log \tfrac1M \sum_m p_m(y)$ with $p_m = \mathrm{softmax}(f_m)$. Write its gradient with respect to the logits
 # $f_m$. (Hint: which rollout is responsible for how much of the sum?)
 
+
 # %% tags=["solution"]
 def averaged_loss_backward(f, label):
     """f (M, K) logits of M rollouts → df (M, K)."""
@@ -483,6 +496,7 @@ report.raise_if_failed()
 #
 # **2. A table too large.** Write a function that says whether the summed-area table of $H \times W$ pixels of
 # $b$ bits is exact in a float type with $m$ bits of mantissa (the leading one included).
+
 
 # %% tags=["solution"]
 def table_is_exact(H, W, b, m):

@@ -71,9 +71,14 @@ def run(name, seed):
         params, _, _ = load_params(Path(folder) / "best.npz")
     n = len(d.y_val)
     record = {
-        "recipe": RECIPE, "seed": seed, "ablation": name, "settings": asdict(config), "seconds": result["seconds"],
-        "epoch": result["epoch"], "n_val": n,
-    }  # fmt: skip
+        "recipe": RECIPE,
+        "seed": seed,
+        "ablation": name,
+        "settings": asdict(config),
+        "seconds": result["seconds"],
+        "epoch": result["epoch"],
+        "n_val": n,
+    }
     for policy in ("mean", "sampled"):
         wrong = evaluate(params, config, d.x_val, d.y_val, policy).wrong
         last = wrong[-1]

@@ -66,16 +66,21 @@ def _parser():
 
     def add(name, run, text, example):
         command = subparsers.add_parser(
-            name, help=text, description=text, epilog=f"Example: {example}",
+            name,
+            help=text,
+            description=text,
+            epilog=f"Example: {example}",
             formatter_class=argparse.RawDescriptionHelpFormatter,  # keeps the example on one line, to be copied
-        )  # fmt: skip
+        )
         command.set_defaults(run=run)
         return command
 
     train = add(
-        "train", commands.train_command, "train a model and test it",
+        "train",
+        commands.train_command,
+        "train a model and test it",
         "minram train mnist-7 --set seed=1 --out runs/seven",
-    )  # fmt: skip
+    )
     train.add_argument("recipe", nargs="?", help="a name that `minram recipes` lists (default: quick)")
     train.add_argument("--set", nargs="+", action="extend", default=[], metavar="key=value", help="change settings")
     train.add_argument("--data", metavar="PATH", help="your own images: a .npz file or a folder of IDX files")
@@ -85,9 +90,11 @@ def _parser():
 
     run_help = "a run folder, a .npz with parameters, or pretrained:NAME"
     evaluate = add(
-        "evaluate", commands.evaluate_command, "measure the error rate of a run",
+        "evaluate",
+        commands.evaluate_command,
+        "measure the error rate of a run",
         "minram evaluate runs/quick --rollouts 10",
-    )  # fmt: skip
+    )
     evaluate.add_argument("model", metavar="RUN", help=run_help)
     evaluate.add_argument("--rollouts", type=_positive, default=10, metavar="M", help="rollouts to average (10)")
     evaluate.add_argument("--policy", choices=["mean", "sampled", "random"], default="mean", help="default: mean")
@@ -95,10 +102,7 @@ def _parser():
     evaluate.add_argument("--size", type=_size, metavar="HxW", help="another canvas: the same weights still fit")
     evaluate.add_argument("--split", choices=["test", "validation"], default="test", help="default: test")
 
-    show = add(
-        "show", commands.show_command, "draw what a run does: PNG, GIF and HTML",
-        "minram show runs/quick --n 8",
-    )  # fmt: skip
+    show = add("show", commands.show_command, "draw what a run does: PNG, GIF and HTML", "minram show runs/quick --n 8")
     show.add_argument("model", metavar="RUN", help=run_help)
     show.add_argument("--out", metavar="DIR", help="where the pictures go (default: RUN, or . for pretrained)")
     show.add_argument("--n", type=_positive, default=12, help="images to draw (12)")
@@ -107,17 +111,21 @@ def _parser():
     add("recipes", commands.recipes_command, "list the named recipes", "minram recipes")
 
     check = add(
-        "gradcheck", commands.gradcheck_command, "prove every gradient of the model",
+        "gradcheck",
+        commands.gradcheck_command,
+        "prove every gradient of the model",
         "minram gradcheck --picture check.png",
-    )  # fmt: skip
+    )
     check.add_argument("--full", action="store_true", help="the network at full size, by random directions")
     text = "draw Taylor slopes and the error against the step size"
     check.add_argument("--picture", type=_picture, metavar="PATH", help=text)
 
     bench = add(
-        "bench", commands.bench_command, "measure the speed of training on this machine",
+        "bench",
+        commands.bench_command,
+        "measure the speed of training on this machine",
         "minram bench --task mnist cluttered-60 --threads 2",
-    )  # fmt: skip
+    )
     tasks = ["mnist", "translated-60", "cluttered-60", "cluttered-100"]
     bench.add_argument("--task", nargs="+", choices=tasks, metavar="TASK", help=f"of {', '.join(tasks)} (all)")
     bench.add_argument("--threads", type=_threads, default=1, metavar="N", help="threads of the matrix products (1)")

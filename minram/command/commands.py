@@ -195,8 +195,10 @@ def bench_command(args):
         if len(results) == 1:
             threads = f"{args.threads} thread{'s' * (args.threads > 1)}"
             print(f"{r['blas']}, {r['kernel'] or 'unknown'} kernels, {threads}; medians of {args.repeats} steps, in ms")
-            print("                 step = sensor forward backward update | products ratio |  data of step"
-                  " | images/s evaluate memory")  # fmt: skip
+            print(
+                "                 step = sensor forward backward update | products ratio |  data of step"
+                " | images/s evaluate memory"
+            )
         memory = f"{r['peak_mb']:4.0f} MB" if r["peak_mb"] else "      –"
         print(
             f"{task:14} {r['step_ms']:6.2f}   {r['sensor_ms']:6.2f} {r['forward_ms']:7.2f} {r['backward_ms']:8.2f} "

@@ -26,8 +26,11 @@ def measure(threads=1, repeats=20):
 def draw(path, results):
     """One panel for each setting: the step, its products alone, and the data, in ms."""
     figure, axes = style.figure(1, len(results), (9.5, 2.6), sharey=True)
-    lines = {"step_ms": ("training step", style.BLUE), "matmul_ms": ("its products alone", style.INK),
-             "data_ms": ("fresh data", style.ORANGE)}  # fmt: skip
+    lines = {
+        "step_ms": ("training step", style.BLUE),
+        "matmul_ms": ("its products alone", style.INK),
+        "data_ms": ("fresh data", style.ORANGE),
+    }
     for ax, (axis, points) in zip(axes[0], results.items()):
         for key, (label, colour) in lines.items():
             ax.plot(list(points), [result[key] for result in points.values()], "o-", color=colour, label=label)

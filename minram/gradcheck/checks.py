@@ -14,8 +14,9 @@ from minram.gradcheck.report import Report, judge, unfit_rows
 SIGMAS = 10  # rounding allowed, in σ/h: five standard deviations of the five-point difference (1.9 σ/h)
 
 
-def check_gradient(f, params, grads, *, entries=None, rng=None, step=None, rtol=1e-7, floor=None,
-                   expect_zero=(), max_kinks=0.05):  # fmt: skip
+def check_gradient(
+    f, params, grads, *, entries=None, rng=None, step=None, rtol=1e-7, floor=None, expect_zero=(), max_kinks=0.05
+):
     """Compare every entry, or `entries` random ones a parameter, with five-point differences.
 
     |a − n| ≤ rtol · max(|a|, |n|, floor); steps are h = step · max(1, |θ|), or shorter if f bends or kinks.
@@ -40,8 +41,9 @@ def check_gradient(f, params, grads, *, entries=None, rng=None, step=None, rtol=
         x.flat[i] = old
         return numeric, error
 
-    rows += _entrywise(slope, theta, names, grads, entries, rng, rtol=rtol, floor=floor, max_kinks=max_kinks,
-                       expect_zero=expect_zero)  # fmt: skip
+    rows += _entrywise(
+        slope, theta, names, grads, entries, rng, rtol=rtol, floor=floor, max_kinks=max_kinks, expect_zero=expect_zero
+    )
     if not all(np.array_equal(theta[name], x) for name, x in params.items()):
         raise InputError("f should leave its params alone, but changed them in place; work on a copy.")
     return Report(tuple(rows))
@@ -64,12 +66,20 @@ def check_complex_step(f, params, grads, *, entries=None, rng=None, rtol=1e-12, 
         x.flat[i] = old
         value = value[0] if isinstance(value, tuple) else value
         if not np.iscomplexobj(value):
-            raise InputError("f should return a complex scalar for complex params, but returned a real one; "
-                             "remove what casts to real, or use check_gradient.")  # fmt: skip
+            raise InputError(
+                "f should return a complex scalar for complex params, but returned a real one; "
+                "remove what casts to real, or use check_gradient."
+            )
         return np.imag(value) / h, 0.0
 
-    return Report((*rows, *_entrywise(slope, theta, names, grads, entries, rng, rtol=rtol, floor=None,
-                                      max_kinks=0.0, expect_zero=expect_zero)))  # fmt: skip
+    return Report(
+        (
+            *rows,
+            *_entrywise(
+                slope, theta, names, grads, entries, rng, rtol=rtol, floor=None, max_kinks=0.0, expect_zero=expect_zero
+            ),
+        )
+    )
 
 
 def check_directions(f, params, grads, *, n=5, rng, step=None, rtol=1e-7, expect_zero=(), max_kinks=0.2):
@@ -91,8 +101,19 @@ def check_directions(f, params, grads, *, n=5, rng, step=None, rtol=1e-7, expect
             numeric[j], error = five_point(f, lambda t, d=d: move(theta, d, t), base, step or STEP, tries=3)
             analytic[j], noise[j] = terms.sum(), SIGMAS * (error + EPS * np.abs(terms).sum())
         shape = theta[title].shape if title in theta else (terms.size,)
-        rows.append(judge(title, shape, [(j,) for j in range(n)], analytic, numeric, noise, rtol=rtol,
-                          max_kinks=max_kinks, expect_zero=set(group) <= set(expect_zero)))  # fmt: skip
+        rows.append(
+            judge(
+                title,
+                shape,
+                [(j,) for j in range(n)],
+                analytic,
+                numeric,
+                noise,
+                rtol=rtol,
+                max_kinks=max_kinks,
+                expect_zero=set(group) <= set(expect_zero),
+            )
+        )
     return Report(tuple(rows))
 
 
@@ -110,10 +131,12 @@ def check_pair(forward, backward, inputs, *, rng, signature=None, wrt=None, **op
     wrt = [name for name, a in flat.items() if _floating(a)] if wrt is None else list(wrt)
 
     def run(theta):
-        y, cache = forward(**{
-            name: {k: theta.get(k, a) for k, a in x.items()} if isinstance(x, dict) else theta.get(name, x)
-            for name, x in inputs.items()
-        })  # fmt: skip
+        y, cache = forward(
+            **{
+                name: {k: theta.get(k, a) for k, a in x.items()} if isinstance(x, dict) else theta.get(name, x)
+                for name, x in inputs.items()
+            }
+        )
         return y, cache, y if isinstance(y, tuple) else (y,)
 
     params = {name: np.copy(flat[name]) for name in wrt}
@@ -125,10 +148,15 @@ def check_pair(forward, backward, inputs, *, rng, signature=None, wrt=None, **op
     result = result if isinstance(result, tuple) else (result,)
     firsts, named = (result[:-1], result[-1]) if isinstance(result[-1], dict) else (result, {})
     if len(firsts) > len(inputs):
-        raise InputError(f"backward should return at most {len(inputs)} arrays, one an input, but returned "
-                         f"{len(firsts)}; put the gradients of parameters into a dict.")  # fmt: skip
-    grads = {name: g for name, g in {**dict(zip(inputs, firsts)), **named}.items()
-             if name in wrt or (name not in flat and g is not None)}  # fmt: skip
+        raise InputError(
+            f"backward should return at most {len(inputs)} arrays, one an input, but returned "
+            f"{len(firsts)}; put the gradients of parameters into a dict."
+        )
+    grads = {
+        name: g
+        for name, g in {**dict(zip(inputs, firsts)), **named}.items()
+        if name in wrt or (name not in flat and g is not None)
+    }
 
     def f(theta):
         _, cache, parts = run(theta)
@@ -168,11 +196,15 @@ def _prepare(params, grads, expect_zero):
     """Copies of the parameters, the names that can be compared, and rows for the gradients that cannot."""
     for name, x in params.items():
         if not isinstance(x, np.ndarray) or x.dtype != np.float64:
-            raise InputError(f"params[{name!r}] should be a float64 array, but is "
-                             f"{getattr(x, 'dtype', type(x).__name__)}; convert it first.")  # fmt: skip
+            raise InputError(
+                f"params[{name!r}] should be a float64 array, but is "
+                f"{getattr(x, 'dtype', type(x).__name__)}; convert it first."
+            )
     if not params or not set(expect_zero) <= set(params):
-        raise InputError(f"params should hold at least one array and every name in expect_zero, but hold "
-                         f"{sorted(params)}; correct the names.")  # fmt: skip
+        raise InputError(
+            f"params should hold at least one array and every name in expect_zero, but hold "
+            f"{sorted(params)}; correct the names."
+        )
     rows = unfit_rows(params, grads)
     names = [name for name in params if name not in {row.name for row in rows}]
     return {name: x.copy() for name, x in params.items()}, names, rows
@@ -189,6 +221,5 @@ def _entrywise(slope, theta, names, grads, entries, rng, *, expect_zero, **limit
         numeric, error = np.array([slope(x, i) for i in chosen]).reshape(-1, 2).T
         noise = SIGMAS * (error + EPS * np.abs(a).max(initial=0.0))
         where = [np.unravel_index(i, x.shape) for i in chosen]
-        rows.append(judge(name, x.shape, where, a[chosen], numeric, noise,
-                          expect_zero=name in expect_zero, **limits))  # fmt: skip
+        rows.append(judge(name, x.shape, where, a[chosen], numeric, noise, expect_zero=name in expect_zero, **limits))
     return rows

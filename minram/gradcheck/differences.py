@@ -25,8 +25,10 @@ def evaluate(f, theta):
     value, signature = result if isinstance(result, tuple) else (result, ())
     kind = getattr(value, "dtype", np.dtype(type(value)))
     if np.ndim(value) != 0 or kind != np.float64 or not np.isfinite(value):
-        raise InputError(f"f should return one finite float64, but returned {value!r} ({kind}); "
-                         "sum its outputs and compute in float64 throughout.")  # fmt: skip
+        raise InputError(
+            f"f should return one finite float64, but returned {value!r} ({kind}); "
+            "sum its outputs and compute in float64 throughout."
+        )
     return float(value), signature if isinstance(signature, tuple) else (signature,)
 
 
@@ -56,13 +58,16 @@ def base_point(f, theta, rng):
     d = random_direction(theta, rng)
     value, signature = evaluate(f, theta)
     if evaluate(f, theta)[0] != value:
-        raise InputError("f should return the same for the same params, but differs from call to call; "
-                         "fix its random numbers.")  # fmt: skip
+        raise InputError(
+            "f should return the same for the same params, but differs from call to call; fix its random numbers."
+        )
     values = [evaluate(f, move(theta, d, k * 1e-10))[0] for k in range(1, 25)]
     sigma = max(np.sqrt(np.mean(np.diff(values, 3) ** 2) / 20), EPS * np.abs(values).max() / 2)
     if sigma > 1e-10 * np.abs(values).max():
-        raise InputError(f"f should be exact to about 16 digits, but f = {value:.3g} has a rounding error "
-                         f"of {sigma:.1g}; compute in float64, and let its terms not cancel.")  # fmt: skip
+        raise InputError(
+            f"f should be exact to about 16 digits, but f = {value:.3g} has a rounding error "
+            f"of {sigma:.1g}; compute in float64, and let its terms not cancel."
+        )
     return value, signature, sigma
 
 

@@ -25,9 +25,17 @@ from minram.sensor import SummedArea, summed_area
 from minram.training.config import Config
 
 SMALL = Config(
-    glimpses=6, patch_size=2, scales=(1, 3), what_units=4, where_units=4, glimpse_units=5, core_units=5,
-    location_units=4, recurrent_init="he", rollouts=2,
-)  # fmt: skip
+    glimpses=6,
+    patch_size=2,
+    scales=(1, 3),
+    what_units=4,
+    where_units=4,
+    glimpse_units=5,
+    core_units=5,
+    location_units=4,
+    recurrent_init="he",
+    rollouts=2,
+)
 REINFORCE = {"objective": "reinforce", "flow": ("label", "location", "baseline")}
 
 
@@ -65,12 +73,14 @@ def scalars(frozen):
     return {
         "cross-entropy": lambda t: cross_entropy_forward(t.logits, labels)[0].mean(),
         "log-likelihood": lambda t: (
-            -config.location_weight * config.final_location_weight / N
+            -config.location_weight
+            * config.final_location_weight
+            / N
             * np.sum(advantage * log_prob_forward(trajectory.sample, t.mu, t.log_std)[0])
         ),
         "guess": lambda t: np.sum(advantage[-1] * cross_entropy_forward(t.logits[-1], guess)[0]) / N,
         "baseline": lambda t: config.baseline_weight / (2 * N) * np.sum((t.baseline - outcome.returns) ** 2),
-    }  # fmt: skip
+    }
 
 
 def along(frozen, scalar):
@@ -79,9 +89,14 @@ def along(frozen, scalar):
 
     def f(params):
         t = rollout(
-            frozen.params | params, frozen.config, frozen.area, None, frozen.config.rollouts,
-            every_step=every, frozen=frozen.trajectory,
-        )  # fmt: skip
+            frozen.params | params,
+            frozen.config,
+            frozen.area,
+            None,
+            frozen.config.rollouts,
+            every_step=every,
+            frozen=frozen.trajectory,
+        )
         return scalar(t), (t.glimpse.hidden > 0, t.glimpse.g > 0, t.core.h > 0, t.location.hidden > 0)
 
     return f

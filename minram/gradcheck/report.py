@@ -53,12 +53,35 @@ class Report:
             raise AssertionError(f"gradient check failed\n{self}")
 
     def __str__(self):
-        lines = [("name", "shape", "checked", "kinks", "max abs err", "max rel err", "where",
-                  "analytic", "numeric", "verdict")]  # fmt: skip
+        lines = [
+            (
+                "name",
+                "shape",
+                "checked",
+                "kinks",
+                "max abs err",
+                "max rel err",
+                "where",
+                "analytic",
+                "numeric",
+                "verdict",
+            )
+        ]
         for r in self.rows:
-            lines.append((r.name, _tuple(r.shape), str(r.checked), str(r.kinks), f"{r.abs_err:.1e}",
-                          f"{r.rel_err:.1e}", _tuple(r.where), f"{r.analytic:.9g}", f"{r.numeric:.9g}",
-                          r.verdict))  # fmt: skip
+            lines.append(
+                (
+                    r.name,
+                    _tuple(r.shape),
+                    str(r.checked),
+                    str(r.kinks),
+                    f"{r.abs_err:.1e}",
+                    f"{r.rel_err:.1e}",
+                    _tuple(r.where),
+                    f"{r.analytic:.9g}",
+                    f"{r.numeric:.9g}",
+                    r.verdict,
+                )
+            )
         widths = [max(map(len, column)) for column in zip(*lines)]
         layout = "  ".join(f"{{:{side}{width}}}" for side, width in zip("<<>>>><>><", widths))
         table = [layout.format(*line).rstrip() for line in lines]
@@ -66,8 +89,7 @@ class Report:
         return "\n".join([*table, f"{ok} of {len(self.rows)} ok"])
 
 
-def judge(name, shape, where, analytic, numeric, noise, *, rtol, floor=None, max_kinks=0.0,
-          expect_zero=False):  # fmt: skip
+def judge(name, shape, where, analytic, numeric, noise, *, rtol, floor=None, max_kinks=0.0, expect_zero=False):
     """Make the row of n compared entries: error_i = |a_i − n_i| / max(|a_i|, |n_i|, floor_i) ≤ rtol.
 
     noise: (n,) what rounding alone may put between a_i and n_i. The floor is noise / rtol, so an entry too
@@ -94,8 +116,18 @@ def judge(name, shape, where, analytic, numeric, noise, *, rtol, floor=None, max
     else:
         verdict = "ok"
     index = [i for i, crossed in zip(where, kink) if not crossed][worst]
-    return Row(name, shape, checked, kinks, float(abs_err.max()), float(rel_err[worst]), tuple(index),
-               float(a[worst]), float(b[worst]), verdict)  # fmt: skip
+    return Row(
+        name,
+        shape,
+        checked,
+        kinks,
+        float(abs_err.max()),
+        float(rel_err[worst]),
+        tuple(index),
+        float(a[worst]),
+        float(b[worst]),
+        verdict,
+    )
 
 
 def unfit_rows(params, grads):
@@ -103,10 +135,19 @@ def unfit_rows(params, grads):
     rows = []
     for name in [*params, *(name for name in grads if name not in params)]:
         x, g = params.get(name), grads.get(name)
-        fault = ("not a parameter" if x is None else "missing" if g is None else
-                 "not an array" if not isinstance(g, np.ndarray) else
-                 f"shape {_tuple(g.shape)}" if g.shape != x.shape else
-                 f"dtype {g.dtype}" if g.dtype != x.dtype else None)  # fmt: skip
+        fault = (
+            "not a parameter"
+            if x is None
+            else "missing"
+            if g is None
+            else "not an array"
+            if not isinstance(g, np.ndarray)
+            else f"shape {_tuple(g.shape)}"
+            if g.shape != x.shape
+            else f"dtype {g.dtype}"
+            if g.dtype != x.dtype
+            else None
+        )
         if fault:
             rows.append(Row(name, np.shape(g if x is None else x), verdict=fault))
     return rows
@@ -115,8 +156,10 @@ def unfit_rows(params, grads):
 def require_fit(params, grads):
     """Raise InputError unless grads have exactly the keys, shapes and dtypes of params."""
     for row in unfit_rows(params, grads):
-        raise InputError(f"grads should have the keys, shapes and dtypes of params, but the gradient of "
-                         f"{row.name!r} is wrong: {row.verdict}; correct it first.")  # fmt: skip
+        raise InputError(
+            f"grads should have the keys, shapes and dtypes of params, but the gradient of "
+            f"{row.name!r} is wrong: {row.verdict}; correct it first."
+        )
 
 
 def _tuple(numbers):

@@ -24,9 +24,14 @@ def paths(scene, n):
     config, n = scene.config, min(n, len(scene.images))
     predicted = scene.probabilities[-1, :n].argmax(axis=-1)
     return plots.glimpse_paths(
-        scene.images[:n], scene.trajectory.loc[:, :n], scene.labels[:n], predicted,
-        config.scales, config.patch_size, config.continuous,
-    )  # fmt: skip
+        scene.images[:n],
+        scene.trajectory.loc[:, :n],
+        scene.labels[:n],
+        predicted,
+        config.scales,
+        config.patch_size,
+        config.continuous,
+    )
 
 
 @style.context()
@@ -84,8 +89,13 @@ def policy(scene, n=10):
     fig.supylabel("y (image half-heights)", fontsize=9.5)
     handles, names = axes[0, 0].get_legend_handles_labels()
     shown = plots.few(0, len(names) - 1)
-    fig.legend([handles[i] for i in shown], [names[i] for i in shown], title="glimpse", markerscale=3,
-               loc="outside right center")  # fmt: skip
+    fig.legend(
+        [handles[i] for i in shown],
+        [names[i] for i in shown],
+        title="glimpse",
+        markerscale=3,
+        loc="outside right center",
+    )
     return fig
 
 
@@ -110,8 +120,19 @@ def draw_path(ax, scene, i, t, squares=True, size=7.5):
     """The path of image i up to glimpse t, titled with the guess at that time, and the retina's squares."""
     config, loc, T = scene.config, scene.trajectory.loc[: t + 1, i], len(scene.probabilities)
     predicted = scene.probabilities[t, i].argmax()
-    plots.glimpse_path(ax, scene.images[i], loc, config.scales, config.patch_size, scene.labels[i], predicted,
-                       config.continuous, total=T, outlines=False, size=size)  # fmt: skip
+    plots.glimpse_path(
+        ax,
+        scene.images[i],
+        loc,
+        config.scales,
+        config.patch_size,
+        scene.labels[i],
+        predicted,
+        config.continuous,
+        total=T,
+        outlines=False,
+        size=size,
+    )
     if squares:
         shape = scene.images.shape[1:]
         plots.retina_outline(ax, loc[-1], shape, config.scales, config.patch_size, config.continuous)

@@ -77,10 +77,27 @@ def glimpse_path(
         (line,) = ax.plot(*loc[t - 1 : t + 1].T, color=colours[t], linewidth=1.6, zorder=3)
         line.set_path_effects(RIM)
     for t, (l_x, l_y) in enumerate(loc):
-        ax.plot(l_x, l_y, "s" if t == 0 else "o", color=colours[t], markersize=size, markeredgecolor="black",
-                markeredgewidth=0.6, zorder=4 + t, clip_on=False)  # fmt: skip
-        ax.annotate(str(t + 1), (l_x, l_y), color="black" if t < len(colours) / 2 else "white", zorder=4 + t,
-                    fontsize=0.72 * size, ha="center", va="center_baseline", annotation_clip=False)  # fmt: skip
+        ax.plot(
+            l_x,
+            l_y,
+            "s" if t == 0 else "o",
+            color=colours[t],
+            markersize=size,
+            markeredgecolor="black",
+            markeredgewidth=0.6,
+            zorder=4 + t,
+            clip_on=False,
+        )
+        ax.annotate(
+            str(t + 1),
+            (l_x, l_y),
+            color="black" if t < len(colours) / 2 else "white",
+            zorder=4 + t,
+            fontsize=0.72 * size,
+            ha="center",
+            va="center_baseline",
+            annotation_clip=False,
+        )
     if predicted is not None:
         verdict(ax, label, predicted)
 
@@ -88,8 +105,12 @@ def glimpse_path(
 def verdict(ax, label, predicted):
     """Title an Axes with the predicted label and, if it is wrong, the true one: by colour and by mark."""
     right = label == predicted
-    ax.set_title(f"✓ {label}" if right else f"✗ {predicted}, is {label}", fontsize=9, pad=4,
-                 color=style.COLOURS["right" if right else "wrong"])  # fmt: skip
+    ax.set_title(
+        f"✓ {label}" if right else f"✗ {predicted}, is {label}",
+        fontsize=9,
+        pad=4,
+        color=style.COLOURS["right" if right else "wrong"],
+    )
 
 
 @style.context()
@@ -131,8 +152,15 @@ def retina_view(ax, phi, scales, patch_size, channels=1, background=0.0, outline
 def label_belief(ax, probabilities, label=None):
     """Draw p(label | glimpses so far), (T, K), as one column for each glimpse; a frame marks the true label."""
     T, K = probabilities.shape
-    drawn = ax.imshow(probabilities.T, style.BELIEF, vmin=0, vmax=1, aspect="auto", interpolation="nearest",
-                      extent=(0.5, T + 0.5, K - 0.5, -0.5))  # fmt: skip
+    drawn = ax.imshow(
+        probabilities.T,
+        style.BELIEF,
+        vmin=0,
+        vmax=1,
+        aspect="auto",
+        interpolation="nearest",
+        extent=(0.5, T + 0.5, K - 0.5, -0.5),
+    )
     ax.grid(False)
     ax.set(xlabel="glimpse", ylabel="label", xticks=few(1, T), yticks=few(0, K - 1))
     if label is not None:

@@ -22,8 +22,17 @@ from minram.training.run import load_params
 
 POOL = 400  # validation images that are looked at: enough to map the policy of each class
 SECONDS = 0.8  # a glimpse, in the moving pictures
-ICONS = {"minus": "−", "fast-backward": "⇤", "step-backward": "←", "play fa-flip-horizontal": "◀", "pause": "❚❚",
-         "play": "▶", "step-forward": "→", "fast-forward": "⇥", "plus": "+"}  # fmt: skip
+ICONS = {
+    "minus": "−",
+    "fast-backward": "⇤",
+    "step-backward": "←",
+    "play fa-flip-horizontal": "◀",
+    "pause": "❚❚",
+    "play": "▶",
+    "step-forward": "→",
+    "fast-forward": "⇥",
+    "plus": "+",
+}
 
 
 @style.context()

@@ -182,10 +182,7 @@ def _check_size(size, limit):
 
 
 def _read_npy(archive, member):
-    if not member.filename.endswith(".npy") or member.compress_type not in (
-        zipfile.ZIP_STORED,
-        zipfile.ZIP_DEFLATED,
-    ):
+    if not member.filename.endswith(".npy") or member.compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED):
         raise ValueError(f"{member.filename!r} in it is not an array as NumPy saves it")
     with archive.open(member) as stream:
         magic = _exactly(stream, 8)

@@ -15,9 +15,13 @@ from minram.errors import InputError
 TASKS = ["original", "translated", "cluttered"]
 # Settings that would be without effect for the other tasks and models.
 ONLY = {
-    "canvas": ("task", TASKS[1:]), "distractors": ("task", TASKS[2:]), "distractor_size": ("task", TASKS[2:]),
-    "curriculum": ("task", TASKS[2:]), "classifier_units": ("model", ["fc", "conv"]), "background": ("model", ["ram"]),
-}  # fmt: skip
+    "canvas": ("task", TASKS[1:]),
+    "distractors": ("task", TASKS[2:]),
+    "distractor_size": ("task", TASKS[2:]),
+    "curriculum": ("task", TASKS[2:]),
+    "classifier_units": ("model", ["fc", "conv"]),
+    "background": ("model", ["ram"]),
+}
 
 
 def _setting(default, text, allowed=None):
@@ -67,9 +71,10 @@ class Config:
     rollouts: int = _setting(1, "M, Monte-Carlo rollouts per image", (1, 1000))
     baseline: str = _setting("learned", "what is subtracted from the reward", ["none", "batch", "rollouts", "learned"])
     reward: str = _setting(
-        "correct", "1 for a right label, or that label's (log-)probability",
+        "correct",
+        "1 for a right label, or that label's (log-)probability",
         ["correct", "probability", "log_probability"],
-    )  # fmt: skip
+    )
     reward_steps: str = _setting("last", "a reward after the last glimpse, or after each", ["last", "every"])
     label_steps: str = _setting("last", "cross-entropy at the last step, or its mean over all", ["last", "every"])
     location_weight: float = _setting(1.0, "λ, weight of the location term", (0, 1000))
@@ -96,7 +101,8 @@ class Config:
             "baseline=rollouts compares the rollouts of one image, but rollouts is 1; set rollouts=2 or more, or "
             "take baseline=batch.": self.baseline == "rollouts" and self.rollouts < 2,
             "baseline=batch compares the rows of a minibatch, but there is only one; set batch_size=2 or more, or "
-            "take baseline=learned.": self.model == "ram" and self.baseline == "batch"
+            "take baseline=learned.": self.model == "ram"
+            and self.baseline == "batch"
             and self.batch_size * self.rollouts < 2,
             "objective=reinforce learns locations too, but policy=random draws them from no policy; set "
             "objective=hybrid or policy=gaussian.": pure and self.policy == "random",
@@ -118,11 +124,11 @@ class Config:
             "learn_std=false.": self.learn_std and self.weight_decay > 0,
             "start=gaussian draws the first location with σ, but the gradient of σ counts the policy's draws alone; "
             "set learn_std=false or another start.": self.learn_std and self.start == "gaussian",
-            f"the canvases of task={self.task} are black, but background is {self.background}; set background=0.":
-            self.task != "original" and self.background != 0,
+            f"the canvases of task={self.task} are black, but background is {self.background}; "
+            "set background=0.": self.task != "original" and self.background != 0,
             f"distractor_size is {self.distractor_size}, but the canvas is {self.canvas}; set a larger canvas or "
             "a smaller distractor_size.": self.task == "cluttered" and self.distractor_size > min(self.canvas),
-        }  # fmt: skip
+        }
         for sentence, contradiction in contradictions.items():
             if contradiction:
                 raise InputError(sentence)

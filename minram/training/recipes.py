@@ -23,28 +23,50 @@ RECIPES = {"quick": Recipe("the default: MNIST, 6 glimpses of two scales", QUICK
 # The paper's rows: a label and its probability as a reward after each glimpse, so that a location is judged soon
 # after it is chosen, and a little of REINFORCE into the core, whose state must tell where to look next.
 AGENT = COMMON | {
-    "rollouts": 2, "baseline": "rollouts", "label_steps": "every", "reward_steps": "every", "reward": "probability",
-    "flow": ("label", "location"), "location_weight": 0.2,
-}  # fmt: skip
+    "rollouts": 2,
+    "baseline": "rollouts",
+    "label_steps": "every",
+    "reward_steps": "every",
+    "reward": "probability",
+    "flow": ("label", "location"),
+    "location_weight": 0.2,
+}
 # The digits of MNIST are in the middle: a first glimpse anywhere, as in the paper, often sees none of them.
 # There are only so many digits, shown again in every epoch, and agents learn them by heart: after 100 epochs with three
 # glimpses validation was at 1.78 % without weight decay, at 1.55, 1.48 and 2.14 % with 0.03, 0.1 and 0.3.
 MNIST = AGENT | {"std": 0.25, "final_std": 0.2, "start": "gaussian", "weight_decay": 0.1}
 TRANSLATED = AGENT | {
-    "task": "translated", "canvas": (60, 60), "patch_size": 12, "scales": (1, 2, 4), "std": 0.1, "final_std": 0.3,
-    "learning_rate": 1e-3, "weight_average": 0.9995, "epochs": 65,
-}  # fmt: skip
+    "task": "translated",
+    "canvas": (60, 60),
+    "patch_size": 12,
+    "scales": (1, 2, 4),
+    "std": 0.1,
+    "final_std": 0.3,
+    "learning_rate": 1e-3,
+    "weight_average": 0.9995,
+    "epochs": 65,
+}
 # The score grows as σ falls, and with it the noise that REINFORCE sends into the core; so λ falls too. After 24 epochs
 # with eight glimpses validation was at 5.0 % with that and weight decay, at 5.9 to 6.0 % without one of them or both.
 CLUTTERED = TRANSLATED | {
-    "task": "cluttered", "distractors": 4, "final_location_weight": 0.1, "weight_decay": 0.1, "epochs": 120,
-}  # fmt: skip
+    "task": "cluttered",
+    "distractors": 4,
+    "final_location_weight": 0.1,
+    "weight_decay": 0.1,
+    "epochs": 120,
+}
 # In the stored runs the distractors come one by one, λ stays as it is and no weight decays. The first was no gain:
 # validation after 18 epochs 9.6 %, without 8.6 %. The others were not tried here.
 CLUTTERED_100 = CLUTTERED | {
-    "canvas": (100, 100), "distractors": 8, "scales": (1, 2, 4, 8), "curriculum": 0.1, "location_weight": 0.1,
-    "final_location_weight": 1, "weight_decay": 0, "epochs": 100,
-}  # fmt: skip
+    "canvas": (100, 100),
+    "distractors": 8,
+    "scales": (1, 2, 4, 8),
+    "curriculum": 0.1,
+    "location_weight": 0.1,
+    "final_location_weight": 1,
+    "weight_decay": 0,
+    "epochs": 100,
+}
 
 for n, error in zip(range(2, 8), (3.79, 1.51, 1.54, 1.34, 1.12, 1.07)):
     # With two and three glimpses the training error still falls after 120 epochs. In short runs without weight decay
@@ -64,9 +86,16 @@ for name, task, settings, minutes, errors in (
 
 # After 100 epochs the training error was no lower than the validation error: twice as many, and no weight decay.
 RANDOM = {
-    "glimpses": 8, "policy": "random", "flow": ("label",), "location_weight": 0, "final_location_weight": 1,
-    "rollouts": 1, "baseline": "none", "weight_decay": 0, "epochs": 200,
-}  # fmt: skip
+    "glimpses": 8,
+    "policy": "random",
+    "flow": ("label",),
+    "location_weight": 0,
+    "final_location_weight": 1,
+    "rollouts": 1,
+    "baseline": "none",
+    "weight_decay": 0,
+    "epochs": 200,
+}
 for name, settings, minutes, error in (
     ("cluttered-60", CLUTTERED, 44, 14.4),
     ("cluttered-100", CLUTTERED_100, 52, 28.4),

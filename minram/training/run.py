@@ -54,9 +54,13 @@ def fresh(config, folder, dataset):
     vector, params = pack(init(config, np.random.default_rng(seeds[0]), dataset.n_classes, size))
     meta = {"epoch": 0, "step": 0, "sums": [0.0] * len(SUMS), "best": None, "seconds": 0.0, "metrics": []}
     run = Run(
-        vector, params, optimiser_state(config, vector),
-        np.random.default_rng(seeds[1]), np.random.default_rng(seeds[2]), meta | {"data": _fingerprint(dataset)},
-    )  # fmt: skip
+        vector,
+        params,
+        optimiser_state(config, vector),
+        np.random.default_rng(seeds[1]),
+        np.random.default_rng(seeds[2]),
+        meta | {"data": _fingerprint(dataset)},
+    )
     write_text(folder / "config.json", config.to_json())
     write_text(folder / "metrics.jsonl", "")
     save_run(run, config, folder)

@@ -64,8 +64,14 @@ def _where_not_finite(rolled_out, grads):
 def _blocks(trajectory, heads):
     """What the agent computed, by name, in this order."""
     _, loc, sample, mu, _, logits, baseline, (phi, _, hidden, g), (_, h), _ = trajectory
-    network = {"the sensor": phi, "the glimpse network": hidden, "the glimpse network's output": g, "the core": h,
-               "the location head": mu, "the sampled location": sample}  # fmt: skip
+    network = {
+        "the sensor": phi,
+        "the glimpse network": hidden,
+        "the glimpse network's output": g,
+        "the core": h,
+        "the location head": mu,
+        "the sampled location": sample,
+    }
     blocks = {f"{name} at glimpse {t + 1}": a[t : t + 1] for t in range(len(loc)) for name, a in network.items()}
     blocks |= {"the label head": logits, "the baseline head": baseline}
     return blocks | {f"the cotangent of {name}": a for name, a in heads._asdict().items()}

@@ -155,9 +155,15 @@ def pretrain(name, folder, out=DATA):
         for x, y in ((d.x_test, d.y_test), (d.x_val, d.y_val), (d.x_val[:CHECKED], d.y_val[:CHECKED]))
     )
     about = {
-        "recipe": job.recipe, "seed": job.seed, "epoch": meta["epoch"], "versions": versions(),
-        "test_error": float(test.mean()), "test_interval": wilson(test.sum(), test.size),
-        "val_error": float(validation.mean()), "checked": CHECKED, "checked_wrong": int(checked.sum()),
-    }  # fmt: skip
+        "recipe": job.recipe,
+        "seed": job.seed,
+        "epoch": meta["epoch"],
+        "versions": versions(),
+        "test_error": float(test.mean()),
+        "test_interval": wilson(test.sum(), test.size),
+        "val_error": float(validation.mean()),
+        "checked": CHECKED,
+        "checked_wrong": int(checked.sum()),
+    }
     save_params(Path(out) / f"{name}.npz", half, config, about)
     return Path(out) / f"{name}.npz"

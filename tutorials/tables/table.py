@@ -58,8 +58,10 @@ class Summary:
 
 
 def main_table(results):
-    lines = ["| | paper | ours | 95 % interval | each seed | sampled | average of 10 | minutes |",
-             "|:--|--:|--:|:-:|:-:|--:|--:|--:|"]  # fmt: skip
+    lines = [
+        "| | paper | ours | 95 % interval | each seed | sampled | average of 10 | minutes |",
+        "|:--|--:|--:|:-:|:-:|--:|--:|--:|",
+    ]
     below, above = [], []
     for task in TASKS:
         lines.append(f"| **{task}** | | | | | | | |")
@@ -91,9 +93,12 @@ def ablation_table(results, recipe):
     runs = [r for r in results.values() if "ablation" in r and r["recipe"] == recipe]
     errors = {name: [100 * r["val_error"] for r in runs if r["ablation"] == name] for name in changes}
     base = np.mean(errors["nothing"]) if errors["nothing"] else None
-    lines = [f"The recipe is `{recipe}`, with {_code(shorter)}.", "",
-             "| changed | settings | validation error, % | seeds | 95 % interval | more than with nothing changed |",
-             "|:--|:--|--:|--:|:-:|--:|"]  # fmt: skip
+    lines = [
+        f"The recipe is `{recipe}`, with {_code(shorter)}.",
+        "",
+        "| changed | settings | validation error, % | seeds | 95 % interval | more than with nothing changed |",
+        "|:--|:--|--:|--:|:-:|--:|",
+    ]
     for name, (text, settings) in changes.items():
         if not errors[name]:
             lines.append(f"| {text} | {_code(settings)} | no run yet | | | |")
@@ -138,8 +143,15 @@ def figure(results):
         if shown:
             y, x = [y for y, _ in shown], np.array([s.mean for _, s in shown])
             low, high = np.array([s.interval for _, s in shown]).T
-            ax.errorbar(x, y, xerr=(np.maximum(x - low, 0), np.maximum(high - x, 0)), fmt="o", capsize=2,
-                        color=style.COLOURS["label"], label="ours, 95 % interval")  # fmt: skip
+            ax.errorbar(
+                x,
+                y,
+                xerr=(np.maximum(x - low, 0), np.maximum(high - x, 0)),
+                fmt="o",
+                capsize=2,
+                color=style.COLOURS["label"],
+                label="ours, 95 % interval",
+            )
         ax.set(title=task, xscale="log", yticks=range(len(rows)), yticklabels=[row.text for row in rows])
         low, high = ax.get_xlim()
         ticks = [t for t in (0.5, 0.7, 1, 1.5, 2, 3, 4, 6, 8, 10, 15, 20, 30) if low <= t <= high]
