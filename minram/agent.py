@@ -4,7 +4,9 @@ The rollout writes time-major arrays (T, N, …), row n = image n // M, rollout 
 the gradients of any scalar with respect to the heads' outputs and knows nothing of rewards.
 """
 
-from typing import NamedTuple
+from collections.abc import Collection
+from dataclasses import dataclass
+from typing import Any, NamedTuple, Protocol
 
 import numpy as np
 
@@ -20,47 +22,61 @@ from minram.heads import (
     location_backward,
     location_forward,
 )
-from minram.ops import LinearCache
+from minram.ops import Array, Params, show_shapes
 from minram.policy import sample
-from minram.sensor import sensor_forward
+from minram.sensor import SummedArea, sensor_forward
 
 POLICIES = ("sampled", "mean", "random")
 
-# Memory that was freed goes back to the system and returns page by page: 1200 page faults, a tenth of a training
-# step. But glibc, once it has freed one block of just under 32 MiB, keeps up to 64 MiB for reuse.
-np.empty(2**25 - 2**16, np.uint8)
+
+@dataclass(frozen=True, match_args=False)  # frozen: settings are read, never set
+class Architecture(Protocol):
+    """What the agent reads of the settings (those of a run are a `minram.training.config.Config`)."""
+
+    glimpses: int  # T
+    patch_size: int  # w, in cells
+    scales: tuple[int, ...]  # pixels per cell, one entry a square
+    continuous: bool
+    what_units: int
+    where_units: int
+    glimpse_units: int
+    core_units: int
+    location_units: int  # 0: no hidden layer
+    recurrent_init: str  # identity, he
+    start: str  # uniform, centre, gaussian
+    std: float  # σ at the start of training
+    final_std: float  # as a share of std
+    learn_std: bool
 
 
-def layers(config, n_classes=10, channels=1):
+def layers(config: Architecture, n_classes: int = 10, channels: int = 1) -> dict[str, tuple[int, int, float]]:
     """The layers by name: (inputs, outputs, gain). Their number does not depend on the image size."""
     retina = channels * len(config.scales) * config.patch_size**2
-    hidden, core = config.what_units + config.where_units, config.core_units
-    location = config.location_units or core
-    gain = np.sqrt(2)
-    layers = {
-        "glimpse.what": (retina, config.what_units, gain),
-        "glimpse.where": (2, config.where_units, gain),
-        "glimpse.combine": (hidden, config.glimpse_units, gain),
-        "core": (core + config.glimpse_units, core, gain),
-        "label": (core, n_classes, 1),
-        "location.hidden": (core, config.location_units, gain),
-        "location": (location, 2, 0.01),
-        "baseline": (core, 1, 1),
+    core, relu = config.core_units, float(np.sqrt(2))
+    found = {
+        "glimpse.what": (retina, config.what_units, relu),
+        "glimpse.where": (2, config.where_units, relu),
+        "glimpse.combine": (config.what_units + config.where_units, config.glimpse_units, relu),
+        "core": (core + config.glimpse_units, core, relu),
+        "label": (core, n_classes, 1.0),
+        "location.hidden": (core, config.location_units, relu),
+        "location": (config.location_units or core, 2, 0.01),
+        "baseline": (core, 1, 1.0),
     }
-    if not config.location_units:
-        del layers["location.hidden"]
-    return layers
+    return {name: size for name, size in found.items() if size[1] > 0}
 
 
-def init_params(config, rng, n_classes=10, channels=1, dtype=np.float32):
+def init_params(
+    config: Architecture, rng: np.random.Generator, n_classes: int = 10, channels: int = 1, dtype: Any = np.float32
+) -> Params:
     """The parameters as a flat dict: W (in, out) and b (out,) of each layer, and log σ (2,) where it is learned.
 
     Weights into a ReLU are N(0, 2/fan-in) (He et al. 2015), the heads' N(0, 1/fan-in) but for μ, which starts
     at a hundredth of that, near the centre. Recurrent weights may start as the identity (Le et al. 2015).
     """
     params = {}
-    for name, (n_in, n_out, scale) in layers(config, n_classes, channels).items():
-        params[name + ".W"] = (rng.standard_normal((n_in, n_out)) * (scale / np.sqrt(n_in))).astype(dtype)
+    for name, (n_in, n_out, gain) in layers(config, n_classes, channels).items():
+        params[name + ".W"] = (rng.standard_normal((n_in, n_out)) * (gain / np.sqrt(n_in))).astype(dtype)
         params[name + ".b"] = np.zeros(n_out, dtype)
     if config.recurrent_init == "identity":
         params["core.W"][: config.core_units] = np.eye(config.core_units, dtype=dtype)
@@ -69,140 +85,131 @@ def init_params(config, rng, n_classes=10, channels=1, dtype=np.float32):
     return params
 
 
-def log_std(params, config, progress=1.0):
+def log_std(params: Params, config: Architecture, progress: float = 1.0) -> Array:
     """log σ (2,): a parameter if it is learned; if not, what the settings say at this share of the training."""
     if "location.log_std" in params:
         return params["location.log_std"]
     return np.full(2, np.log(config.std) + progress * np.log(config.final_std), params["core.W"].dtype)
 
 
+@show_shapes
 class Trajectory(NamedTuple):
-    image: np.ndarray  # (N,) the image of each row
-    loc: np.ndarray  # (T, N, 2) where each glimpse was taken
-    sample: np.ndarray  # (T−1, N, 2) the raw samples of which loc[1:] is clipped to the image
-    mu: np.ndarray  # (T−1, N, 2) mean of the policy
-    log_std: np.ndarray  # (2,)
-    logits: np.ndarray  # (S, N, K) label guesses: S = 1, the last step, or S = T, every step
-    baseline: np.ndarray  # (T−1, N) b_t from h_t, the state that decides on location t+1
+    """What happened in N rollouts, and all that the backward pass needs of it."""
+
+    image: Array  # (N,) the image of each row
+    loc: Array  # (T, N, 2) where each glimpse was taken
+    sample: Array  # (T−1, N, 2) the raw samples of which loc[1:] is clipped to the image
+    mu: Array  # (T−1, N, 2) mean of the policy
+    log_std: Array  # (2,)
+    logits: Array  # (S, N, K) label guesses: S = 1, the last step, or S = T, every step
+    baseline: Array  # (T−1, N) b_t from h_t, the state that decides on location t+1
     glimpse: GlimpseCache  # each (T, N, …)
     core: CoreCache  # each (T, N, …)
     location: LocationCache  # each (T−1, N, …)
 
 
-def rollout(params, config, area, rng, rollouts=1, policy="sampled", every_step=False, frozen=None, progress=1.0):
-    """Run the agent on every image, `rollouts` times; N = B · rollouts rows.
+def rollout(
+    params: Params,
+    config: Architecture,
+    area: SummedArea,
+    rng: np.random.Generator | None,
+    rollouts: int = 1,
+    policy: str = "sampled",
+    every_step: bool = False,
+    frozen: Trajectory | None = None,
+    progress: float = 1.0,
+    start: Any = None,
+) -> Trajectory:
+    """Run the agent on every image, `rollouts` times; N = B · rollouts rows → Trajectory.
 
     area: the images' SummedArea. policy: "sampled" from the Gaussian, its "mean", or "random" (uniform).
-    frozen: a Trajectory whose locations are taken again, for gradient checks: a sample is data. progress: the
-    share of the training that is over, where σ is annealed. Raises InputError for images that do not fit.
+    every_step: a label after each glimpse. frozen: a Trajectory whose locations are taken again, for gradient
+    checks: a sample is data; only without it is `rng` needed. progress: the share of the training that is over,
+    where σ is annealed. start: the first location, (2,) or (N, 2), instead of the settings'.
+    Raises InputError for images and arguments that do not fit. Source: Mnih et al. (2014), §3.1.
     """
-    dtype = params["core.W"].dtype
-    B, C = area.table.shape[:2]
-    T, N, w, k = config.glimpses, B * rollouts, config.patch_size, len(config.scales)
-    n_core = config.core_units
-    if policy not in POLICIES or rollouts < 1:
-        raise InputError(f"policy should be one of {POLICIES}, with 1 or more rollouts, not {policy!r}, {rollouts}.")
-    if len(params["glimpse.what.W"]) != C * k * w * w:
-        raise InputError(
-            f"The model reads {len(params['glimpse.what.W'])} numbers a glimpse, but these images of {C} channels "
-            f"give {C * k * w * w}; take the images and settings that it was trained with."
-        )
-    if frozen is not None and frozen.sample.shape != (T - 1, N, 2):
-        raise InputError(f"frozen should hold samples {(T - 1, N, 2)}, but holds {frozen.sample.shape}; make another.")
-    image = np.repeat(np.arange(B), rollouts)  # (N,)
-    sigma = log_std(params, config, progress)
+    _check(params, config, area, rollouts, policy, frozen)
+    image = np.repeat(np.arange(len(area.table)), rollouts)  # (N,)
+    T, N = config.glimpses, len(image)
+    trajectory = _empty_trajectory(params, config, image, log_std(params, config, progress))
+    _, loc, samples, mu, sigma, _, _, (phi, _, hidden, g), (hg, h), location = trajectory
 
-    # One array for [h_{t−1}, g_t]: each part is written in place by the layer that makes it, so that the
-    # core's two inputs are one product. h_t is then a view of the row where step t+1 needs it.
-    hg = np.empty((T + 1, N, n_core + config.glimpse_units), dtype)
-    hg[0, :, :n_core] = 0  # h_0
-    h, g = hg[1:, :, :n_core], hg[:T, :, n_core:]
-    phi = np.empty((C * k * w * w, T, N), dtype).transpose(1, 2, 0)  # in memory as the sensor makes it, rows last
-    hidden = np.empty((T, N, config.what_units + config.where_units), dtype)
-    loc = np.empty((T, N, 2), dtype)
-    samples, mu = np.empty((T - 1, N, 2), dtype), np.empty((T - 1, N, 2), dtype)
-    location_hidden = np.empty((T - 1, N, config.location_units), dtype) if config.location_units else h[:-1]
-
-    if frozen is not None:
-        loc[0] = frozen.loc[0]
-    elif policy == "random" or config.start == "uniform":
-        loc[0] = rng.uniform(-1, 1, (N, 2))
-    elif policy == "sampled" and config.start == "gaussian":
-        # As if the policy had drawn it, with μ = 0. Neither this mean nor σ is a parameter (a learned σ is refused), so
-        # the draw has no share in the gradient.
-        np.clip(sample(rng, np.zeros((N, 2), dtype), sigma), -1, 1, out=loc[0])
-    else:
-        loc[0] = 0
+    loc[0] = frozen.loc[0] if frozen else first_location(config, rng, N, policy, sigma) if start is None else start
     for t in range(T):
-        sensor_forward(area, loc[t], config.scales, w, image, config.continuous, out=phi[t])
+        sensor_forward(area, loc[t], config.scales, config.patch_size, image, config.continuous, out=phi[t])
         glimpse_forward(params, phi[t], loc[t], hidden[t], out=g[t])
         core_forward(params, hg[t], out=h[t])
-        if t < T - 1:  # a location after the last glimpse would only add variance
-            mu[t], cache = location_forward(params, h[t])
-            if config.location_units:
-                location_hidden[t] = cache.hidden
-            if frozen is not None:
-                samples[t] = frozen.sample[t]
-            elif policy == "random":
-                samples[t] = rng.uniform(-1, 1, (N, 2))
-            else:
-                samples[t] = mu[t] if policy == "mean" else sample(rng, mu[t], sigma)
-            np.clip(samples[t], -1, 1, out=loc[t + 1])
+        if t == T - 1:
+            break  # a location after the last glimpse would only add variance
+        mu[t], cache = location_forward(params, h[t])
+        if config.location_units:
+            location.hidden[t] = cache.hidden
+        samples[t] = frozen.sample[t] if frozen else next_location(rng, mu[t], sigma, policy)
+        np.clip(samples[t], -1, 1, out=loc[t + 1])
 
     # The other two heads decide nothing on the way, so they read all steps at once.
     labelled = h if every_step else h[-1:]  # (S, N, core)
-    logits, _ = label_forward(params, labelled.reshape(-1, n_core))
-    baseline, _ = baseline_forward(params, h[:-1].reshape(-1, n_core))
-    return Trajectory(
-        image,
-        loc,
-        samples,
-        mu,
-        sigma,
-        logits.reshape(len(labelled), N, -1),
-        baseline.reshape(T - 1, N),
-        GlimpseCache(phi, loc, hidden, g),
-        CoreCache(hg[:T], h),
-        LocationCache(h[:-1], location_hidden),
-    )
+    logits, _ = label_forward(params, _rows(labelled))
+    baseline, _ = baseline_forward(params, _rows(h[:-1]))
+    return trajectory._replace(logits=logits.reshape(len(labelled), N, -1), baseline=baseline.reshape(T - 1, N))
 
 
+def first_location(config: Architecture, rng: Any, N: int, policy: str, sigma: Array) -> Array:
+    """Where the N first glimpses are taken (N, 2): by the setting `start`, or anywhere if all locations are random."""
+    if policy == "random" or config.start == "uniform":
+        return rng.uniform(-1, 1, (N, 2))
+    centre = np.zeros((N, 2), sigma.dtype)
+    if policy == "mean" or config.start == "centre":
+        return centre
+    # As if the policy had drawn it, with μ = 0. Neither this mean nor σ is a parameter (a learned σ is refused), so
+    # the draw has no share in the gradient.
+    return np.clip(sample(rng, centre, sigma), -1, 1)
+
+
+def next_location(rng: Any, mu: Array, sigma: Array, policy: str) -> Array:
+    """The raw next location (N, 2): a draw from N(μ, σ²), its mean, or anywhere. mu (N, 2), sigma = log σ (2,)."""
+    if policy == "random":
+        return rng.uniform(-1, 1, mu.shape)
+    return mu if policy == "mean" else sample(rng, mu, sigma)
+
+
+@show_shapes
 class Cotangents(NamedTuple):
     """∂L/∂(each output of the heads), for whatever scalar L."""
 
-    logits: np.ndarray  # (S, N, K)
-    mu: np.ndarray  # (T−1, N, 2)
-    log_std: np.ndarray  # (2,)
-    baseline: np.ndarray  # (T−1, N)
+    logits: Array  # (S, N, K)
+    mu: Array  # (T−1, N, 2)
+    log_std: Array  # (2,)
+    baseline: Array  # (T−1, N)
 
 
-def backward(params, trajectory, cotangents, flow=("label", "location", "baseline")):
-    """Gradients of all parameters, from the cotangents at the heads.
+HEADS = ("label", "location", "baseline")
+
+
+def backward(params: Params, trajectory: Trajectory, cotangents: Cotangents, flow: Collection[str] = HEADS) -> Params:
+    """Gradients of all parameters, from the cotangents at the heads → a dict with the keys of `params`.
 
     flow names the heads whose gradient goes on into the core and the glimpse network; the parameters of the
-    others are trained on a state that they do not shape. Returns a dict with the keys of `params`.
+    others are trained on a state that they do not shape.
     """
     h = trajectory.core.h  # (T, N, core)
     T, N, n_core = h.shape
-    steps = {"label": slice(T - len(trajectory.logits), T), "location": slice(0, T - 1), "baseline": slice(0, T - 1)}
-    state = {head: _rows(h[part]) for head, part in steps.items()}
-    location_cache = LocationCache(state["location"], _rows(trajectory.location.hidden))
+    labelled, deciding = slice(T - len(trajectory.logits), T), slice(0, T - 1)  # the steps that a head has read
     # A product of which nothing flows on is left out: 3 % of a step, more where the location head is deep.
-    dh_from = {}
-    dh_from["label"], label = label_backward(
-        _rows(cotangents.logits), LinearCache(state["label"], params["label.W"]), "label" in flow
-    )
-    dh_from["location"], location = location_backward(params, _rows(cotangents.mu), location_cache, "location" in flow)
-    dh_from["baseline"], baseline = baseline_backward(
-        cotangents.baseline.reshape(-1), LinearCache(state["baseline"], params["baseline.W"]), "baseline" in flow
-    )
-    dh = np.zeros((T, N, n_core), h.dtype)
-    for head in flow:
-        dh[steps[head]] += dh_from[head].reshape(-1, N, n_core)
+    dlogits, dmu, dbaseline = _rows(cotangents.logits), _rows(cotangents.mu), cotangents.baseline.reshape(-1)
+    cache = LocationCache(*(_rows(a) for a in trajectory.location))
+    dh_label, label = label_backward(params, dlogits, _rows(h[labelled]), "label" in flow)
+    dh_location, location = location_backward(params, dmu, cache, "location" in flow)
+    dh_baseline, baseline = baseline_backward(params, dbaseline, _rows(h[deciding]), "baseline" in flow)
+    dh = np.zeros((T, N, n_core), h.dtype)  # a state that several heads have read gets the sum
+    for steps, part in ((labelled, dh_label), (deciding, dh_location), (deciding, dh_baseline)):
+        if part is not None:
+            dh[steps] += part.reshape(-1, N, n_core)
 
     # Written over, not beside it: what a step touches is several times the cache.
     dg, core = core_backward(params, dh, trajectory.core, out=dh)
-    glimpse = glimpse_backward(params, dg, GlimpseCache(*(_rows(a) for a in trajectory.glimpse)), out=dg)
+    dg = _rows(dg)
+    _, glimpse = glimpse_backward(params, dg, GlimpseCache(*(_rows(a) for a in trajectory.glimpse)), out=dg)
     grads = glimpse | core | label | location | baseline
     if "location.log_std" in params:
         grads["location.log_std"] = cotangents.log_std
@@ -212,3 +219,41 @@ def backward(params, trajectory, cotangents, flow=("label", "location", "baselin
 def _rows(array):
     """(T, N, width) → (T·N, width): time is only one more way to number the rows."""
     return array.reshape(-1, array.shape[-1])
+
+
+def _empty_trajectory(params, config, image, sigma):
+    """A Trajectory whose arrays wait to be filled, each where the next layer and the backward pass will read it."""
+    T, N, n_core, dtype = config.glimpses, len(image), config.core_units, params["core.W"].dtype
+    # One array for [h_{t−1}, g_t]: each part is written in place by the layer that makes it, so that the
+    # core's two inputs are one product. h_t is then a view of the row where step t+1 needs it.
+    hg = np.empty((T + 1, N, n_core + config.glimpse_units), dtype)
+    hg[0, :, :n_core] = 0  # h_0
+    h, g = hg[1:, :, :n_core], hg[:T, :, n_core:]
+    # In memory as the sensor makes it, rows last.
+    phi = np.empty((len(params["glimpse.what.W"]), T, N), dtype).transpose(1, 2, 0)
+    hidden = np.empty((T, N, config.what_units + config.where_units), dtype)
+    loc, sample, mu = (np.empty((steps, N, 2), dtype) for steps in (T, T - 1, T - 1))
+    deep = np.empty((T - 1, N, config.location_units), dtype) if config.location_units else h[:-1]
+    none = np.empty((0, N), dtype)  # of the two heads that read all steps at once, in the end
+    glimpse, core, location = GlimpseCache(phi, loc, hidden, g), CoreCache(hg[:T], h), LocationCache(h[:-1], deep)
+    return Trajectory(image, loc, sample, mu, sigma, none, none, glimpse, core, location)
+
+
+def _check(params, config, area, rollouts, policy, frozen):
+    """Raise InputError, before anything is made, for arguments of `rollout` that do not fit together."""
+    if not isinstance(area, SummedArea):
+        raise InputError(
+            f"area should be the summed area of the images, but is {type(area).__name__}; give summed_area(images)."
+        )
+    if policy not in POLICIES or rollouts < 1:
+        raise InputError(f"policy should be one of {POLICIES}, with 1 or more rollouts, not {policy!r}, {rollouts}.")
+    B, C = area.table.shape[:2]
+    reads, gives = len(params["glimpse.what.W"]), C * len(config.scales) * config.patch_size**2
+    if reads != gives:
+        raise InputError(
+            f"The model reads {reads} numbers a glimpse, but these images of {C} channels give {gives}; take the "
+            "images and settings that it was trained with."
+        )
+    wanted = (config.glimpses - 1, B * rollouts, 2)
+    if frozen is not None and frozen.sample.shape != wanted:
+        raise InputError(f"frozen should hold samples {wanted}, but holds {frozen.sample.shape}; make another.")

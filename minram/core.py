@@ -10,31 +10,33 @@ from typing import NamedTuple
 
 import numpy as np
 
-from minram.ops import LinearCache, linear_backward, linear_forward, relu_backward, relu_forward
+from minram.ops import Array, Params, linear_backward, linear_forward, named, relu_backward, relu_forward, show_shapes
 
 
+@show_shapes
 class CoreCache(NamedTuple):
-    hg: np.ndarray  # (T, N, core + glimpse) the input [h_{t−1}, g_t] of each step
-    h: np.ndarray  # (T, N, core)
+    hg: Array  # (N, core + glimpse) the input [h_{t−1}, g_t] of a step; (T, N, core + glimpse) of all
+    h: Array  # (N, core) or (T, N, core)
 
 
-def core_forward(params, hg, out=None):
+def core_forward(params: Params, hg: Array, out: Array | None = None) -> tuple[Array, CoreCache]:
     """One step: h_t = ReLU([h_{t−1}, g_t] W + b), written into `out` if given.
 
     hg (N, core + glimpse) → h (N, core). Source: Mnih et al. (2014), §3.1 and §4.
     """
     z, _ = linear_forward(hg, params["core.W"], params["core.b"])
-    return relu_forward(z, out=out)[0]
+    h, _ = relu_forward(z, out=out)
+    return h, CoreCache(hg, h)
 
 
-def core_backward(params, dh, cache, out=None):
-    """Backpropagation through time, then one product for all steps.
+def core_backward(params: Params, dh: Array, cache: CoreCache, out: Array | None = None) -> tuple[Array, Params]:
+    """Backpropagation through time over the cache of all steps, then one product for the weights.
 
     With z_t = [h_{t−1}, g_t] W + b, so that h_t = ReLU(z_t), and dh_t what the heads send to step t alone:
 
         dz_t = (dh_t + dz_{t+1} W_hᵀ) · [h_t > 0],   dz_{T+1} = 0
 
-    dh (T, N, core) → dg (T·N, glimpse), {"core.W": (core + glimpse, core), "core.b": (core,)}. dz is written
+    dh (T, N, core) → dg (T, N, glimpse), {"core.W": (core + glimpse, core), "core.b": (core,)}. dz is written
     into `out` if given, which may be dh.
     """
     T, N, n_core = dh.shape
@@ -44,5 +46,6 @@ def core_backward(params, dh, cache, out=None):
     for t in reversed(range(T - 1)):
         relu_backward(dh[t] + dz[t + 1] @ W[:n_core].T, cache.h[t], out=dz[t])
     rows = dz.reshape(T * N, n_core)
-    _, grads = linear_backward(rows, LinearCache(cache.hg.reshape(T * N, -1), W), input_gradient=False)
-    return rows @ W[n_core:].T, {"core.W": grads["W"], "core.b": grads["b"]}
+    _, grads = linear_backward(rows, (cache.hg.reshape(T * N, -1), W), input_gradient=False)
+    dg = rows @ W[n_core:].T  # (T·N, glimpse)
+    return dg.reshape(T, N, -1), named("core", grads)

@@ -5,23 +5,30 @@
 
 The paper writes the last line as Linear(h_g) + Linear(h_l). That is the same map with the two weight matrices
 stacked, and one product instead of two.
+
+Here, as in the core and the heads: forward(params, inputs) → (output, cache), backward(params, doutput, cache) →
+(dinputs, gradients by the parameters' names). A cache holds what went in and came out, never the parameters, so
+that the rows of all steps can be put into one.
 """
 
 from typing import NamedTuple
 
 import numpy as np
 
-from minram.ops import LinearCache, linear_backward, linear_forward, relu_backward, relu_forward
+from minram.ops import Array, Params, linear_backward, linear_forward, named, relu_backward, relu_forward, show_shapes
 
 
+@show_shapes
 class GlimpseCache(NamedTuple):
-    phi: np.ndarray  # (N, C·k·w·w)
-    loc: np.ndarray  # (N, 2)
-    hidden: np.ndarray  # (N, what + where) the columns of h_g, then those of h_l
-    g: np.ndarray  # (N, glimpse)
+    phi: Array  # (N, C·k·w·w)
+    loc: Array  # (N, 2)
+    hidden: Array  # (N, what + where) the columns of h_g, then those of h_l
+    g: Array  # (N, glimpse)
 
 
-def glimpse_forward(params, phi, loc, hidden=None, out=None):
+def glimpse_forward(
+    params: Params, phi: Array, loc: Array, hidden: Array | None = None, out: Array | None = None
+) -> tuple[Array, GlimpseCache]:
     """g = G(φ, l): a map on rows, written into `hidden` and `out` if given.
 
     phi (N, C·k·w·w), loc (N, 2) → g (N, glimpse). Source: Mnih et al. (2014), §3.1 and figure 1B.
@@ -38,25 +45,19 @@ def glimpse_forward(params, phi, loc, hidden=None, out=None):
     return g, GlimpseCache(phi, loc, hidden, g)
 
 
-def glimpse_backward(params, dg, cache, out=None):
-    """Gradients of the six parameters, summed over all rows; φ and l are data and get none.
+def glimpse_backward(
+    params: Params, dg: Array, cache: GlimpseCache, input_gradient: bool = False, out: Array | None = None
+) -> tuple[tuple[Array, Array] | None, Params]:
+    """Gradients of the six parameters, summed over all rows, and of φ and l if asked: in training they are data.
 
-    dg (N, glimpse) → {"glimpse.what.W": …, …}, the parameters' shapes. The cotangent inside the last ReLU is
-    written into `out` if given, which may be dg.
+    dg (N, glimpse) → (dphi (N, C·k·w·w), dloc (N, 2)) or None, {"glimpse.what.W": …, …}. The cotangent inside
+    the last ReLU is written into `out` if given, which may be dg.
     """
     n_what = params["glimpse.what.b"].size
     dz = relu_backward(dg, cache.g, out=out)  # (N, glimpse)
-    dhidden, combine = linear_backward(dz, LinearCache(cache.hidden, params["glimpse.combine.W"]))
+    dhidden, combine = linear_backward(dz, (cache.hidden, params["glimpse.combine.W"]))
     relu_backward(dhidden, cache.hidden, out=dhidden)  # (N, what + where)
-    what = LinearCache(cache.phi, params["glimpse.what.W"])
-    where = LinearCache(cache.loc, params["glimpse.where.W"])
-    _, what = linear_backward(dhidden[:, :n_what], what, input_gradient=False)
-    _, where = linear_backward(dhidden[:, n_what:], where, input_gradient=False)
-    return {
-        "glimpse.what.W": what["W"],
-        "glimpse.what.b": what["b"],
-        "glimpse.where.W": where["W"],
-        "glimpse.where.b": where["b"],
-        "glimpse.combine.W": combine["W"],
-        "glimpse.combine.b": combine["b"],
-    }
+    dphi, what = linear_backward(dhidden[:, :n_what], (cache.phi, params["glimpse.what.W"]), input_gradient)
+    dloc, where = linear_backward(dhidden[:, n_what:], (cache.loc, params["glimpse.where.W"]), input_gradient)
+    grads = named("glimpse.what", what) | named("glimpse.where", where) | named("glimpse.combine", combine)
+    return (dphi, dloc) if input_gradient else None, grads

@@ -3,33 +3,33 @@
     logits = h W + b          μ = h W + b          b_t = h W + b
 
 The location head may have one hidden layer: μ = ReLU(h W' + b') W + b. Its mean is not squashed: a squashed
-mean that has reached the border has no gradient to come back by.
+mean that has reached the border has no gradient to come back by. The cache of a linear head is h itself.
 """
 
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
-import numpy as np
-
-from minram.ops import LinearCache, linear_backward, linear_forward, relu_backward, relu_forward
+from minram.ops import Array, Params, linear_backward, linear_forward, named, relu_backward, relu_forward, show_shapes
 
 
-def label_forward(params, h):
+def label_forward(params: Params, h: Array) -> tuple[Array, Array]:
     """logits = h W + b. h (N, core) → (N, K). Source: Mnih et al. (2014), §4."""
-    return linear_forward(h, params["label.W"], params["label.b"])
+    logits, _ = linear_forward(h, params["label.W"], params["label.b"])
+    return logits, h
 
 
-def label_backward(dlogits, cache, input_gradient=True):
+def label_backward(params: Params, dlogits: Array, h: Array, input_gradient: bool = True) -> tuple[Any, Params]:
     """dlogits (N, K) → dh (N, core), or None if it is not wanted, and the gradients of the head's parameters."""
-    dh, grads = linear_backward(dlogits, cache, input_gradient)
-    return dh, {"label.W": grads["W"], "label.b": grads["b"]}
+    dh, grads = linear_backward(dlogits, (h, params["label.W"]), input_gradient)
+    return dh, named("label", grads)
 
 
+@show_shapes
 class LocationCache(NamedTuple):
-    h: np.ndarray  # (N, core)
-    hidden: np.ndarray  # (N, hidden), or h itself where the head is linear
+    h: Array  # (N, core)
+    hidden: Array  # (N, hidden), or h itself where the head is linear
 
 
-def location_forward(params, h):
+def location_forward(params: Params, h: Array) -> tuple[Array, LocationCache]:
     """μ = h W + b, the mean of the next location. h (N, core) → (N, 2). Source: Mnih et al. (2014), §4."""
     hidden = h
     if "location.hidden.W" in params:
@@ -39,25 +39,26 @@ def location_forward(params, h):
     return mu, LocationCache(h, hidden)
 
 
-def location_backward(params, dmu, cache, input_gradient=True):
+def location_backward(
+    params: Params, dmu: Array, cache: LocationCache, input_gradient: bool = True
+) -> tuple[Any, Params]:
     """dmu (N, 2) → dh (N, core), or None if it is not wanted, and the gradients of the head's parameters but σ."""
     deep = "location.hidden.W" in params
-    dhidden, grads = linear_backward(dmu, LinearCache(cache.hidden, params["location.W"]), deep or input_gradient)
-    named = {"location.W": grads["W"], "location.b": grads["b"]}
+    dhidden, grads = linear_backward(dmu, (cache.hidden, params["location.W"]), deep or input_gradient)
     if not deep:
-        return dhidden, named
+        return dhidden, named("location", grads)
     dz = relu_backward(dhidden, cache.hidden)  # (N, hidden)
-    dh, grads = linear_backward(dz, LinearCache(cache.h, params["location.hidden.W"]), input_gradient)
-    return dh, named | {"location.hidden.W": grads["W"], "location.hidden.b": grads["b"]}
+    dh, hidden_grads = linear_backward(dz, (cache.h, params["location.hidden.W"]), input_gradient)
+    return dh, named("location", grads) | named("location.hidden", hidden_grads)
 
 
-def baseline_forward(params, h):
+def baseline_forward(params: Params, h: Array) -> tuple[Array, Array]:
     """b_t = h_t W + b, the reward to be expected from here on. h (N, core) → (N,)."""
-    baseline, cache = linear_forward(h, params["baseline.W"], params["baseline.b"])
-    return baseline[:, 0], cache
+    baseline, _ = linear_forward(h, params["baseline.W"], params["baseline.b"])
+    return baseline[:, 0], h
 
 
-def baseline_backward(dbaseline, cache, input_gradient=True):
+def baseline_backward(params: Params, dbaseline: Array, h: Array, input_gradient: bool = True) -> tuple[Any, Params]:
     """dbaseline (N,) → dh (N, core), or None if it is not wanted, and the gradients of the head's parameters."""
-    dh, grads = linear_backward(dbaseline[:, None], cache, input_gradient)
-    return dh, {"baseline.W": grads["W"], "baseline.b": grads["b"]}
+    dh, grads = linear_backward(dbaseline[:, None], (h, params["baseline.W"]), input_gradient)
+    return dh, named("baseline", grads)

@@ -3,20 +3,43 @@
 A row is one glimpse of one rollout; nothing here knows which. So each backward function may be called once
 with the rows of all time steps: the gradient of a weight is a sum over rows, and one product takes it.
 
-Throughout, dy stands for ∂L/∂y, the cotangent of y, where L is any scalar that depends on y.
+Throughout, dy stands for ∂L/∂y, the cotangent of y, where L is any scalar that depends on y. A forward function
+returns (y, cache), with what its backward function needs of the forward pass in the cache; the backward function
+returns dx, and a dict of the parameters' gradients where it has parameters.
 """
 
-from typing import NamedTuple
+import textwrap
+from typing import Any, NamedTuple
 
 import numpy as np
 
+Array = np.ndarray
+Params = dict[str, np.ndarray]
 
+
+def show_shapes(cls: Any) -> Any:
+    """A record's class whose repr are its fields by their shapes: all numbers would bury a debugger's view."""
+
+    def brief(value):
+        if isinstance(value, np.ndarray):
+            return str(value.shape).replace(" ", "")
+        return f"{type(value).__name__}(…)" if isinstance(value, tuple) else repr(value)
+
+    def show(self):
+        text = ", ".join(f"{name} {brief(value)}" for name, value in zip(self._fields, self))
+        return textwrap.fill(f"{cls.__name__}({text})", 110, subsequent_indent="    ", break_on_hyphens=False)
+
+    cls.__repr__ = show
+    return cls
+
+
+@show_shapes
 class LinearCache(NamedTuple):
-    x: np.ndarray  # (N, in)
-    W: np.ndarray  # (in, out)
+    x: Array  # (N, in)
+    W: Array  # (in, out)
 
 
-def linear_forward(x, W, b, out=None):
+def linear_forward(x: Array, W: Array, b: Array, out: Array | None = None) -> tuple[Array, LinearCache]:
     """y = x W + b, written into `out` if given.
 
     x (N, in), W (in, out), b (out,) → y (N, out).
@@ -26,43 +49,50 @@ def linear_forward(x, W, b, out=None):
     return y, LinearCache(x, W)
 
 
-def linear_backward(dy, cache, input_gradient=True):
+def linear_backward(dy: Array, cache: tuple[Array, Array], input_gradient: bool = True) -> tuple[Any, Params]:
     """dx = dy Wᵀ, dW = xᵀ dy, db = Σ_n dy_n: each from y_nj = Σ_i x_ni W_ij + b_j by the chain rule.
 
-    dy (N, out) → dx (N, in), or None where the input needs no gradient; {"W": (in, out), "b": (out,)}.
+    dy (N, out), cache (x, W) → dx (N, in), or None where the input needs no gradient; {"W": (in, out), "b": (out,)}.
     """
-    dx = dy @ cache.W.T if input_gradient else None  # (N, in)
-    return dx, {"W": cache.x.T @ dy, "b": dy.sum(axis=0)}
+    x, W = cache
+    dx = dy @ W.T if input_gradient else None  # (N, in)
+    return dx, {"W": x.T @ dy, "b": dy.sum(axis=0)}
 
 
-def relu_forward(x, out=None):
+def named(layer: str, grads: Params) -> Params:
+    """The gradients of one layer under the names of the network's parameters: "W" becomes "core.W"."""
+    return {f"{layer}.{key}": g for key, g in grads.items()}
+
+
+def relu_forward(x: Array, out: Array | None = None) -> tuple[Array, Array]:
     """y = max(x, 0), elementwise. The cache is y: y > 0 exactly where x > 0."""
     y = np.maximum(x, 0, out=out)
     return y, y
 
 
-def relu_backward(dy, y, out=None):
+def relu_backward(dy: Array, y: Array, out: Array | None = None) -> Array:
     """dx = dy · [y > 0]. At the kink x = 0 the derivative is taken to be 0."""
     return np.multiply(dy, y > 0, out=out)
 
 
-def tanh_forward(x, out=None):
+def tanh_forward(x: Array, out: Array | None = None) -> tuple[Array, Array]:
     """y = tanh(x), elementwise. The cache is y."""
     y = np.tanh(x, out=out)
     return y, y
 
 
-def tanh_backward(dy, y):
+def tanh_backward(dy: Array, y: Array) -> Array:
     """dx = dy · (1 − y²), because tanh' = 1 − tanh²."""
     return dy * (1 - y * y)
 
 
+@show_shapes
 class CrossEntropyCache(NamedTuple):
-    p: np.ndarray  # (..., K) softmax(logits)
-    labels: np.ndarray  # (...)
+    p: Array  # (..., K) softmax(logits)
+    labels: Array  # (...)
 
 
-def cross_entropy_forward(logits, labels):
+def cross_entropy_forward(logits: Array, labels: Array) -> tuple[Array, CrossEntropyCache]:
     """loss = −log p_label with p = softmax(logits), for each row.
 
     logits (..., K), labels (...) integers in 0..K−1 → loss (...).
@@ -76,7 +106,7 @@ def cross_entropy_forward(logits, labels):
     return loss, CrossEntropyCache(e / total, labels)
 
 
-def cross_entropy_backward(dloss, cache):
+def cross_entropy_backward(dloss: Array, cache: CrossEntropyCache) -> Array:
     """dlogits = dloss · (p − onehot(label)), because ∂(log Σ_j exp z_j)/∂z_i = p_i.
 
     dloss (...) → dlogits (..., K).

@@ -9,25 +9,26 @@ whatever s is. Pixel edges are numbered 0..H and 0..W. Outside the image S is co
 is moved to the border and the cells there see the background.
 """
 
+from collections.abc import Sequence
 from typing import NamedTuple
 
 import numpy as np
 
 from minram.errors import InputError, check_shape
+from minram.ops import Array, show_shapes
 
-TRIANGLE = np.triu(np.ones((34, 34)))
 
-
+@show_shapes
 class SummedArea(NamedTuple):
-    table: np.ndarray  # (B, C, H+1, W+1)
+    table: Array  # (B, C, H+1, W+1)
     unit: float  # what one step of the stored pixels is worth: 1/255 for uint8, 1 for floats
 
 
-def summed_area(images, background=0):
-    """Make the table of `images` minus the `background` that they have outside their borders.
+def summed_area(images: Array, background: float = 0) -> SummedArea:
+    """S[i, j] = Σ_{i' < i} Σ_{j' < j} (x[i', j'] − background), for each image and channel.
 
-    images (B, H, W) or (B, H, W, C), uint8 or float in [0, 1]; background in the same units.
-    Sums of integers are exact: float32 holds every integer up to 2²⁴, float64 up to 2⁵³.
+    images (B, H, W) or (B, H, W, C), uint8 or float in [0, 1]; background in [0, 1]: what they have outside their
+    borders. Sums of integers are exact: float32 holds every integer up to 2²⁴, float64 up to 2⁵³.
     Raises InputError for other shapes or dtypes. Source: Crow (1984); Viola & Jones (2001).
     """
     if images.ndim not in (3, 4) or not images.size or (images.dtype != np.uint8 and images.dtype.kind != "f"):
@@ -35,44 +36,67 @@ def summed_area(images, background=0):
             "images should be an array (B, H, W) or (B, H, W, C), not empty, of uint8 or floats, "
             f"but it is {images.shape} of {images.dtype}; convert it first."
         )
-    images = images.reshape(*images.shape[:3], -1).transpose(0, 3, 1, 2)  # (B, C, H, W)
-    B, C, H, W = images.shape
-    exact = images.dtype == np.uint8 and 255 * H * W <= 2**24
-    dtype = np.float32 if exact else np.float64
-    table = np.empty((B, C, H + 1, W + 1), dtype)
-    ones = TRIANGLE.astype(dtype)
+    bytes_ = images.dtype == np.uint8
+    pixels = images.reshape(*images.shape[:3], -1).transpose(0, 3, 1, 2)  # (B, C, H, W)
+    B, C, H, W = pixels.shape
+    table = np.empty((B, C, H + 1, W + 1), np.float32 if bytes_ and 255 * H * W <= 2**24 else np.float64)
     some = max(1, 2**18 // (C * H * W))  # images at a time, so that they stay in the cache: a fifth faster on 100×100
     for start in range(0, B, some):
-        block, sums = images[start : start + some], table[start : start + some]
-        # Sums along y add whole rows, four times as fast where a row edge of all images lies in one piece.
-        rows = np.zeros((H + 1, len(block), C, W + 1), dtype)
-        pixels = rows[1:, ..., 1:].transpose(1, 2, 0, 3)  # (some, C, H, W)
-        pixels[...] = block
-        if background:
-            pixels -= background  # not before: as bytes, 0 − 1 would be 255
-        for i in range(1, H + 1):
-            rows[i] += rows[i - 1]
-        rows = rows.transpose(1, 2, 0, 3)  # (some, C, H+1, W+1)
-        # Sums along x are a product with a triangle of ones: twice as fast as cumsum, whose additions wait for each
-        # other. 34 columns at a time, each strip begun with the sum of all before it: a third of the work on 100×100.
-        for j in range(0, W + 1, len(ones)):
-            strip = rows[..., j : j + len(ones)]  # (some, C, H+1, n), n ≤ 34
-            n = strip.shape[-1]
-            if j > 0:
-                strip[..., 0] += sums[..., j - 1]
-            np.matmul(strip, ones[:n, :n], out=sums[..., j : j + n])
-    return SummedArea(table, 1 / 255 if images.dtype == np.uint8 else 1.0)
+        part = slice(start, start + some)
+        sums = _sums_along_y(pixels[part], round(255 * background) if bytes_ else background, table.dtype)
+        _sums_along_x(sums, out=table[part])
+    return SummedArea(table, 1 / 255 if bytes_ else 1.0)
 
 
+def _sums_along_y(pixels, background, dtype):
+    """Σ_{i' < i} (x[i', j] − background): pixels (B, C, H, W) → (B, C, H+1, 1+W) with a column of zeros before.
+
+    The same as cumsum, but a row edge of all images lies in one piece of memory: four times as fast.
+    """
+    B, C, H, W = pixels.shape
+    rows = np.zeros((H + 1, B, C, W + 1), dtype)
+    inside = rows[1:, ..., 1:].transpose(1, 2, 0, 3)  # (B, C, H, W)
+    inside[...] = pixels
+    if background:
+        inside -= background  # not before: as bytes, 0 − 1 would be 255
+    for i in range(1, H + 1):
+        rows[i] += rows[i - 1]
+    return rows.transpose(1, 2, 0, 3)
+
+
+def _sums_along_x(rows, out):
+    """Σ_{j' ≤ j} rows[..., j'] → out (B, C, H+1, W+1); rows is changed.
+
+    The same as cumsum, whose additions wait for each other. A product with a triangle of ones is twice as fast;
+    34 columns at a time, each strip begun with the sum of all before it, a third of the work on 100×100.
+    """
+    ones = np.triu(np.ones((34, 34), rows.dtype))
+    for j in range(0, rows.shape[-1], len(ones)):
+        strip = rows[..., j : j + len(ones)]  # (B, C, H+1, n), n ≤ 34
+        n = strip.shape[-1]
+        if j > 0:
+            strip[..., 0] += out[..., j - 1]
+        np.matmul(strip, ones[:n, :n], out=out[..., j : j + n])
+
+
+@show_shapes
 class SensorCache(NamedTuple):
     area: SummedArea
-    image: np.ndarray  # (N,) which image each row looks at
-    edges: tuple  # row edges and column edges, each (k, w+1, N), integers, not yet clamped
-    fraction: tuple  # how far the true edges lie beyond those, each (k, 1, N), in pixels; None if aligned
-    value: np.ndarray  # (k, 1, 1, 1) unit / s²
+    image: Array  # (N,) which image each row looks at
+    edges: tuple[Array, Array]  # row edges and column edges, each (k, w+1, N), integers, not yet clamped
+    fraction: tuple[Array, Array] | None  # how far the true edges lie beyond those, (k, 1, N), pixels; None if aligned
+    value: Array  # (k, 1, 1, 1) unit / s²
 
 
-def sensor_forward(area, loc, scales, patch_size, image=None, continuous=False, out=None):
+def sensor_forward(
+    area: SummedArea,
+    loc: Array,
+    scales: Sequence[int],
+    patch_size: int,
+    image: Array | None = None,
+    continuous: bool = False,
+    out: Array | None = None,
+) -> tuple[Array, SensorCache]:
     """φ = ρ(x, l): what the retina sees at each location.
 
     loc (N, 2) as (x, y), −1 the left and top edge of the image, +1 the right and bottom edge; image (N,) says
@@ -111,7 +135,7 @@ def sensor_forward(area, loc, scales, patch_size, image=None, continuous=False, 
     return out, cache
 
 
-def sensor_backward_location(dphi, cache):
+def sensor_backward_location(dphi: Array, cache: SensorCache) -> Array:
     """dl of the continuous sensor: the derivative of a mean is the difference of two edge averages.
 
     dphi (N, C·k·w·w) → dl (N, 2). With ∂S/∂x, the interpolated step of S to the next column edge, in place
@@ -129,7 +153,7 @@ def sensor_backward_location(dphi, cache):
     dS_dx = (1 - fy) * (S[0, 1] - S[0, 0]) + fy * (S[1, 1] - S[1, 0])  # (C, k, w+1, w+1, N)
     dS_dy = (1 - fx) * (S[1, 0] - S[0, 0]) + fx * (S[1, 1] - S[0, 1])
     H, W = cache.area.table.shape[2] - 1, cache.area.table.shape[3] - 1
-    dcells = _shape(dphi, cache) * cache.value  # (C, k, w, w, N)
+    dcells = _cotangent_of_cells(dphi, cache)  # (C, k, w, w, N)
     return np.stack(
         [
             (dcells * _cells(dS_dx)).sum(axis=(0, 1, 2, 3)) * (W / 2),
@@ -139,13 +163,13 @@ def sensor_backward_location(dphi, cache):
     ).astype(dphi.dtype)
 
 
-def sensor_backward_image(dphi, cache):
+def sensor_backward_image(dphi: Array, cache: SensorCache) -> Array:
     """dx: the adjoint spreads each cell's cotangent evenly over the pixels that the cell saw.
 
     dphi (N, C·k·w·w) → dx (B, H, W, C), for pixels in the units in which they were stored.
     Each step is the transpose of the forward step: differences of corners, look-up, summed area.
     """
-    dcells = _shape(dphi, cache) * cache.value  # (C, k, w, w, N)
+    dcells = _cotangent_of_cells(dphi, cache)  # (C, k, w, w, N)
     C, k, w, _, N = dcells.shape
     dcorners = np.zeros((C, k, w + 1, w + 1, N), dphi.dtype)
     dcorners[:, :, 1:, 1:] += dcells
@@ -186,6 +210,7 @@ def _cells(corners):
     return strips[:, :, :, 1:] - strips[:, :, :, :-1]
 
 
-def _shape(dphi, cache):
+def _cotangent_of_cells(dphi, cache):
+    """dL/d(cell sum) from dL/dφ: a cell of φ is its sum times unit / s². dphi (N, C·k·w·w) → (C, k, w, w, N)."""
     k, n, N = cache.edges[0].shape
-    return dphi.T.reshape(-1, k, n - 1, n - 1, N)  # (C, k, w, w, N)
+    return dphi.T.reshape(-1, k, n - 1, n - 1, N) * cache.value

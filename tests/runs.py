@@ -24,6 +24,7 @@ def dataset(n=24, shape=(6, 5), classes=3, seed=0):
 def config(**settings):
     """Three epochs of three steps, unless told otherwise."""
     tiny = {"glimpses": 3, "patch_size": 2, "what_units": 4, "where_units": 3, "glimpse_units": 5, "core_units": 4}
+    tiny = tiny if settings.get("model", "ram") == "ram" else {}
     return Config(**tiny | {"batch_size": 8, "epochs": 3, "learning_rate": 0.01} | settings)
 
 

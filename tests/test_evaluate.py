@@ -10,7 +10,8 @@ from minram.datasets.tasks import fixed_images
 from minram.errors import InputError
 from minram.sensor import summed_area
 from minram.training import evaluate as module
-from minram.training.evaluate import Evaluation, background_level, evaluate, percent, wilson
+from minram.training import models
+from minram.training.evaluate import Evaluation, evaluate, percent, wilson
 from runs import config, dataset
 
 DATA = dataset(40)
@@ -37,12 +38,6 @@ def test_an_agent_with_random_locations_is_evaluated_with_them():
     assert (evaluate(PARAMS, CONFIG, DATA.x_train, DATA.y_train).probabilities != want).any()
 
 
-def test_the_background_is_the_nearest_level_of_the_images():
-    assert background_level(config(background=0.499), X) == 127  # of 127.2
-    assert background_level(config(background=0.5), X) == 128  # of 127.5, the even one
-    assert background_level(config(background=0.5), X / 255) == 0.5
-
-
 def test_a_rate_and_its_interval_as_text():
     assert percent(0.0123, (0.0103, 0.0147)) == "1.23 % [1.03, 1.47]"
 
@@ -54,7 +49,7 @@ def test_a_rate_and_its_interval_as_text():
 def test_probabilities_are_averaged_over_rollouts(settings, rollouts):
     c = config(**settings)
     got = evaluate(PARAMS, c, DATA.x_train, DATA.y_train, "sampled", rollouts, seed=5)
-    images = fixed_images(c.make_task, DATA.x_train, 5)
+    images = fixed_images(c.task_at(), DATA.x_train, 5)
     area, rng = summed_area(images), np.random.default_rng([5, 1])
     t = rollout(PARAMS, c, area, rng, rollouts, "sampled", every_step=True, progress=1)  # σ as it ended
     p = softmax(t.logits, axis=-1)
@@ -80,7 +75,7 @@ def test_large_canvases_are_made_a_few_at_a_time(monkeypatch):
         sizes.append(len(area.table))
         return rollout(params, c, area, *arguments, **keywords)
 
-    monkeypatch.setattr(module, "rollout", counting)
+    monkeypatch.setattr(models, "rollout", counting)
     evaluate(PARAMS, CONFIG, DATA.x_train, DATA.y_train, rollouts=200)
     assert sizes == [2] * 20  # 500 rows and no more
     sizes.clear()

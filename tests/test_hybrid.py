@@ -13,8 +13,9 @@ from scipy.special import log_softmax, softmax
 from minram.agent import backward
 from minram.errors import InputError
 from minram.gradcheck import check_gradient
-from minram.gradcheck.network import SMALL, along, freeze, scalars
+from minram.gradcheck.network import along, freeze, scalars
 from minram.reinforce import advantages, batch_baseline, cotangents, draw, rollouts_baseline
+from minram.training.recipes import SMALL
 
 HEADS = ("label", "location", "baseline")
 FLOWS = list(chain.from_iterable(combinations(HEADS, n) for n in range(4)))

@@ -32,9 +32,10 @@ def test_glimpse():
     inputs = {"params": params, "phi": r.normal(size=(6, 8)), "loc": r.normal(size=(6, 2))}
     check_pair(
         glimpse.glimpse_forward,
-        lambda dg, cache: glimpse.glimpse_backward(params, dg, cache),
+        lambda dg, cache: (lambda inputs, grads: dict(zip(("phi", "loc"), inputs)) | grads)(
+            *glimpse.glimpse_backward(params, dg, cache, input_gradient=True)
+        ),
         inputs,
-        wrt=list(params),
         signature=lambda c: (c.hidden > 0, c.g > 0),
     )
 
@@ -62,7 +63,7 @@ def test_core(T):
         h, hg = np.zeros((T + 1, N, n_core)), []
         for t in range(T):
             hg.append(np.concatenate([h[t], g[t]], axis=1))
-            h[t + 1] = core_forward(params, hg[t])
+            h[t + 1], _ = core_forward(params, hg[t])
         return h[1:], CoreCache(np.array(hg), h[1:])
 
     def backward(dh, cache):
@@ -89,10 +90,10 @@ def test_heads(head):
     forward, backward = {
         "label": (heads.label_forward, heads.label_backward),
         "baseline": (heads.baseline_forward, heads.baseline_backward),
-    }.get(head, (heads.location_forward, lambda dmu, cache: heads.location_backward(params, dmu, cache)))
+    }.get(head, (heads.location_forward, heads.location_backward))
 
     def pair(dy, cache):
-        dh, grads = backward(dy, cache)
+        dh, grads = backward(params, dy, cache)
         return {"h": dh} | grads
 
     kinks = (lambda c: c.hidden > 0) if head == "deep location" else None

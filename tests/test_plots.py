@@ -17,7 +17,6 @@ from minram.errors import InputError
 from minram.pictures import figures, plots, show, style
 from minram.sensor import sensor_forward, summed_area
 from minram.training.config import Config
-from minram.training.evaluate import background_level
 from minram.training.run import save_params
 
 SMALL = dict(what_units=6, where_units=5, glimpse_units=7, core_units=8)
@@ -297,7 +296,7 @@ def test_a_scene_is_what_the_agent_does_with_validation_images(tmp_path):
     np.testing.assert_array_equal(scene.labels, d.y_val[index])
     t = scene.trajectory
     np.testing.assert_array_equal(t.sample, t.mu)
-    phi, _ = sensor_forward(summed_area(scene.images, background_level(c, scene.images)), t.loc[0], c.scales, 2)
+    phi, _ = sensor_forward(summed_area(scene.images, c.background), t.loc[0], c.scales, 2)
     np.testing.assert_array_equal(t.glimpse.phi[0], phi)
 
 

@@ -5,6 +5,7 @@ import subprocess
 import sys
 import time
 import tracemalloc
+from dataclasses import asdict
 
 import numpy as np
 import pytest
@@ -226,7 +227,7 @@ def test_a_step_beyond_the_epoch_is_refused(tmp_path, finished):
     for step in (steps, steps + 1):  # all of them are done where a run was stopped after the last
         checkpoint.save(tmp_path / "last.npz", arrays, meta | {"step": step})
         if step == steps:
-            assert run.resumed(c, tmp_path, DATA).meta["step"] == steps
+            assert run.resumed(c, tmp_path, DATA).progress.step == steps
     with pytest.raises(InputError, match="should say where in the training"):
         run.resumed(c, tmp_path, DATA)
 
@@ -279,8 +280,8 @@ def test_any_account_of_the_training_is_taken_or_refused(tmp_path_factory, finis
     except InputError as error:
         assert "\n" not in str(error)
     else:
-        assert got.meta[key] == value and 0 <= got.meta["epoch"] <= c.epochs
-        json.dumps(got.meta)
+        assert getattr(got.progress, key) == value and 0 <= got.progress.epoch <= c.epochs
+        json.dumps(asdict(got.progress))
         (folder / "result.json").unlink()
         assert train.train(c, folder, True, dataset=DATA)["n_test"] == len(DATA.y_test)  # it can go on to its end
 

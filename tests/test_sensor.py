@@ -39,7 +39,7 @@ def scenes(draw, floats=False, smallest=1):
     rng = np.random.default_rng(draw(st.integers(0, 2**32)))
     bytes_ = not floats and draw(st.booleans())
     images = rng.integers(0, 256, (B, H, W, *C), dtype=np.uint8) if bytes_ else rng.random((B, H, W, *C))
-    background = draw(st.sampled_from([0, 17] if bytes_ else [0, 0.25]))
+    background = draw(st.sampled_from([0, 1 / 15 if bytes_ else 0.25]))
     loc = rng.uniform(-1.7, 1.7, (N, 2))  # some far outside
     loc = np.where(rng.random((N, 2)) < 0.3, rng.choice([-1.0, 0.0, 1.0], (N, 2)), loc)  # or on a border
     loc[0] = rng.uniform(-0.9, 0.9, 2)  # one inside, so that something is seen
@@ -71,6 +71,7 @@ def check_definition(scene, continuous):
     phi, _ = sensor_forward(summed_area(images, background), loc, scales, w, index, continuous)
     unit = 255 if images.dtype == np.uint8 else 1
     one = images.reshape(*images.shape[:3], -1)
+    background = round(255 * background) if unit == 255 else background
     want = np.array([look(one[i], l, scales, w, background, continuous) for i, l in zip(index, loc)]) / unit
     # A table entry is a sum of up to H·W numbers below 1, taken in H + W steps; four of them, each between
     # four neighbours, make a cell.
@@ -185,10 +186,18 @@ def test_x_is_to_the_right_and_y_is_down():
 def test_outside_is_the_background(kind, continuous):
     """Over an image that is all background, the retina sees the same everywhere: no border is a cue."""
     images = np.full((1, 5, 7), 51, np.uint8) if kind == np.uint8 else np.full((1, 5, 7), 0.2)
-    area = summed_area(images, images.flat[0])
+    area = summed_area(images, 0.2)
     loc = np.random.default_rng(0).uniform(-2, 2, (50, 2))
     phi, _ = sensor_forward(area, loc, (1, 2, 5), 3, np.zeros(50, int), continuous)
     assert not phi.any()
+
+
+@pytest.mark.parametrize("background, level", [(0.499, 127), (0.5, 128)])  # of 127.2; of 127.5, the even one
+def test_the_background_of_bytes_is_the_nearest_level(background, level):
+    images = np.full((1, 2, 3), 200, np.uint8)
+    table = summed_area(images, background).table
+    np.testing.assert_array_equal(table[0, 0, :, -1], [0, 3 * (200 - level), 6 * (200 - level)])
+    np.testing.assert_array_equal(summed_area(images / 255, background).table[0, 0, 1, 1], 200 / 255 - background)
 
 
 @pytest.mark.parametrize("w", [1, 2, 3, 4])

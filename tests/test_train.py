@@ -14,7 +14,7 @@ from minram.agent import init_params
 from minram.errors import InputError
 from minram.pictures import show
 from minram.storage import checkpoint, files
-from minram.training import step, train
+from minram.training import classifiers, models, step, train
 from minram.training.config import Config
 from minram.training.evaluate import evaluate, wilson
 from minram.training.run import load_params, save_params
@@ -73,9 +73,9 @@ def stop_at(monkeypatch, *steps):
 
 def test_the_variants_have_every_choice():
     for f in fields(Config):
-        if isinstance(f.metadata["allowed"], list) and f.name not in ("flow", "model"):
+        if hasattr(f.metadata["kind"], "names") and f.name not in ("flow", "model"):
             used = {getattr(config(**v), f.name) for v in VARIANTS}
-            assert used == set(f.metadata["allowed"]), f.name
+            assert used == set(f.metadata["kind"].names), f.name
 
 
 @pytest.mark.parametrize("settings", VARIANTS, ids=lambda v: ",".join(f"{k}={x}" for k, x in v.items()) or "default")
@@ -128,7 +128,7 @@ def test_a_crash_at_any_write_loses_nothing(tmp_path, monkeypatch, when):
 def test_long_epochs_are_saved_within(tmp_path, monkeypatch):
     saved = []
     monkeypatch.setattr(train, "SAVE_EVERY", 0)
-    monkeypatch.setattr(train, "save_run", lambda run, *_: saved.append((run.meta["epoch"], run.meta["step"])))
+    monkeypatch.setattr(train, "save_run", lambda run, *_: saved.append((run.progress.epoch, run.progress.step)))
     train.train(config(epochs=1), tmp_path / "run", dataset=DATA)
     assert saved == [(0, 1), (0, 2), (0, 3), (1, 0)]
 
@@ -159,17 +159,28 @@ def test_two_processes_give_the_same_bits(tmp_path):
 
 def recorded(monkeypatch, *names):
     """Write down, by name, the arguments of each call that a training step makes: [(arguments, named), …]."""
-    calls = {name: [] for name in names}
+    calls, evaluating = {name: [] for name in names}, []
 
-    def record(name, function):
+    def evaluation(*arguments):
+        evaluating.append(True)
+        try:
+            return evaluate(*arguments)
+        finally:
+            evaluating.pop()
+
+    monkeypatch.setattr(train, "evaluate", evaluation)
+
+    def record(name, module, function):
         def recording(*arguments, **named):
-            calls[name].append((arguments, named))
+            if not evaluating:
+                calls[name].append((arguments, named))
             return function(*arguments, **named)
 
-        monkeypatch.setattr(step, name, recording)
+        monkeypatch.setattr(module, name, recording)
 
     for name in names:
-        record(name, getattr(step, name))
+        module = next(m for m in (step, models, classifiers) if hasattr(m, name))
+        record(name, module, getattr(module, name))
     return calls
 
 
@@ -188,10 +199,10 @@ def test_each_step_gets_what_the_settings_say_at_its_share_of_the_training(tmp_p
     shares = [i / 6 for i in range(6)]  # two epochs of three steps
     made = calls["make_images"][-6:]  # the ones before try whether the images fit
     assert [arguments[0] for arguments, _ in made] == [c.task_at(share) for share in shares]
-    assert [arguments[1] for arguments, _ in calls["summed_area"]] == [round(255 * c.background)] * 6
+    assert [arguments[1] for arguments, _ in calls["summed_area"]] == [c.background] * 6
     policy, every = ("random" if c.policy == "random" else "sampled"), c.label_steps == "every"
     for share, (arguments, named) in zip(shares, calls["rollout"], strict=True):
-        assert arguments[4:] == (c.rollouts, policy) and named == {"every_step": every, "progress": share}
+        assert arguments[4:] == (c.rollouts, policy, every) and named == {"progress": share}
     assert [arguments[4] for arguments, _ in calls["cotangents"]] == shares
     half_cosine = np.cos(np.pi / 2 * np.array(shares)) ** 2
     rates = c.learning_rate * (c.final_rate + (1 - c.final_rate) * half_cosine)
@@ -394,8 +405,8 @@ def test_a_gradient_that_is_not_finite_is_named(tmp_path, monkeypatch):
     def spoiled(params, *arguments):
         return backward(params, *arguments) | {"core.b": np.full_like(params["core.b"], np.inf)}
 
-    backward = step.backward
-    monkeypatch.setattr(step, "backward", spoiled)
+    backward = models.backward
+    monkeypatch.setattr(models, "backward", spoiled)
     assert "first in the gradient of core.b." in diverged(tmp_path / "run")
 
 
@@ -415,8 +426,8 @@ def test_a_loss_that_is_not_finite_is_an_end_though_its_gradients_are(tmp_path, 
         heads, outcome = cotangents(*arguments)
         return heads, outcome._replace(loss=np.inf)
 
-    cotangents = step.cotangents
-    monkeypatch.setattr(step, "cotangents", infinite)
+    cotangents = models.cotangents
+    monkeypatch.setattr(models, "cotangents", infinite)
     assert "step 1 of epoch 1, first in " in diverged(tmp_path / "run")
 
 

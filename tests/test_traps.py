@@ -20,7 +20,7 @@ TRAPS = {
     # The sensor
     "1: outside is 0 and not the background": (
         "sensor",
-        [("pixels -= background", "pass")],
+        [("inside -= background", "pass")],
         ("test_sensor.test_outside_is_the_background", np.float64, False),
     ),
     "1: outside is something else": (
@@ -29,8 +29,13 @@ TRAPS = {
         ("test_sensor.test_equals_the_definition", True, False),
     ),
     "1: the evaluation forgets the background": (
-        "training.evaluate",
-        [("summed_area(batch, background_level(config, batch))", "summed_area(batch)")],
+        "training.models",
+        [
+            (
+                "area = summed_area(images, config.background)\n    trajectory",
+                "area = summed_area(images)\n    trajectory",
+            )
+        ],
         "test_traps.test_evaluation_averages_the_probabilities_of_all_images",
     ),
     "2: padding that locations do not know of": (
@@ -87,7 +92,7 @@ TRAPS = {
     ),
     "6: the gradient stops at the mean": (
         "agent",
-        [("location_backward(params, _rows(cotangents.mu)", "location_backward(params, _rows(0 * cotangents.mu)")],
+        [("_rows(cotangents.mu)", "_rows(0 * cotangents.mu)")],
         "test_traps.test_a_sample_is_a_constant",
     ),
     "7: the clipped location is scored": (
@@ -118,7 +123,7 @@ TRAPS = {
     "8: REINFORCE leaks into the baseline": (
         "reinforce",
         [
-            ("    _, cache = log_prob_forward(", "    logp, cache = log_prob_forward("),
+            ("    _, policy = log_prob_forward(", "    logp, policy = log_prob_forward("),
             (
                 "config.baseline_weight / N * residual",
                 "config.baseline_weight / N * residual + config.location_weight / N * logp",
@@ -128,22 +133,22 @@ TRAPS = {
     ),
     "8: the baseline's error leaks into the core": (
         "agent",
-        [("for head in flow:", "for head in steps:")],
+        [('_rows(h[deciding]), "baseline" in flow)', "_rows(h[deciding]), True)")],
         ("test_hybrid.test_hybrid_for_each_flow", ("label",)),
     ),
     "9: the baseline of l_t is made from what was seen at l_t": (
         "agent",
-        [("baseline_forward(params, h[:-1].", "baseline_forward(params, h[1:].")],
+        [("baseline_forward(params, _rows(h[:-1]))", "baseline_forward(params, _rows(h[1:]))")],
         "test_network.test_rollout_is_the_papers_recurrence",
     ),
     "9: one baseline, from h_T, for all t": (
         "agent",
-        [("baseline_forward(params, h[:-1].", "baseline_forward(params, h[-1:].repeat(T - 1, axis=0).")],
+        [("_rows(h[:-1]))\n    return", "_rows(h[-1:].repeat(T - 1, axis=0)))\n    return")],
         "test_network.test_rollout_is_the_papers_recurrence",
     ),
     "9: the batch mean includes the row": (
         "reinforce",
-        [("- reward) / (reward.shape[-1] - 1)", "+ 0 * reward) / reward.shape[-1]")],
+        [("- G) / (G.shape[-1] - 1)", "+ 0 * G) / G.shape[-1]")],
         "test_hybrid.test_baselines_leave_the_row_itself_out",
     ),
     "9: the mean over rollouts includes the row": (
@@ -158,32 +163,29 @@ TRAPS = {
     ),
     "10: (N, 1) for (N,)": (
         "heads",
-        [("return baseline[:, 0], cache", "return baseline, cache")],
+        [("return baseline[:, 0], h", "return baseline, h")],
         ("test_network.test_heads", "baseline"),
     ),
     "10: images and rollouts swapped": (
         "agent",
-        [("np.repeat(np.arange(B), rollouts)", "np.tile(np.arange(B), rollouts)")],
+        [("np.repeat(np.arange(len(area.table)), rollouts)", "np.tile(np.arange(len(area.table)), rollouts)")],
         "test_network.test_rollouts_are_copies",
     ),
     "11: a mean over time": (
         "reinforce",
-        [("-location_weight / N * advantage", "-location_weight * (advantage / advantage.size)")],
+        [("-weight / N * advantage", "-weight * (advantage / advantage.size)")],
         "test_hybrid.test_cotangents_are_the_formulas",
     ),
     "11: a sum over rows": (
         "reinforce",
-        [("-location_weight / N * advantage", "-location_weight * advantage")],
+        [("-weight / N * advantage", "-weight * advantage")],
         "test_hybrid.test_cotangents_are_the_formulas",
     ),
     "12: a location after the last glimpse": (
         "agent",
         [
-            (
-                "np.empty((T - 1, N, 2), dtype), np.empty((T - 1, N, 2), dtype)",
-                "np.empty((T, N, 2), dtype), np.empty((T, N, 2), dtype)",
-            ),
-            ("if t < T - 1:", "if True:"),
+            ("for steps in (T, T - 1, T - 1))", "for steps in (T, T, T))"),
+            ("if t == T - 1:", "if False:"),
             ("np.clip(samples[t], -1, 1, out=loc[t + 1])", "np.clip(samples[t], -1, 1, out=loc[(t + 1) % T])"),
         ],
         "test_estimators.test_the_dead_last_location_only_adds_variance",
@@ -215,8 +217,13 @@ TRAPS = {
         "test_traps.test_evaluation_averages_the_probabilities_of_all_images",
     ),
     "14: log-probabilities are averaged": (
-        "training.evaluate",
-        [("-1).mean(axis=2))", "-1)); chunks[-1] = np.exp(np.log(chunks[-1]).mean(axis=2))")],
+        "training.models",
+        [
+            (
+                "return p.reshape(len(p), len(images), rollouts, -1).mean(axis=2)",
+                "return np.exp(np.log(p.reshape(len(p), len(images), rollouts, -1)).mean(axis=2))",
+            )
+        ],
         "test_traps.test_evaluation_averages_the_probabilities_of_all_images",
     ),
 }

@@ -5,40 +5,36 @@ peak of the memory is then that setting's. Times are medians in milliseconds.
 """
 
 import ctypes
-import importlib
 import json
 import os
 import subprocess
 import sys
 import time
-from contextlib import contextmanager
+from collections.abc import Callable
 
 import numpy as np
 
-from minram.agent import init_params
-from minram.command.cli import VARIABLES
+from minram.agent import init_params, layers
+from minram.datasets.data import Dataset
+from minram.datasets.tasks import make_images
 from minram.errors import InputError
+from minram.ops import Array
+from minram.sensor import sensor_forward, summed_area
 from minram.training import step
 from minram.training.config import Config
 from minram.training.evaluate import evaluate
 from minram.training.optim import optimiser_state, pack
-from minram.training.run import Run
+from minram.training.process import VARIABLES, keep_freed_memory
+from minram.training.run import Progress, Run
 from minram.training.train import load_data
 
 RETINA = {"patch_size": 12, "scales": (1, 2, 4)}
-TASKS = {
+TASKS: dict[str, dict] = {
     "mnist": {},
     "translated-60": {"task": "translated", "canvas": 60} | RETINA,
     "cluttered-60": {"task": "cluttered", "canvas": 60} | RETINA,
     "cluttered-100": {"task": "cluttered", "canvas": 100, "distractors": 8, "glimpses": 8}
     | {"patch_size": 12, "scales": (1, 2, 4, 8)},
-}
-# The functions whose time is a stage's, by the module that calls them.
-STAGES = {
-    "data": [("training.step", "make_images"), ("training.step", "summed_area")],
-    "sensor": [("agent", "sensor_forward")],
-    "forward": [("training.step", "rollout")],
-    "backward": [("training.step", "cotangents"), ("training.step", "backward")],
 }
 WARM_UP = 5  # steps that are not counted
 NOISY = 0.15  # 0.02 to 0.08 where nothing else runs
@@ -46,7 +42,7 @@ AVX512 = {"avx512f", "avx512cd", "avx512bw", "avx512dq", "avx512vl"}
 AVX512_KERNELS = {"SkylakeX", "Cooperlake", "SapphireRapids"}
 
 
-def run(config, threads=1, repeats=50):
+def run(config: Config, threads: int = 1, repeats: int = 50) -> dict:
     """Measure a Config in a new process with so many BLAS threads → what `measure` returns, and `threads`."""
     command = [sys.executable, "-m", "minram.command.bench", config.to_json(), str(repeats)]
     environment = os.environ | {name: str(threads) for name in VARIABLES}
@@ -57,7 +53,19 @@ def run(config, threads=1, repeats=50):
     return json.loads(child.stdout) | {"threads": threads}
 
 
-def measure(config, repeats):
+class Stopwatch:
+    """Seconds by stage: `lap(stage)` counts what has passed since the lap before."""
+
+    def __init__(self):
+        self.last, self.seconds = time.perf_counter(), {}
+
+    def lap(self, stage: str) -> None:
+        now = time.perf_counter()
+        self.seconds[stage] = self.seconds.get(stage, 0.0) + now - self.last
+        self.last = now
+
+
+def measure(config: Config, repeats: int) -> dict:
     """Train for `repeats` steps after a warm-up → a dict of medians, in ms, and what else there is to know.
 
     total_ms = step_ms + data_ms, where data_ms is all that grows with the image: making it, and its summed-area
@@ -67,24 +75,22 @@ def measure(config, repeats):
     dataset, rng = load_data(config), np.random.default_rng(0)
     channels = int(np.prod(dataset.image_shape[2:]))
     vector, params = pack(init_params(config, rng, dataset.n_classes, channels))
-    state = Run(vector, params, optimiser_state(config, vector), rng, rng, {})
-    gradient, alone, steps = np.empty_like(vector), products(params, config), []
+    state = Run(vector, params, optimiser_state(config, vector), rng, rng, Progress([]))
+    gradient, alone, steps = np.empty_like(vector), products(config, dataset.n_classes, channels), []
     begin, used = time.perf_counter(), time.thread_time()
     for i in range(repeats + WARM_UP):
         index = rng.integers(0, len(dataset.x_train), config.batch_size)
-        with watched() as spent:
-            start = time.perf_counter()
-            step.train_step(state, config, dataset, index, gradient, i, repeats + WARM_UP)
-            end = time.perf_counter()
+        look = looks(config, dataset, rng)
+        watch = Stopwatch()
+        step.train_step(state, config, dataset, index, gradient, i, repeats + WARM_UP, lap=watch.lap)
+        look()
+        watch.lap("sensor")
         for a, b, out in alone:
             np.matmul(a, b, out=out)
-        spent |= {"total": end - start, "matmul": time.perf_counter() - end}
-        spent["step"] = spent["total"] - spent["data"]
-        spent["forward"] -= spent["sensor"]  # what is not the sensor in the rollout is the network
-        spent["update"] = spent["step"] - spent["sensor"] - spent["forward"] - spent["backward"]  # all the rest
-        steps.append(spent)
+        watch.lap("matmul")
+        steps.append(stages(watch.seconds))
     waited = 1 - (time.thread_time() - used) / (time.perf_counter() - begin)
-    median = {name: float(np.median([s[name] for s in steps[WARM_UP:]])) for name in spent}
+    median = {name: float(np.median([s[name] for s in steps[WARM_UP:]])) for name in steps[0]}
     low, high = np.quantile([s["step"] for s in steps[WARM_UP:]], [0.25, 0.75])
     start = time.perf_counter()
     evaluate(params, config, dataset.x_test[:10_000], dataset.y_test[:10_000])
@@ -101,71 +107,71 @@ def measure(config, repeats):
     }
 
 
-@contextmanager
-def watched():
-    """Let the functions of STAGES, inside the real training step, add up the seconds that they take."""
-    spent, originals = dict.fromkeys([*STAGES, "table"], 0.0), []
-
-    def timed(function, keys):
-        def wrapper(*args, **kwargs):
-            start = time.perf_counter()
-            result = function(*args, **kwargs)
-            seconds = time.perf_counter() - start
-            for key in keys:
-                spent[key] += seconds
-            return result
-
-        return wrapper
-
-    try:
-        for stage, functions in STAGES.items():
-            for module, name in functions:
-                module = importlib.import_module(f"minram.{module}")
-                originals.append((module, name, getattr(module, name)))
-                setattr(module, name, timed(getattr(module, name), [stage] + ["table"] * (name == "summed_area")))
-        yield spent
-    finally:
-        for module, name, function in originals:
-            setattr(module, name, function)
+def stages(laps: dict[str, float]) -> dict[str, float]:
+    """What is reported of a step, in seconds, from the laps of `train_step`, of the sensor and of the products."""
+    data = laps["images"] + laps["table"]
+    step = laps["rollout"] + laps["backward"] + laps["update"]
+    return {
+        "total": data + step,
+        "data": data,
+        "table": laps["table"],
+        "step": step,
+        "sensor": laps["sensor"],
+        "forward": laps["rollout"] - laps["sensor"],  # what is not the sensor in the rollout is the network
+        "backward": laps["backward"],
+        "update": laps["update"],
+        "matmul": laps["matmul"],
+    }
 
 
-def products(params, config):
-    """Every matrix product of a training step as (a, b, out): the same shapes, order and rows."""
+def looks(config: Config, dataset: Dataset, rng: np.random.Generator) -> Callable[[], None]:
+    """The sensor's part of a step, at other locations of other images, to be timed alone."""
+    index = rng.integers(0, len(dataset.x_train), config.batch_size)
+    area = summed_area(make_images(config.task_at(), dataset.x_train, index, rng), config.background)
+    image = np.repeat(np.arange(config.batch_size), config.rollouts)
+    loc = rng.uniform(-1, 1, (config.glimpses, len(image), 2)).astype(np.float32)
+    width = area.table.shape[1] * len(config.scales) * config.patch_size**2
+    phi = np.empty((width, config.glimpses, len(image)), np.float32).transpose(1, 2, 0)
+
+    def look():
+        for l, out in zip(loc, phi):
+            sensor_forward(area, l, config.scales, config.patch_size, image, config.continuous, out)
+
+    return look
+
+
+def products(config: Config, n_classes: int = 10, channels: int = 1) -> list[tuple[Array, Array, Array]]:
+    """Every matrix product of a training step as (a, b, out): the same shapes and rows."""
     T, N, n_core = config.glimpses, config.batch_size * config.rollouts, config.core_units
+    labelled = T if config.label_steps == "every" else 1
+    rows = {"label": labelled} | dict.fromkeys(("location.hidden", "location", "baseline"), T - 1)  # others: T steps
+    at_once = ("label", "baseline")  # their forward pass is one product for all steps
+    flows = {"glimpse.combine", *config.flow}  # layers whose input needs a gradient
+    if config.location_units:
+        flows |= {"location"} | ({"location.hidden"} if "location" in flows else set())
     found = []
 
     def add(a, b):
         found.append((a, b, np.empty((len(a), b.shape[1]), a.dtype)))
 
-    def layer(name, steps, input_gradient, at_once=False):
-        """x W at each step, or once for all, then xᵀ dy and, if the input needs a gradient, dy Wᵀ once."""
-        W = params[name + ".W"]
-        x, dy = (np.ones((steps * N, n), W.dtype) for n in W.shape)
-        for x_t in [x] if at_once else np.split(x, steps):
+    for name, (n_in, n_out, _) in layers(config, n_classes, channels).items():
+        steps = rows.get(name, T)
+        if steps == 0:
+            continue
+        x, dy, W = (np.ones(shape, np.float32) for shape in ((steps * N, n_in), (steps * N, n_out), (n_in, n_out)))
+        for x_t in [x] if name in at_once else np.split(x, steps):
             add(x_t, W)
         add(x.T, dy)
-        if input_gradient:
+        if name == "core":
+            for dz_t in np.split(dy, T)[1:]:  # through time, towards h_{t−1}
+                add(dz_t, W[:n_core].T)
+            add(dy, W[n_core:].T)  # towards g
+        elif name in flows:
             add(dy, W.T)
-        return dy
-
-    layer("glimpse.what", T, False)
-    layer("glimpse.where", T, False)
-    layer("glimpse.combine", T, True)
-    dz, W = layer("core", T, False), params["core.W"]
-    for dz_t in np.split(dz, T)[1:]:  # through time, towards h_{t−1}
-        add(dz_t, W[:n_core].T)
-    add(dz, W[n_core:].T)  # towards g
-    layer("label", T if config.label_steps == "every" else 1, "label" in config.flow, at_once=True)
-    if T > 1:
-        deep, flows = config.location_units > 0, "location" in config.flow
-        layer("location", T - 1, deep or flows)
-        if deep:
-            layer("location.hidden", T - 1, flows)
-        layer("baseline", T - 1, "baseline" in config.flow, at_once=True)
     return found
 
 
-def peak_mb():
+def peak_mb() -> float | None:
     """The most memory that this process has held, or None where the system does not say."""
     try:
         import resource
@@ -174,7 +180,7 @@ def peak_mb():
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / (2**20 if sys.platform == "darwin" else 2**10)
 
 
-def kernel():
+def kernel() -> str | None:
     """The processor type whose kernels OpenBLAS has chosen, or None for another BLAS or system."""
     try:
         with open("/proc/self/maps") as maps:
@@ -190,7 +196,7 @@ def kernel():
     return None
 
 
-def advice(kernel, cpuinfo="/proc/cpuinfo"):
+def advice(kernel: str | None, cpuinfo: str = "/proc/cpuinfo") -> str | None:
     """The line that helps where OpenBLAS takes older kernels than the processor has, or None."""
     try:
         with open(cpuinfo) as lines:
@@ -206,4 +212,5 @@ def advice(kernel, cpuinfo="/proc/cpuinfo"):
 
 
 if __name__ == "__main__":
+    keep_freed_memory()
     print(json.dumps(measure(Config.from_dict(json.loads(sys.argv[1])), int(sys.argv[2]))))

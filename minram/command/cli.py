@@ -5,23 +5,15 @@ Here its words are parsed; commands.py carries it out. Wrong input ends with one
 
 import argparse
 import logging
-import os
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 
-# One thread for the matrix products, unless the environment says otherwise. They are small: two threads gain a
-# third on two idle cores, and lose a factor of 2 to 10 to their waiting for each other where anything else runs.
-# A BLAS reads this once, when it is loaded, so it stands before the first import of NumPy.
-VARIABLES = ("OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "OMP_NUM_THREADS", "VECLIB_MAXIMUM_THREADS")
-if not any(name in os.environ for name in VARIABLES):
-    os.environ |= dict.fromkeys(VARIABLES, "1")
-
-from minram import __version__  # noqa: E402
-from minram.command import commands  # noqa: E402
-from minram.errors import InputError  # noqa: E402
+from minram import __version__
+from minram.training.process import keep_freed_memory, one_thread
 
 
-def main(argv=None):
+def main(argv: Sequence[str] | None = None) -> int:
     """Run one command → the exit code.
 
     0; 1 where a gradient was wrong or training diverged; 2 for wrong input; 130 when stopped.
@@ -31,8 +23,13 @@ def main(argv=None):
             stream.reconfigure(errors="replace")  # "?" for σ and → where the terminal has none
     logging.getLogger("matplotlib").setLevel(logging.ERROR)  # no news of its caches
     args = _parser().parse_args(argv)
+    one_thread()  # before the first import of NumPy, which is in the next line
+    from minram.command import commands
+    from minram.errors import InputError
+
+    keep_freed_memory()
     try:
-        code = args.run(args) or 0
+        code = getattr(commands, f"{args.command}_command")(args) or 0
         print(end="", flush=True)
         return code
     except BrokenPipeError:  # the reader of our output, such as head, has seen enough
@@ -64,7 +61,7 @@ def _parser():
     parser.add_argument("--version", action="version", version=f"minram {__version__}")
     subparsers = parser.add_subparsers(dest="command", metavar="command", required=True, parser_class=_Parser)
 
-    def add(name, run, text, example):
+    def add(name, text, example):
         command = subparsers.add_parser(
             name,
             help=text,
@@ -72,15 +69,9 @@ def _parser():
             epilog=f"Example: {example}",
             formatter_class=argparse.RawDescriptionHelpFormatter,  # keeps the example on one line, to be copied
         )
-        command.set_defaults(run=run)
         return command
 
-    train = add(
-        "train",
-        commands.train_command,
-        "train a model and test it",
-        "minram train mnist-7 --set seed=1 --out runs/seven",
-    )
+    train = add("train", "train a model and test it", "minram train mnist-7 --set seed=1 --out runs/seven")
     train.add_argument("recipe", nargs="?", help="a name that `minram recipes` lists (default: quick)")
     train.add_argument("--set", nargs="+", action="extend", default=[], metavar="key=value", help="change settings")
     train.add_argument("--data", metavar="PATH", help="your own images: a .npz file or a folder of IDX files")
@@ -89,12 +80,7 @@ def _parser():
     train.add_argument("--settings", action="store_true", help="list all settings and exit")
 
     run_help = "a run folder, a .npz with parameters, or pretrained:NAME"
-    evaluate = add(
-        "evaluate",
-        commands.evaluate_command,
-        "measure the error rate of a run",
-        "minram evaluate runs/quick --rollouts 10",
-    )
+    evaluate = add("evaluate", "measure the error rate of a run", "minram evaluate runs/quick --rollouts 10")
     evaluate.add_argument("model", metavar="RUN", help=run_help)
     evaluate.add_argument("--rollouts", type=_positive, default=10, metavar="M", help="rollouts to average (10)")
     evaluate.add_argument("--policy", choices=["mean", "sampled", "random"], default="mean", help="default: mean")
@@ -102,29 +88,21 @@ def _parser():
     evaluate.add_argument("--size", type=_size, metavar="HxW", help="another canvas: the same weights still fit")
     evaluate.add_argument("--split", choices=["test", "validation"], default="test", help="default: test")
 
-    show = add("show", commands.show_command, "draw what a run does: PNG, GIF and HTML", "minram show runs/quick --n 8")
+    show = add("show", "draw what a run does: PNG, GIF and HTML", "minram show runs/quick --n 8")
     show.add_argument("model", metavar="RUN", help=run_help)
     show.add_argument("--out", metavar="DIR", help="where the pictures go (default: RUN, or . for pretrained)")
     show.add_argument("--n", type=_positive, default=12, help="images to draw (12)")
     show.add_argument("--seed", type=_seed, default=0, help="which images (0)")
 
-    add("recipes", commands.recipes_command, "list the named recipes", "minram recipes")
+    add("recipes", "list the named recipes", "minram recipes")
 
-    check = add(
-        "gradcheck",
-        commands.gradcheck_command,
-        "prove every gradient of the model",
-        "minram gradcheck --picture check.png",
-    )
+    check = add("gradcheck", "prove every gradient of the model", "minram gradcheck --picture check.png")
     check.add_argument("--full", action="store_true", help="the network at full size, by random directions")
     text = "draw Taylor slopes and the error against the step size"
     check.add_argument("--picture", type=_picture, metavar="PATH", help=text)
 
     bench = add(
-        "bench",
-        commands.bench_command,
-        "measure the speed of training on this machine",
-        "minram bench --task mnist cluttered-60 --threads 2",
+        "bench", "measure the speed of training on this machine", "minram bench --task mnist cluttered-60 --threads 2"
     )
     tasks = ["mnist", "translated-60", "cluttered-60", "cluttered-100"]
     bench.add_argument("--task", nargs="+", choices=tasks, metavar="TASK", help=f"of {', '.join(tasks)} (all)")

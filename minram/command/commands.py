@@ -9,76 +9,100 @@ import json
 import os
 import shutil
 import sys
+from argparse import Namespace
 from pathlib import Path
 
 from minram.errors import InputError
+from minram.training.evaluate import percent
+from minram.training.models import MODELS
+from minram.training.run import find_model, load_params
 
 
-def train_command(args):
-    if args.settings:
-        from minram.training.config import describe_settings
-
-        print(describe_settings())
-        return 0
-    from minram.pictures.show import training_figures
-    from minram.training.evaluate import percent
-    from minram.training.recipes import recipe
-    from minram.training.run import load_params
+def train_command(args: Namespace) -> int:
+    from minram.training.config import describe_settings
     from minram.training.step import check_fit
     from minram.training.train import Diverged, Stopped, load_data, train
 
-    name = args.recipe or "quick"
-    if args.resume:
-        if args.set or args.data or args.recipe:
-            raise InputError("--resume takes all settings from the run; leave out the recipe, --set and --data.")
-        folder = Path(args.out) if args.out else _latest_run()
-        if not (folder / "last.npz").is_file():
-            raise InputError(f"{folder} holds no run to resume; begin one without --resume.")
-        config = load_params(folder / "last.npz")[1]
-    else:
-        config = recipe(name).changed(args.set)
-        if args.data is not None:
-            if config.data or not args.data:
-                raise InputError("--data should name one data set; leave it out, for MNIST, or the data= of --set.")
-        if source := args.data or config.data:  # absolute: the run may be resumed or shown from another folder
-            config = config.changed({"data": os.path.abspath(source)})
+    config, folder = _resumed(args) if args.resume else _begun(args)
+    if args.settings:
+        print(describe_settings(config))
+        return 0
+    dataset = load_data(config)
+    if not args.resume:
+        check_fit(config, dataset)  # before there is a folder
+    folder = folder or _new_run(args.recipe or "quick")
+    looks = f"{config.glimpses} glimpses" if MODELS[config.model].looks else "the whole image at once"
+    _say(f"Training in {folder}: {looks}, {config.epochs} epochs.")
+    reporter = _Reporter(folder)
+    try:
+        result = train(config, folder, args.resume, reporter.report, dataset)
+    except Stopped as stopped:
+        _say(("\n" if reporter.terminal else "") + str(stopped))
+        return 130
+    except Diverged as diverged:
+        print(f"minram train: {diverged}", file=sys.stderr)
+        return 1
+    _print_result(config, folder, result, dataset)
+    return 0
 
-    terminal = sys.stdout is not None and sys.stdout.isatty()
 
-    def report(line, epoch_done):
-        if terminal:
+def _begun(args):
+    """The settings of a new run, and its folder if one was named."""
+    from minram.training.recipes import recipe
+
+    config = recipe(args.recipe or "quick").changed(args.set)
+    if args.data is not None:
+        if config.data or not args.data:
+            raise InputError("--data should name one data set; leave it out, for MNIST, or the data= of --set.")
+        config = config.changed(data=args.data)
+    if config.data:  # absolute: the run may be resumed or shown from another folder
+        config = config.changed(data=os.path.abspath(config.data))
+    return config, Path(args.out) if args.out else None
+
+
+def _resumed(args):
+    """The settings and the folder of a run that is to go on."""
+    if args.set or args.data or args.recipe:
+        raise InputError("--resume takes all settings from the run; leave out the recipe, --set and --data.")
+    folder = Path(args.out) if args.out else _latest_run()
+    if not (folder / "last.npz").is_file():
+        raise InputError(f"{folder} holds no run to resume; begin one without --resume.")
+    return load_params(folder / "last.npz")[1], folder
+
+
+class _Reporter:
+    """Prints the progress, on a terminal in one line that is written over, and keeps each epoch's line in log.txt."""
+
+    def __init__(self, folder):
+        self.path = folder / "log.txt"
+        self.terminal = sys.stdout is not None and sys.stdout.isatty()
+
+    def report(self, line, epoch_done):
+        if self.terminal:
             width = shutil.get_terminal_size().columns - 1
             _say("\r\033[K" + line[:width], end="\n" if epoch_done else "")
         elif epoch_done:
             _say(line)
         if epoch_done:
-            with open(folder / "log.txt", "a", encoding="utf-8") as log:
+            with open(self.path, "a", encoding="utf-8") as log:
                 log.write(line + "\n")
 
-    dataset = load_data(config)
-    if not args.resume:
-        check_fit(config, dataset)  # before there is a folder
-        folder = Path(args.out) if args.out else _new_run(name)
-    looks = f"{config.glimpses} glimpses" if config.model == "ram" else "the whole image at once"
-    _say(f"Training in {folder}: {looks}, {config.epochs} epochs.")
-    try:
-        result = train(config, folder, args.resume, report, dataset)
-    except Stopped as stopped:
-        _say(("\n" if terminal else "") + str(stopped))
-        return 130
-    except Diverged as diverged:
-        print(f"minram train: {diverged}", file=sys.stderr)
-        return 1
+
+def _print_result(config, folder, result, dataset):
+    """Print the test errors and the names of the pictures, which are drawn if they are not there."""
+    from minram.pictures.show import training_figures
+
     _say(f"Test error on {result['n_test']:,} images, with its 95 % Wilson interval:")
-    ways = {
-        "mean": f"one rollout, {config.rollout_policy('mean')} locations",
-        "average_10": f"average of 10 {config.rollout_policy('sampled')} rollouts",
-    }
-    for key, text in ways.items() if config.model == "ram" else [("mean", "the whole image at once")]:
+    ways = {"mean": "the whole image at once"}
+    if MODELS[config.model].looks:
+        ways = {
+            "mean": f"one rollout, {config.rollout_policy('mean')} locations",
+            "average_10": f"average of 10 {config.rollout_policy('sampled')} rollouts",
+        }
+    for key, text in ways.items():
         _say(f"  {text}: {percent(result[key]['test_error'], result[key]['interval'])}")
     if not (folder / "curves.png").exists():  # `show` writes paths.png into the folder of an unfinished run too
         _say("Pictures: " + ", ".join(str(path) for path in training_figures(folder, dataset)))
-    return 0
 
 
 def _say(text, end="\n"):
@@ -109,9 +133,8 @@ def _new_run(name):
             raise InputError(f"{folder} cannot be made ({error.strerror}); choose another with --out.") from None
 
 
-def evaluate_command(args):
-    from minram.training.evaluate import evaluate, percent, wilson
-    from minram.training.run import find_model, load_params
+def evaluate_command(args: Namespace) -> None:
+    from minram.training.evaluate import evaluate, wilson
     from minram.training.train import load_data
 
     params, config, _ = load_params(find_model(args.model))
@@ -135,7 +158,7 @@ def evaluate_command(args):
     policy = config.rollout_policy(args.policy)
     single = evaluate(params, config, images, labels, policy)
     print(f"{len(labels):,} {args.split} images, error with its 95 % Wilson interval:")
-    if config.model != "ram":
+    if not MODELS[config.model].looks:
         print(f"  the whole image at once: {rate(single.wrong[-1])}")
         return
     print(f"  one rollout, {policy} locations: {rate(single.wrong[-1])}")
@@ -151,9 +174,8 @@ def evaluate_command(args):
         print(f"  {t:2d}  {rate(wrong)}")
 
 
-def show_command(args):
+def show_command(args: Namespace) -> None:
     from minram.pictures.show import show
-    from minram.training.run import find_model
 
     path = find_model(args.model)
     out = args.out or ("." if args.model.startswith("pretrained:") else path.parent)
@@ -161,7 +183,7 @@ def show_command(args):
         print(written)
 
 
-def recipes_command(args):
+def recipes_command(args: Namespace) -> None:
     from minram.training.recipes import RECIPES
 
     width = max(map(len, RECIPES))
@@ -169,21 +191,27 @@ def recipes_command(args):
         print(f"{name:{width}}  {entry.text} (about {entry.minutes:.2g} min on one core, should reach {entry.error} %)")
 
 
-def gradcheck_command(args):
-    from minram.gradcheck.network import draw, report
+def gradcheck_command(args: Namespace) -> int:
+    from minram.gradcheck import network
+    from minram.training.config import Config
+    from minram.training.recipes import SMALL
 
     failed = 0
-    for title, part in report(args.full):
+    full = {"n_classes": 10, "shape": (4, 28, 28), "entries": 4}
+    for title, part in network.report(Config(), **full) if args.full else network.report(SMALL):
         print(f"{title}\n{part}\n")
         failed += not part.passed
     if args.picture:
-        draw(args.picture)
+        from minram.pictures.convergence import draw_convergence
+
+        *_, (title, f, params, grads, _) = network.objectives(SMALL)
+        draw_convergence(args.picture, title, f, params, grads)
         print(f"Picture: {args.picture}")
     print("Every gradient is right." if not failed else f"{failed} parts failed.")
     return 1 if failed else 0
 
 
-def bench_command(args):
+def bench_command(args: Namespace) -> None:
     from minram.command import bench
     from minram.training.config import Config
 
@@ -219,6 +247,6 @@ def bench_command(args):
         draw(args.picture, measure(args.threads))
 
 
-def discard_output():
+def discard_output() -> None:
     """Let whatever is still printed go nowhere."""
     os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

@@ -9,50 +9,39 @@ are frozen, and what is left are functions of the parameters that differences ca
     baseline          β/2N Σ_n Σ_t (b_{t,n} − G_{t,n})²
 """
 
-from typing import NamedTuple
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from typing import Any, NamedTuple
 
 import numpy as np
 from scipy.special import softmax
 
 from minram.agent import Cotangents, Trajectory, backward, init_params, rollout
 from minram.gradcheck.checks import check_directions, check_gradient
-from minram.gradcheck.taylor import taylor_slope, v_curve
-from minram.ops import cross_entropy_forward
+from minram.gradcheck.report import Report
+from minram.ops import Array, Params, cross_entropy_forward
 from minram.policy import log_prob_forward
 from minram.reinforce import Outcome, cotangents
 from minram.reinforce import draw as draw_label
 from minram.sensor import SummedArea, summed_area
-from minram.training.config import Config
 
-SMALL = Config(
-    glimpses=6,
-    patch_size=2,
-    scales=(1, 3),
-    what_units=4,
-    where_units=4,
-    glimpse_units=5,
-    core_units=5,
-    location_units=4,
-    recurrent_init="he",
-    rollouts=2,
-)
 REINFORCE = {"objective": "reinforce", "flow": ("label", "location", "baseline")}
 
 
 class Frozen(NamedTuple):
     """A model and one rollout of it, with all that an update takes as data."""
 
-    params: dict
-    config: Config
+    params: Params
+    config: Any
     area: SummedArea
     trajectory: Trajectory
-    labels: np.ndarray  # (N,)
-    guess: np.ndarray  # (N,) the labels that objective "reinforce" draws
+    labels: Array  # (N,)
+    guess: Array  # (N,) the labels that objective "reinforce" draws
     cotangents: Cotangents
     outcome: Outcome
 
 
-def freeze(config, images, labels, n_classes, seed=0):
+def freeze(config: Any, images: Array, labels: Array, n_classes: int, seed: int = 0) -> Frozen:
     """Random float64 parameters, biases and log σ among them, and one rollout on images (B, H, W[, C])."""
     rng = np.random.default_rng(seed)
     params = init_params(config, rng, n_classes, np.prod(images.shape[3:], dtype=int), np.float64)
@@ -65,7 +54,7 @@ def freeze(config, images, labels, n_classes, seed=0):
     return Frozen(params, config, area, t, labels[t.image], guess, heads, outcome)
 
 
-def scalars(frozen):
+def scalars(frozen: Frozen) -> dict[str, Callable[[Trajectory], Any]]:
     """The four functions above, each of a Trajectory along the frozen locations."""
     _, config, _, trajectory, labels, guess, _, outcome = frozen
     advantage = outcome.advantage
@@ -83,7 +72,7 @@ def scalars(frozen):
     }
 
 
-def along(frozen, scalar):
+def along(frozen: Frozen, scalar: Callable[[Trajectory], Any]) -> Callable[[Params], tuple]:
     """scalar(trajectory) as a function of (some of) the parameters → (value, ReLU masks)."""
     every = len(frozen.trajectory.logits) > 1
 
@@ -102,14 +91,19 @@ def along(frozen, scalar):
     return f
 
 
-def only(cotangents, *heads):
+def only(cotangents: Cotangents, *heads: str) -> Cotangents:
     """The cotangents of some heads, 0 at the others."""
     return Cotangents(*(x if name in heads else x * 0 for name, x in zip(cotangents._fields, cotangents)))
 
 
-def objectives(full=False, seed=0):
-    """Yield (title, f, params, grads, names of the gradients that are 0) for everything an update descends on."""
-    base, n_classes, shape = (Config(), 10, (4, 28, 28)) if full else (SMALL, 4, (3, 11, 13))
+def objectives(
+    config: Any, n_classes: int = 4, shape: tuple[int, ...] = (3, 11, 13), seed: int = 0
+) -> Iterator[tuple[str, Callable, Params, Params, list[str]]]:
+    """Yield (title, f, params, grads, names of the gradients that are 0) for everything an update descends on.
+
+    config: a dataclass of settings, such as a `minram.training.config.Config`; shape (B, H, W[, C]): of the random
+    images.
+    """
     rng = np.random.default_rng(seed)
     images, labels = rng.random(shape), rng.integers(0, n_classes, shape[0])
     all_heads = Cotangents._fields
@@ -120,51 +114,28 @@ def objectives(full=False, seed=0):
         ("objective reinforce", ("log-likelihood", "guess", "baseline"), all_heads, REINFORCE),
     ):
         for learn_std in (False, True) if "mu" in heads else (False,):
-            frozen = freeze(base.changed(changes | {"learn_std": learn_std}), images, labels, n_classes, seed)
+            frozen = freeze(replace(config, **changes, learn_std=learn_std), images, labels, n_classes, seed)
             parts = [scalars(frozen)[name] for name in names]
             f = along(frozen, lambda t, parts=parts: sum(part(t) for part in parts))
             grads = backward(frozen.params, frozen.trajectory, only(frozen.cotangents, *heads))
             shared = ("glimpse", "core", *(h.replace("logits", "label").replace("mu", "location") for h in heads))
             zero = [name for name in frozen.params if not name.startswith(shared)]
             sigma = " (σ learned)" if learn_std else " (σ fixed)" if "mu" in heads else ""
-            yield f"{title}{sigma}, T = {base.glimpses}, float64", f, frozen.params, grads, zero
+            yield f"{title}{sigma}, T = {config.glimpses}, float64", f, frozen.params, grads, zero
 
 
-def report(full=False, seed=0):
-    """[(title, Report)] for every objective: all entries of a small model, or a sample of the default one's."""
+def report(
+    config: Any, n_classes: int = 4, shape: tuple[int, ...] = (3, 11, 13), entries: int | None = None, seed: int = 0
+) -> list[tuple[str, Report]]:
+    """[(title, Report)] for every objective: all entries of each parameter.
+
+    With `entries` only so many of each, and random directions through all of them: for models at full size.
+    """
     reports = []
-    for title, f, params, grads, zero in objectives(full, seed):
-        rng = np.random.default_rng(seed)
-        if full:
-            part = check_directions(f, params, grads, n=3, rng=rng, expect_zero=zero)
-            part += check_gradient(f, params, grads, entries=4, rng=rng, expect_zero=zero)
-        else:
-            part = check_gradient(f, params, grads, rng=rng, expect_zero=zero)
+    for title, f, params, grads, zero in objectives(config, n_classes, shape, seed):
+        rng, part = np.random.default_rng(seed), Report()
+        if entries is not None:
+            part += check_directions(f, params, grads, n=3, rng=rng, expect_zero=zero)
+        part += check_gradient(f, params, grads, entries=entries, rng=rng, expect_zero=zero)
         reports.append((title, part))
     return reports
-
-
-def draw(path, seed=0):
-    """Save a picture of how errors shrink with the step: Taylor remainders, and three kinds of differences."""
-    from minram.pictures.style import COLOURS, context, figure
-
-    *_, (title, f, params, grads, _) = objectives(seed=seed)
-    wrong = grads | {"core.b": grads["core.b"] * 1.01}
-    with context():
-        fig, ((left, right),) = figure(1, 2, size=(9, 3.6))
-        for label, g, colour in (("right", grads, "right"), ("1 % wrong in core.b", wrong, "wrong")):
-            result = taylor_slope(f, params, g, np.random.default_rng(seed), np.logspace(-2, -8, 25))
-            name = f"gradient {label}: slope {result.slope:.2f}"
-            marker = "o" if g is grads else "s"
-            left.loglog(result.steps, result.remainders, marker, color=COLOURS[colour], label=name)
-        left.set(title="Remainder after the linear term", xlabel="step h", ylabel="|f(θ+hd) − f(θ) − h ∇f·d|")
-
-        steps = np.logspace(-2, -12, 41)
-        curves = [v_curve(f, params, grads, np.random.default_rng(seed + i), steps) for i in range(5)]
-        for name, style in zip(curves[0][1], ("-", "--", ":")):  # the typical error: one direction is noisy
-            right.loglog(steps, np.median([errors[name] for _, errors in curves], axis=0), style, label=name)
-        right.set(title="Error of differences (large steps cross kinks)", xlabel="step h")
-        right.set_ylabel("relative error, median of 5 directions")
-        left.legend(), right.legend()
-        fig.suptitle(title)
-        fig.savefig(path)

@@ -17,7 +17,8 @@ from minram.errors import InputError
 from minram.pictures import figures, plots, style
 from minram.sensor import summed_area
 from minram.storage.files import atomic_write, make_folder
-from minram.training.evaluate import PIXELS, background_level
+from minram.training.evaluate import PIXELS
+from minram.training.models import MODELS
 from minram.training.run import load_params
 
 POOL = 400  # validation images that are looked at: enough to map the policy of each class
@@ -56,7 +57,7 @@ def training_figures(folder, dataset=None):
     folder = Path(folder)
     metrics = [json.loads(line) for line in (folder / "metrics.jsonl").read_text().splitlines()]
     written = [write_figure(plots.learning_curves(metrics), folder, "curves.png")]
-    if load_params(folder / "best.npz")[1].model == "ram":
+    if MODELS[load_params(folder / "best.npz")[1].model].looks:
         written.append(write_figure(figures.paths(look(folder, POOL, dataset=dataset), 12), folder, "paths.png"))
     return written
 
@@ -65,14 +66,14 @@ def look(source, n, seed=0, dataset=None):
     """Let the agent of a run folder or checkpoint look at n validation images → Scene."""
     path = Path(source) / "best.npz" if Path(source).is_dir() else Path(source)
     params, config, _ = load_params(path)
-    if config.model != "ram":
+    if not MODELS[config.model].looks:
         raise InputError(f"{path} holds a network that sees the whole image at once; show draws an agent's glimpses.")
     dataset = dataset or data.load(config.data or None, n_val=config.n_val)
-    pixels = math.prod(config.make_task.canvas or dataset.image_shape[:2])
+    pixels = math.prod(config.task_at().canvas or dataset.image_shape[:2])
     n = min(n, max(1, PIXELS // pixels))  # fewer of large ones, which are looked at all at once
     index = np.random.default_rng(seed).permutation(len(dataset.x_val))[:n]
-    images = fixed_images(config.make_task, dataset.x_val[index], seed)
-    area = summed_area(images, background_level(config, images))
+    images = fixed_images(config.task_at(), dataset.x_val[index], seed)
+    area = summed_area(images, config.background)
     retina = area.table.shape[1] * len(config.scales) * config.patch_size**2
     if retina != len(params["glimpse.what.W"]) or dataset.n_classes > params["label.b"].size:
         raise InputError(

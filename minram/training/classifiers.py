@@ -6,29 +6,50 @@ forward and backward pass are those of any other layer.
 """
 
 import math
+from typing import Any
 
 import numpy as np
 from numpy.lib.stride_tricks import sliding_window_view
 
 from minram.errors import InputError, check_labels
 from minram.ops import (
+    Array,
+    Params,
     cross_entropy_backward,
     cross_entropy_forward,
     linear_backward,
     linear_forward,
+    named,
     relu_backward,
     relu_forward,
 )
 from minram.reinforce import Outcome
+from minram.training.config import Config
 
 WINDOW, STRIDE, FILTERS = 10, 5, 8  # of the paper's convolution
 
 
-def classifier_layers(config, n_classes, inputs, channels=1):
+def classifier_layers(config: Config, n_classes: int, image_shape: tuple[int, ...]) -> dict:
     """The layers by name, in order: (inputs, outputs, gain).
 
-    inputs: what enters the first fully connected layer, as `classifier_inputs` counts it.
+    image_shape: (H, W) or (H, W, C) of what the network sees. Raises InputError for images too small.
     """
+    if config.model == "fc":
+        return _layers(config, n_classes, math.prod(image_shape))
+    _check_size(image_shape)
+    places = math.prod((n - WINDOW) // STRIDE + 1 for n in image_shape[:2])
+    return _layers(config, n_classes, places * FILTERS, math.prod(image_shape[2:]))
+
+
+def classifier_layers_of(config: Config, params: Params) -> dict:
+    """The layers of a network with these parameters, as `classifier_layers` gives them."""
+    rows = {name: (np.shape(a) or (0,))[0] for name, a in params.items()}
+    channels = max(1, rows.get("conv.W", 0) // WINDOW**2)
+    return _layers(config, np.size(params.get("label.b")), rows.get("hidden1.W", 0), channels)
+
+
+def _layers(config, n_classes, inputs, channels=1):
+    """inputs: what enters the first fully connected layer, pixels or the convolution's outputs."""
     n, gain = config.classifier_units, np.sqrt(2)
     first = {"conv": (WINDOW * WINDOW * channels, FILTERS, gain), "hidden1": (inputs, n, gain)}
     if config.model == "fc":
@@ -36,31 +57,21 @@ def classifier_layers(config, n_classes, inputs, channels=1):
     return first | {"label": (n, n_classes, 1)}
 
 
-def classifier_inputs(config, image_shape):
-    """How many numbers enter the first fully connected layer: pixels, or outputs of the convolution.
-
-    image_shape: (H, W) or (H, W, C) of what the network sees. Raises InputError for images too small.
-    """
-    if config.model == "fc":
-        return math.prod(image_shape)
-    _check_size(image_shape)
-    return math.prod((n - WINDOW) // STRIDE + 1 for n in image_shape[:2]) * FILTERS
-
-
-def init_classifier(config, rng, n_classes, image_shape, dtype=np.float32):
+def init_classifier(
+    config: Config, rng: np.random.Generator, n_classes: int, image_shape: tuple[int, ...], dtype: Any = np.float32
+) -> Params:
     """The parameters as a flat dict, W (in, out) and b (out,) of each layer, drawn as those of the agent are.
 
     image_shape: (H, W) or (H, W, C) of what the network sees.
     """
-    inputs, channels = classifier_inputs(config, image_shape), math.prod(image_shape[2:])
     params = {}
-    for name, (n_in, n_out, gain) in classifier_layers(config, n_classes, inputs, channels).items():
+    for name, (n_in, n_out, gain) in classifier_layers(config, n_classes, image_shape).items():
         params[name + ".W"] = (rng.standard_normal((n_in, n_out)) * (gain / np.sqrt(n_in))).astype(dtype)
         params[name + ".b"] = np.zeros(n_out, dtype)
     return params
 
 
-def windows(images):
+def windows(images: Array) -> Array:
     """Every window that the convolution looks through, as a row: the products of all places become one.
 
     images (N, H, W, C) → (N·P, C·10·10), P windows an image, row by row. Raises InputError for images too small.
@@ -71,7 +82,7 @@ def windows(images):
     return view.reshape(-1, view[0, 0, 0].size)
 
 
-def classifier_forward(params, images):
+def classifier_forward(params: Params, images: Array) -> tuple[Array, list]:
     """logits = W ReLU(… ReLU(W₁ x + b₁)) + b, where x is the image, or its windows if the first layer is "conv".
 
     images (N, H, W) or (N, H, W, C), uint8 or float in [0, 1] → logits (N, K), and for each layer the linear
@@ -95,7 +106,7 @@ def classifier_forward(params, images):
     return y, caches
 
 
-def classifier_backward(params, dlogits, caches):
+def classifier_backward(params: Params, dlogits: Array, caches: list) -> Params:
     """Gradients of all parameters, from the cotangent dlogits (N, K) → dict with the keys of `params`.
 
     Images need no gradient, so the adjoint of `windows` is never needed.
@@ -106,11 +117,11 @@ def classifier_backward(params, dlogits, caches):
         if relu is not None:
             dy = relu_backward(dy.reshape(relu.shape), relu)  # (N·P, 8) or (N, out)
         dy, layer = linear_backward(dy, cache, input_gradient=name != names[0])
-        grads |= {f"{name}.{key}": g for key, g in layer.items()}
+        grads |= named(name, layer)
     return {name: grads[name] for name in params}
 
 
-def classifier_gradients(params, images, labels):
+def classifier_gradients(params: Params, images: Array, labels: Array) -> tuple[Params, Outcome]:
     """One look at a minibatch: the mean cross-entropy's gradients, and the outcome.
 
     labels (N,). Raises InputError for labels that the model has not.

@@ -5,193 +5,194 @@ A configuration and a seed say all there is to say about a run. It is stored bes
 
 import difflib
 import json
+from collections.abc import Iterable
 from dataclasses import asdict, dataclass, field, fields, replace
+from functools import partial
+from typing import Any, Self
 
-import numpy as np
-
+from minram.agent import HEADS
 from minram.datasets.tasks import Task
 from minram.errors import InputError
+from minram.reinforce import BASELINES, REWARDS
+from minram.training.contradictions import contradictions
+from minram.training.ranges import Choice, Real, Size, Subset, Switch, Text, Whole, Wholes
 
-TASKS = ["original", "translated", "cluttered"]
-# Settings that would be without effect for the other tasks and models.
-ONLY = {
-    "canvas": ("task", TASKS[1:]),
-    "distractors": ("task", TASKS[2:]),
-    "distractor_size": ("task", TASKS[2:]),
-    "curriculum": ("task", TASKS[2:]),
-    "classifier_units": ("model", ["fc", "conv"]),
-    "background": ("model", ["ram"]),
-}
+TASKS = ("original", "translated", "cluttered")
 
 
-def _setting(default, text, allowed=None):
-    """A field: its default, what it means, and its range (low, high) or its list of choices."""
-    return field(default=default, metadata={"help": text, "allowed": allowed})
+def _setting(default, kind, text, only=None):
+    """A field: its default, its range, what it means, and the (setting, values) without which it has no effect."""
+    return field(default=default, metadata={"kind": kind, "help": text, "only": only})
+
+
+_canvas = partial(_setting, only=("task", TASKS[1:]))
+_clutter = partial(_setting, only=("task", TASKS[2:]))
+_agent = partial(_setting, only=("model", ("ram",)))
+_classifier = partial(_setting, only=("model", ("fc", "conv")))
 
 
 @dataclass(frozen=True)
 class Config:
     """The settings of the data, the model, the estimator and the optimiser, with the paper's as a guide.
 
-    Raises InputError for a value outside its range and for settings that contradict each other.
+    Raises InputError for a value outside its range, for settings that contradict each other, and for one that is
+    not its default though it would have no effect.
     """
 
     # The data
-    data: str = _setting("", "a .npz file or a folder of IDX files; empty: the embedded MNIST")
-    task: str = _setting("original", "images as they are, on a canvas, or among clutter", TASKS)
-    canvas: tuple = _setting((60, 60), "height and width of the canvas, in pixels (not for 'original')", (1, 4096))
-    distractors: int = _setting(4, "pieces of other digits on the canvas (only for 'cluttered')", (1, 1000))
-    distractor_size: int = _setting(8, "width of such a piece, in pixels", (1, 4096))
-    curriculum: float = _setting(0.0, "share of the training in which distractors come one by one", (0, 1))
-    background: float = _setting(0.0, "what images show outside their border, in [0, 1]", (0, 1))
-    n_val: int = _setting(5000, "training images set aside for validation", (1, 10**7))
+    data: str = _setting("", Text(), "a .npz file or a folder of IDX files; empty: the embedded MNIST")
+    task: str = _setting("original", Choice(TASKS), "images as they are, on a canvas, or among clutter")
+    canvas: tuple[int, int] = _canvas(
+        (60, 60), Size(1, 4096), "height and width of the canvas, in pixels (not for 'original')"
+    )
+    distractors: int = _clutter(4, Whole(1, 1000), "pieces of other digits on the canvas (only for 'cluttered')")
+    distractor_size: int = _clutter(8, Whole(1, 4096), "width of such a piece, in pixels")
+    curriculum: float = _clutter(0.0, Real(0, 1), "share of the training in which distractors come one by one")
+    background: float = _agent(0.0, Real(0, 1), "what images show outside their border, in [0, 1]")
+    n_val: int = _setting(5000, Whole(1, 10**7), "training images set aside for validation")
 
     # The model
-    model: str = _setting("ram", "the agent, or the paper's networks that see the whole image", ["ram", "fc", "conv"])
-    classifier_units: int = _setting(256, "units a fully connected layer (only for 'fc' and 'conv')", (1, 10**5))
-    glimpses: int = _setting(6, "T, the number of glimpses", (1, 1000))
-    patch_size: int = _setting(8, "w, the width of the retina's squares in cells", (1, 512))
-    scales: tuple = _setting((1,), "width of a cell in pixels, one entry a square, (1, 2, 4) for three", (1, 512))
-    continuous: bool = _setting(False, "look at exact locations, not at the nearest pixel edges")
-    what_units: int = _setting(128, "width of h_g, what the retina saw", (1, 10**5))
-    where_units: int = _setting(128, "width of h_l, where it looked", (1, 10**5))
-    glimpse_units: int = _setting(256, "width of g, the glimpse feature", (1, 10**5))
-    core_units: int = _setting(256, "width of h, the core's state", (1, 10**5))
-    location_units: int = _setting(0, "width of the location head's hidden layer; 0: none, as in the paper", (0, 10**5))
-    policy: str = _setting("gaussian", "locations from the location head, or uniform ones", ["gaussian", "random"])
-    std: float = _setting(0.1, "σ of the location policy, in image half-widths", (1e-4, 10))
-    final_std: float = _setting(1.0, "σ at the end of training, as a share of std; it falls geometrically", (1e-4, 1))
-    learn_std: bool = _setting(False, "learn log σ")
-    start: str = _setting("uniform", "the first location; gaussian: N(0, σ²)", ["uniform", "centre", "gaussian"])
-    recurrent_init: str = _setting("identity", "initial weights from h_{t−1} to h_t", ["identity", "he"])
+    model: str = _setting(
+        "ram", Choice(("ram", "fc", "conv")), "the agent, or the paper's networks that see the whole image"
+    )
+    classifier_units: int = _classifier(
+        256, Whole(1, 10**5), "units a fully connected layer (only for 'fc' and 'conv')"
+    )
+    glimpses: int = _agent(6, Whole(1, 1000), "T, the number of glimpses")
+    patch_size: int = _agent(8, Whole(1, 512), "w, the width of the retina's squares in cells")
+    scales: tuple[int, ...] = _agent(
+        (1,), Wholes(1, 512), "width of a cell in pixels, one entry a square, (1, 2, 4) for three"
+    )
+    continuous: bool = _agent(False, Switch(), "look at exact locations, not at the nearest pixel edges")
+    what_units: int = _agent(128, Whole(1, 10**5), "width of h_g, what the retina saw")
+    where_units: int = _agent(128, Whole(1, 10**5), "width of h_l, where it looked")
+    glimpse_units: int = _agent(256, Whole(1, 10**5), "width of g, the glimpse feature")
+    core_units: int = _agent(256, Whole(1, 10**5), "width of h, the core's state")
+    location_units: int = _agent(
+        0, Whole(0, 10**5), "width of the location head's hidden layer; 0: none, as in the paper"
+    )
+    policy: str = _agent(
+        "gaussian", Choice(("gaussian", "random")), "locations from the location head, or uniform ones"
+    )
+    std: float = _agent(0.1, Real(1e-4, 10), "σ of the location policy, in image half-widths")
+    final_std: float = _agent(1.0, Real(1e-4, 1), "σ at the end of training, as a share of std; it falls geometrically")
+    learn_std: bool = _agent(False, Switch(), "learn log σ")
+    start: str = _agent("uniform", Choice(("uniform", "centre", "gaussian")), "the first location; gaussian: N(0, σ²)")
+    recurrent_init: str = _agent("identity", Choice(("identity", "he")), "initial weights from h_{t−1} to h_t")
 
     # The estimator
-    objective: str = _setting("hybrid", "labels by cross-entropy, or everything by REINFORCE", ["hybrid", "reinforce"])
-    flow: tuple = _setting(("label",), "heads whose gradient goes on into the core", ["label", "location", "baseline"])
-    rollouts: int = _setting(1, "M, Monte-Carlo rollouts per image", (1, 1000))
-    baseline: str = _setting("learned", "what is subtracted from the reward", ["none", "batch", "rollouts", "learned"])
-    reward: str = _setting(
-        "correct",
-        "1 for a right label, or that label's (log-)probability",
-        ["correct", "probability", "log_probability"],
+    objective: str = _agent(
+        "hybrid", Choice(("hybrid", "reinforce")), "labels by cross-entropy, or everything by REINFORCE"
     )
-    reward_steps: str = _setting("last", "a reward after the last glimpse, or after each", ["last", "every"])
-    label_steps: str = _setting("last", "cross-entropy at the last step, or its mean over all", ["last", "every"])
-    location_weight: float = _setting(1.0, "λ, weight of the location term", (0, 1000))
-    final_location_weight: float = _setting(1.0, "λ at the end, as a share of the first; it falls as σ does", (1e-4, 1))
-    baseline_weight: float = _setting(1.0, "weight of the baseline's squared error", (0, 1000))
+    flow: tuple[str, ...] = _agent(("label",), Subset(HEADS), "heads whose gradient goes on into the core")
+    rollouts: int = _agent(1, Whole(1, 1000), "M, Monte-Carlo rollouts per image")
+    baseline: str = _agent("learned", Choice(tuple(BASELINES)), "what is subtracted from the reward")
+    reward: str = _agent("correct", Choice(tuple(REWARDS)), "1 for a right label, or that label's (log-)probability")
+    reward_steps: str = _agent("last", Choice(("last", "every")), "a reward after the last glimpse, or after each")
+    label_steps: str = _agent("last", Choice(("last", "every")), "cross-entropy at the last step, or its mean over all")
+    location_weight: float = _agent(1.0, Real(0, 1000), "λ, weight of the location term")
+    final_location_weight: float = _agent(
+        1.0, Real(1e-4, 1), "λ at the end, as a share of the first; it falls as σ does"
+    )
+    baseline_weight: float = _agent(1.0, Real(0, 1000), "weight of the baseline's squared error")
 
     # The optimiser
-    optimiser: str = _setting("adam", "Adam, or SGD with momentum as in the paper", ["adam", "sgd"])
-    learning_rate: float = _setting(1e-3, "step size at the start", (1e-9, 100))
-    final_rate: float = _setting(0.0, "step size at the end, as a share of the first", (0, 1))
-    momentum: float = _setting(0.9, "momentum of SGD, β₁ of Adam", (0, 0.9999))
-    weight_decay: float = _setting(0.0, "share of the parameters that a step of size 1 would take away", (0, 10))
-    weight_average: float = _setting(0.0, "decay of an exponential average of the weights; 0: none", (0, 0.99999))
-    batch_size: int = _setting(128, "images a step", (1, 10**6))
-    epochs: int = _setting(20, "passes over the training images", (1, 10**6))
-    validate_every: int = _setting(1, "epochs between two looks at the validation images", (1, 10**6))
-    seed: int = _setting(0, "seed of everything random", (0, 2**63 - 1))
+    optimiser: str = _setting("adam", Choice(("adam", "sgd")), "Adam, or SGD with momentum as in the paper")
+    learning_rate: float = _setting(1e-3, Real(1e-9, 100), "step size at the start")
+    final_rate: float = _setting(0.0, Real(0, 1), "step size at the end, as a share of the first")
+    momentum: float = _setting(0.9, Real(0, 0.9999), "momentum of SGD, β₁ of Adam")
+    weight_decay: float = _setting(0.0, Real(0, 10), "share of the parameters that a step of size 1 would take away")
+    weight_average: float = _setting(0.0, Real(0, 0.99999), "decay of an exponential average of the weights; 0: none")
+    batch_size: int = _setting(128, Whole(1, 10**6), "images a step")
+    epochs: int = _setting(20, Whole(1, 10**6), "passes over the training images")
+    validate_every: int = _setting(1, Whole(1, 10**6), "epochs between two looks at the validation images")
+    seed: int = _setting(0, Whole(0, 2**63 - 1), "seed of everything random")
 
     def __post_init__(self):
         for f in fields(self):
             object.__setattr__(self, f.name, _valid(f, getattr(self, f.name)))
-        pure = self.objective == "reinforce"
-        contradictions = {
-            "baseline=rollouts compares the rollouts of one image, but rollouts is 1; set rollouts=2 or more, or "
-            "take baseline=batch.": self.baseline == "rollouts" and self.rollouts < 2,
-            "baseline=batch compares the rows of a minibatch, but there is only one; set batch_size=2 or more, or "
-            "take baseline=learned.": self.model == "ram"
-            and self.baseline == "batch"
-            and self.batch_size * self.rollouts < 2,
-            "objective=reinforce learns locations too, but policy=random draws them from no policy; set "
-            "objective=hybrid or policy=gaussian.": pure and self.policy == "random",
-            "objective=reinforce follows one gradient through the whole network, but flow leaves out the label or the "
-            "location head; set flow=label,location.": pure and not {"label", "location"} <= {*self.flow},
-            "objective=reinforce rewards the label that was drawn, so reward should be 'correct'; set "
-            "reward=correct or objective=hybrid.": pure and self.reward != "correct",
-            "objective=reinforce draws one label, after the last glimpse, and rewards no other; set "
-            "reward_steps=last or objective=hybrid.": pure and self.reward_steps == "every",
-            "reward_steps=every rewards the label after each glimpse, so each should be trained; set "
-            "label_steps=every.": self.reward_steps == "every" and self.label_steps == "last",
-            "policy=random learns nothing of where to look, so no gradient of it can flow; set flow=label and "
-            "learn_std=false.": self.policy == "random" and ("location" in self.flow or self.learn_std),
-            "σ is either learned or annealed; set final_std=1 or learn_std=false.": self.learn_std
-            and self.final_std != 1,
-            f"a step would take away {self.learning_rate * self.weight_decay:.3g} times what there is of each weight; "
-            "set a smaller weight_decay.": self.learning_rate * self.weight_decay >= 1,
-            "weight decay pulls every parameter to 0, and log σ = 0 is σ = 1, half an image; set weight_decay=0 or "
-            "learn_std=false.": self.learn_std and self.weight_decay > 0,
-            "start=gaussian draws the first location with σ, but the gradient of σ counts the policy's draws alone; "
-            "set learn_std=false or another start.": self.learn_std and self.start == "gaussian",
-            f"the canvases of task={self.task} are black, but background is {self.background}; "
-            "set background=0.": self.task != "original" and self.background != 0,
-            f"distractor_size is {self.distractor_size}, but the canvas is {self.canvas}; set a larger canvas or "
-            "a smaller distractor_size.": self.task == "cluttered" and self.distractor_size > min(self.canvas),
-        }
-        for sentence, contradiction in contradictions.items():
-            if contradiction:
-                raise InputError(sentence)
+        _require_effect(self, (f.name for f in fields(self) if getattr(self, f.name) != f.default))
+        for sentence in contradictions(self):
+            raise InputError(sentence)
 
-    @property
-    def make_task(self):
-        """The task as `tasks.make_images` takes it."""
+    def task_at(self, progress: float = 1.0) -> Task:
+        """The task at this share of the training: with a curriculum (Bengio et al. 2009), the first is the easiest."""
         if self.task == "original":
             return Task()
-        return Task(self.canvas, self.distractors if self.task == "cluttered" else 0, self.distractor_size)
-
-    def task_at(self, progress):
-        """The task at this share of the training: with a curriculum (Bengio et al. 2009), the first is the easiest."""
-        task = self.make_task
+        n = self.distractors if self.task == "cluttered" else 0
         if progress < self.curriculum:
-            n = int(progress / self.curriculum * (task.n_distractors + 1))  # 0, 1, … D, for an equal time each
-            task = task._replace(n_distractors=min(n, task.n_distractors))
-        return task
+            n = min(n, int(progress / self.curriculum * (n + 1)))  # 0, 1, … D, for an equal time each
+        return Task(self.canvas, n, self.distractor_size)
 
-    def rollout_policy(self, wanted):
+    def rollout_policy(self, wanted: str) -> str:
         """The policy of a rollout: the one that is wanted, but for an agent that has random locations and no other."""
         return "random" if self.policy == "random" else wanted
 
-    def changed(self, settings):
-        """A copy with some settings replaced, from "key=value" strings or a dict."""
-        if not isinstance(settings, dict):
-            pairs = [s.partition("=") for s in settings]
-            for key, equals, _ in pairs:
-                if not equals:
-                    raise InputError(f"a setting should read key=value, but one is {_short(key)}; say epochs=5.")
-            settings = {key.strip(): value.strip() for key, _, value in pairs}
-        config = replace(self, **_known(settings))
-        for key, (name, values) in ONLY.items():
-            value = getattr(config, name)
-            if key in settings and value not in values:
-                raise InputError(
-                    f"{key} is without effect when the {name} is '{value}'; set {name}={' or '.join(values)} too, "
-                    f"or leave out {key}."
-                )
+    def changed(self, settings: dict[str, Any] | Iterable[str] = (), /, **more: Any) -> Self:
+        """A copy with some settings replaced: a dict, "key=value" strings, or keywords.
+
+        What has no effect any more, as the canvas with task="original", goes back to its default. Raises
+        InputError as the constructor does, and for settings that are named but would have no effect.
+        """
+        changes = _known((settings if isinstance(settings, dict) else _pairs(settings)) | more)
+        given = {f.name: _valid(f, changes[f.name]) for f in fields(self) if f.name in changes}
+        defaults = {f.name: f.default for f in fields(self)}
+        new = {
+            f.name: defaults[f.name]
+            for f in fields(self)
+            if f.metadata["only"] and not _effective(f, lambda name: given.get(name, getattr(self, name)))
+        }
+        config = replace(self, **new | given)
+        _require_effect(config, given)
         return config
 
-    def to_json(self):
+    def to_json(self) -> str:
         return json.dumps(asdict(self), indent=1)
 
     @classmethod
-    def from_dict(cls, settings):
+    def from_dict(cls, settings: Any) -> Self:
+        """The Config of a dict such as JSON holds. Raises InputError for anything else."""
         if not isinstance(settings, dict):
             raise InputError("a configuration should be a JSON object of settings; take one that minram wrote.")
         return cls(**_known(settings))
 
 
-_NAMES = [f.name for f in fields(Config)]
-ONLY |= {name: ("model", ["ram"]) for name in _NAMES[_NAMES.index("glimpses") : _NAMES.index("optimiser")]}
-
-
-def describe_settings():
-    """All settings, one line each: name = default, meaning, choices."""
+def describe_settings(config: Config | None = None) -> str:
+    """All settings, one line each: name=value, meaning, choices; the values are the defaults or those of `config`."""
     lines = []
     for f in fields(Config):
-        default = ",".join(map(str, f.default)) if isinstance(f.default, tuple) else str(f.default)
-        choices = f": {', '.join(f.metadata['allowed'])}" if isinstance(f.metadata["allowed"], list) else ""
-        lines.append(f"{f.name + '=' + default:28} {f.metadata['help']}{choices}")
+        value = f.default if config is None else getattr(config, f.name)
+        text = ",".join(map(str, value)) if isinstance(value, tuple) else str(value)
+        kind = f.metadata["kind"]
+        choices = f": {', '.join(kind.names)}" if isinstance(kind, (Choice, Subset)) else ""
+        lines.append(f"{f.name + '=' + text:28} {f.metadata['help']}{choices}")
     return "\n".join(lines)
+
+
+def _effective(f, value_of):
+    """Has field f an effect, given the values of the others?"""
+    return f.metadata["only"] is None or value_of(f.metadata["only"][0]) in f.metadata["only"][1]
+
+
+def _require_effect(config, names):
+    """Raise InputError for the first of these settings that has no effect beside the others."""
+    by_name = {f.name: f for f in fields(config)}
+    for key in names:
+        if not _effective(by_name[key], partial(getattr, config)):
+            name, values = by_name[key].metadata["only"]
+            raise InputError(
+                f"{key} is without effect when the {name} is '{getattr(config, name)}'; set {name}="
+                f"{' or '.join(values)} too, or leave out {key}."
+            )
+
+
+def _pairs(texts):
+    """{key: value} of "key=value" strings."""
+    pairs = [text.partition("=") for text in texts]
+    for key, equals, _ in pairs:
+        if not equals:
+            raise InputError(f"a setting should read key=value, but one is {_short(key)}; say epochs=5.")
+    return {key.strip(): value.strip() for key, _, value in pairs}
 
 
 def _known(settings):
@@ -207,48 +208,11 @@ def _known(settings):
 
 def _valid(f, value):
     """The value of field f as its type, or InputError with the range that is allowed."""
-    allowed, kind = f.metadata["allowed"], type(f.default)
-    choice = isinstance(allowed, list)
-    item = (str if choice else int) if kind is tuple else kind
+    kind = f.metadata["kind"]
     try:
-        values = value if kind is tuple and isinstance(value, (tuple, list)) else [value]
-        if kind is tuple and isinstance(value, str):
-            value = value.replace("x", ",") if f.name == "canvas" else value  # 60x60
-            value = value.strip("()[] ").removesuffix(",")  # (1,) has one entry
-            values = [v.strip() for v in value.split(",")] if value else []
-        values = tuple(_convert(item, v) for v in values)
-        if f.name == "canvas" and len(values) == 1:
-            values *= 2
-        if f.name == "flow":  # a head twice would count twice
-            values = tuple(sorted(set(values), key=allowed.index))
-        n = {"canvas": 2, "flow": len(values), "scales": max(len(values), 1)}.get(f.name, 1)
-        good = len(values) == n and all(
-            allowed is None or (v in allowed if choice else allowed[0] <= v <= allowed[1]) for v in values
-        )
+        return kind.read(value)
     except (KeyError, TypeError, ValueError, OverflowError):
-        good = False
-    if good:
-        return values if kind is tuple else values[0]
-    if choice:
-        wanted = f"{'one' if kind is str else 'some'} of {', '.join(allowed)}"
-    elif allowed is None:
-        wanted = "true or false" if kind is bool else "text"
-    else:
-        number = "a whole number" if kind is int else "a number"
-        number = {"canvas": "one or two whole numbers", "scales": "whole numbers"}.get(f.name, number)
-        wanted = f"{number} from {allowed[0]} to {allowed[1]}"
-    raise InputError(f"{f.name} should be {wanted}, but it is {_short(value)} ({f.metadata['help']}).")
-
-
-def _convert(kind, value):
-    """int("3") and float("0.1") and bool("true"), but never int(3.7), which would hide a mistake."""
-    if kind is bool:
-        return {"true": True, "1": True, "yes": True, "false": False, "0": False, "no": False}[str(value).lower()]
-    if isinstance(value, (bool, np.bool_)) or (kind is str and not isinstance(value, str)):
-        raise TypeError
-    if kind is int and not isinstance(value, str) and value != int(value):
-        raise ValueError
-    return kind(value)
+        raise InputError(f"{f.name} should be {kind}, but it is {_short(value)} ({f.metadata['help']}).") from None
 
 
 def _short(value):

@@ -1,37 +1,39 @@
 """How often is the agent wrong? One rollout or the average of many, after each glimpse, with an interval."""
 
 import math
-from typing import NamedTuple
+from collections.abc import Sequence
+from typing import Any, NamedTuple
 
 import numpy as np
-from scipy.special import softmax
 
-from minram.agent import rollout
 from minram.datasets.tasks import fixed_batches
 from minram.errors import InputError, check_labels
-from minram.sensor import summed_area
-from minram.training.classifiers import classifier_forward
+from minram.ops import Array, Params
+from minram.training.config import Config
+from minram.training.models import MODELS
 
 BATCH = 500  # rows at a time: large enough for fast products, small enough to stay in the cache
 PIXELS = 2**25  # at a time, on large canvases
 
 
 class Evaluation(NamedTuple):
-    wrong: np.ndarray  # (T, n) was the most probable label after each glimpse wrong?
-    probabilities: np.ndarray  # (T, n, K) averaged over rollouts
+    wrong: Array  # (T, n) was the most probable label after each glimpse wrong?
+    probabilities: Array  # (T, n, K) averaged over rollouts
 
     @property
-    def errors(self):
+    def errors(self) -> Array:
         """Share of wrong labels after each glimpse (T,)."""
         return self.wrong.mean(axis=1)
 
     @property
-    def error(self):
+    def error(self) -> float:
         """Share of wrong labels after the last glimpse."""
         return float(self.errors[-1])
 
 
-def evaluate(params, config, images, labels, policy="mean", rollouts=1, seed=0):
+def evaluate(
+    params: Params, config: Config, images: Array, labels: Any, policy: str = "mean", rollouts: int = 1, seed: int = 0
+) -> Evaluation:
     """Label every image and compare; probabilities, not their logarithms, are averaged over the rollouts.
 
     images (n, h, w[, C]), labels (n,); the task is made from a fixed `seed`, which also fixes the first
@@ -45,23 +47,16 @@ def evaluate(params, config, images, labels, policy="mean", rollouts=1, seed=0):
     check_labels(labels, len(images), params["label.b"].size)
     policy = config.rollout_policy(policy)
     rng = np.random.default_rng([seed, 1])  # not the generator that makes the task
-    task = config.make_task
+    task = config.task_at()
     batch_size = max(1, min(BATCH // rollouts, PIXELS // math.prod(task.canvas or images.shape[1:3])))
     chunks = []
     for _, batch in fixed_batches(task, images, batch_size, seed):
-        if config.model != "ram":
-            logits, _ = classifier_forward(params, batch)
-            chunks.append(softmax(logits, axis=-1)[None])  # one look (1, n, K)
-            continue
-        area = summed_area(batch, background_level(config, batch))
-        trajectory = rollout(params, config, area, rng, rollouts, policy, every_step=True)
-        p = softmax(trajectory.logits, axis=-1)  # (T, N, K)
-        chunks.append(p.reshape(len(p), len(batch), rollouts, -1).mean(axis=2))
+        chunks.append(MODELS[config.model].probabilities(params, config, batch, rng, policy, rollouts))
     probabilities = np.concatenate(chunks, axis=1)  # (T, n, K)
     return Evaluation(probabilities.argmax(axis=-1) != labels, probabilities)
 
 
-def wilson(wrong, n):
+def wilson(wrong: int, n: int) -> tuple[float, float]:
     """The 95 % score interval (low, high) of an error rate, from the number of wrong labels of n (Wilson 1927)."""
     from scipy.stats import binomtest  # here, because importing it takes longer than the rest of the package
 
@@ -69,11 +64,6 @@ def wilson(wrong, n):
     return float(interval.low), float(interval.high)
 
 
-def percent(error, interval):
+def percent(error: float, interval: Sequence[float]) -> str:
     """An error rate and its interval as text: "1.23 % [1.03, 1.47]"."""
     return f"{100 * error:.2f} % [{100 * interval[0]:.2f}, {100 * interval[1]:.2f}]"
-
-
-def background_level(config, images):
-    """The background in the units of the images."""
-    return round(255 * config.background) if images.dtype == np.uint8 else config.background

@@ -8,6 +8,9 @@ import math
 
 import numpy as np
 
+from minram.ops import Array, Params
+from minram.training.config import Config
+
 # Where gradients have become 0, what only shrinks ends below 1e-38, where processors are slow: in long runs Adam took
 # twice as long, and products with weights that decay can take a hundred times as long. So numbers below this are made
 # 0 from time to time, which is too little for any other parameter to notice.
@@ -15,13 +18,13 @@ TINY = 1e-30
 CHUNK = 2**15  # numbers at a time, so that the passes stay in the cache: with the scalars below, 30 % less time
 
 
-def pack(params):
+def pack(params: Params) -> tuple[Array, Params]:
     """Copy a dict of arrays into one vector → (vector, dict of views into it)."""
     vector = np.concatenate([a.ravel() for a in params.values()])
     return vector, unpack(vector, params)
 
 
-def unpack(vector, like):
+def unpack(vector: Array, like: Params) -> Params:
     """The views into `vector` with the names and shapes of `like`."""
     views, start = {}, 0
     for name, a in like.items():
@@ -30,13 +33,13 @@ def unpack(vector, like):
     return views
 
 
-def annealed(config, progress):
+def annealed(config: Config, progress: float) -> float:
     """The learning rate after a share `progress` of the steps: half a cosine from the first to the final rate."""
     share = 0.5 * (1 + math.cos(math.pi * progress))
     return config.learning_rate * (config.final_rate + (1 - config.final_rate) * share)
 
 
-def optimiser_state(config, vector):
+def optimiser_state(config: Config, vector: Array) -> Params:
     """The optimiser's memory, as arrays: what a checkpoint stores beside the parameters."""
     state = {"momentum": np.zeros_like(vector)}
     if config.optimiser == "adam":
@@ -46,7 +49,7 @@ def optimiser_state(config, vector):
     return state
 
 
-def update_in_place(config, vector, gradient, state, step, rate):
+def update_in_place(config: Config, vector: Array, gradient: Array, state: Params, step: int, rate: float) -> None:
     """One step downhill: changes `vector`, `gradient` (scratch space from here on) and `state`.
 
     SGD: v ← βv + g, θ ← θ − ηv.  Adam (Kingma & Ba 2015): m ← β₁m + (1−β₁)g, v ← β₂v + (1−β₂)g²,

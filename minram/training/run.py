@@ -7,40 +7,75 @@ best.npz (the parameters of the best epoch), result.json. Every file is replaced
 import json
 import math
 import zlib
+from dataclasses import asdict, dataclass, field
 from importlib import resources
 from pathlib import Path
-from typing import NamedTuple
+from typing import NamedTuple, Self
 
 import numpy as np
 
-from minram.agent import init_params, layers
+from minram.datasets.data import Dataset
 from minram.errors import InputError
+from minram.ops import Array, Params
 from minram.storage import checkpoint
 from minram.storage.files import atomic_write, remove_temporaries
-from minram.training.classifiers import WINDOW, classifier_layers, init_classifier
 from minram.training.config import Config
+from minram.training.models import MODELS
 from minram.training.optim import optimiser_state, pack, unpack
 
 SUMS = ("loss", "error", "reward", "advantage_square", "baseline_error")  # a metrics line holds their means
 
 
+@dataclass
+class Progress:
+    """How far a training has come, and what it has seen on the way."""
+
+    data: list  # the fingerprint of the data
+    epoch: int = 0  # epochs that are over
+    step: int = 0  # steps of the next one that are done
+    sums: list[float] = field(default_factory=lambda: [0.0] * len(SUMS))  # over those steps
+    best: dict | None = None  # epoch and val_error
+    seconds: float = 0.0
+    metrics: list[dict] = field(default_factory=list)  # a dict for each epoch
+    own: dict[str, str] = field(default_factory=dict)  # the caller's own functions by name
+
+    @classmethod
+    def read(cls, meta: dict, config: Config, n_steps: int) -> Self:
+        """The Progress of a checkpoint. Raises ValueError or TypeError unless it is one that `train` can have made."""
+        p = cls(**meta)
+        best = {"epoch": 0, "val_error": 0.0} if p.best is None else p.best
+        numbers = [*p.sums, p.seconds, best["val_error"]]
+        numbers += [record[name] for record in p.metrics for name in (*SUMS, "seconds")]
+        sound = (
+            all(type(n) is int and n >= 0 for n in (p.epoch, p.step, best["epoch"]))
+            and p.step <= n_steps  # of an epoch; a run that was stopped after the last has all of them
+            and (p.best is not None) == any("val_error" in record for record in p.metrics)
+            and best["epoch"] <= p.epoch == len(p.metrics) <= config.epochs
+            and len(p.sums) == len(SUMS)
+            and all(type(x) is float and math.isfinite(x) for x in numbers)
+        )
+        if not sound:
+            raise ValueError("no account of a training")
+        return p
+
+
 class Run(NamedTuple):
     """The state of a run: everything that changes from step to step, and that a checkpoint holds."""
 
-    vector: np.ndarray  # the parameters, flat
-    params: dict  # views into it
-    optimiser: dict
+    vector: Array  # the parameters, flat
+    params: Params  # views into it
+    optimiser: Params
     task_rng: np.random.Generator  # makes the images
     policy_rng: np.random.Generator  # draws locations
-    meta: dict  # epoch, step in the epoch, sums over the epoch, best epoch, seconds, metrics, data
+    progress: Progress
 
     @property
-    def averaged(self):
+    def averaged(self) -> Params:
         """The parameters to use: the average of the weights where there is one."""
         return unpack(self.optimiser.get("average", self.vector), self.params)
 
 
-def fresh(config, folder, dataset):
+def fresh(config: Config, folder: Path, dataset: Dataset, own: dict[str, str] | None = None) -> Run:
     """A new run in a folder. Raises InputError if there is one already, or what is left of one."""
     if (folder / "last.npz").exists():
         raise InputError(f"{folder} holds a run already; go on with --resume, or choose another folder with --out.")
@@ -48,37 +83,30 @@ def fresh(config, folder, dataset):
         path = folder / name
         if path.exists() and path.stat().st_size > 0:
             raise InputError(f"{folder} holds the {name} of another run; choose another folder with --out.")
-    shape = seen_shape(config, dataset)
-    seeds = np.random.SeedSequence(config.seed).spawn(3)
-    init, size = (init_params, math.prod(shape[2:])) if config.model == "ram" else (init_classifier, shape)
-    vector, params = pack(init(config, np.random.default_rng(seeds[0]), dataset.n_classes, size))
-    meta = {"epoch": 0, "step": 0, "sums": [0.0] * len(SUMS), "best": None, "seconds": 0.0, "metrics": []}
+    rngs = [np.random.default_rng(seed) for seed in np.random.SeedSequence(config.seed).spawn(3)]
+    init = MODELS[config.model].init
+    vector, params = pack(init(config, rngs[0], dataset.n_classes, seen_shape(config, dataset)))
     run = Run(
-        vector,
-        params,
-        optimiser_state(config, vector),
-        np.random.default_rng(seeds[1]),
-        np.random.default_rng(seeds[2]),
-        meta | {"data": _fingerprint(dataset)},
+        vector, params, optimiser_state(config, vector), *rngs[1:], Progress(_fingerprint(dataset), own=own or {})
     )
-    write_text(folder / "config.json", config.to_json())
+    write_text(folder / "config.json", json.dumps(asdict(config) | ({"own": own} if own else {}), indent=1))
     write_text(folder / "metrics.jsonl", "")
     save_run(run, config, folder)
     return run
 
 
-def seen_shape(config, dataset):
+def seen_shape(config: Config, dataset: Dataset) -> tuple[int, ...]:
     """(H, W) or (H, W, C) of the images that the model sees."""
-    return (*(config.make_task.canvas or dataset.image_shape[:2]), *dataset.image_shape[2:])
+    return (*(config.task_at().canvas or dataset.image_shape[:2]), *dataset.image_shape[2:])
 
 
-def save_params(path, params, config, meta):
+def save_params(path: Path, params: Params, config: Config, meta: dict) -> None:
     """Write parameters with the configuration they belong to: enough to evaluate, show or transfer."""
     arrays = {f"params/{name}": a for name, a in params.items()}
-    checkpoint.save(path, arrays, {"config": json.loads(config.to_json()), **meta})
+    checkpoint.save(path, arrays, {"config": asdict(config), **meta})
 
 
-def load_params(path):
+def load_params(path: Path) -> tuple[Params, Config, dict]:
     """Read what save_params or save_run wrote → (params, config, meta)."""
     return _load(path)[:3]
 
@@ -95,7 +123,9 @@ def _load(path):
         params = {name: a.astype(np.float32) for name, a in params.items()}
     if not params:
         raise InputError(f"{path} should hold the parameters of an agent, but it holds none; take a best.npz.")
-    shapes = _shapes(config, params)
+    sizes = MODELS[config.model].layers_of(config, params)  # image size, channels and classes: from the arrays alone
+    shapes: dict[str, tuple] = {f"{name}.{key}": n[key == "b" : 2] for name, n in sizes.items() for key in "Wb"}
+    shapes |= {"location.log_std": (2,)} if config.learn_std else {}
     found = {name: a.shape for name, a in params.items()}
     for name in shapes | found:
         if shapes.get(name) != found.get(name):
@@ -112,21 +142,7 @@ def _load(path):
     return {name: params[name] for name in shapes}, config, meta, arrays
 
 
-def _shapes(config, params):
-    """The shapes that params should have. Image size, channels and classes are known only from the arrays."""
-    rows = {name: (np.shape(a) or (0,))[0] for name, a in params.items()}
-    classes = np.size(params.get("label.b"))
-    if config.model == "ram":
-        channels = max(1, rows.get("glimpse.what.W", 0) // (len(config.scales) * config.patch_size**2))
-        sizes = layers(config, classes, channels)
-    else:
-        channels = max(1, rows.get("conv.W", 0) // WINDOW**2)
-        sizes = classifier_layers(config, classes, rows.get("hidden1.W", 0), channels)
-    shapes = {f"{name}.{key}": n[key == "b" : 2] for name, n in sizes.items() for key in "Wb"}
-    return shapes | ({"location.log_std": (2,)} if config.learn_std else {})
-
-
-def find_model(name):
+def find_model(name: str) -> Path:
     """The file with the parameters that a name stands for: a run folder's best.npz, a file, or pretrained:NAME."""
     if name.startswith("pretrained:"):
         path = resources.files("minram.training") / "weights" / (name.removeprefix("pretrained:") + ".npz")
@@ -140,15 +156,15 @@ def find_model(name):
     return path
 
 
-def save_run(run, config, folder):
+def save_run(run: Run, config: Config, folder: Path) -> None:
     """Write last.npz: all that a resume needs."""
     arrays = {f"params/{name}": a for name, a in run.params.items()}
     arrays |= {f"optimiser/{name}": a for name, a in run.optimiser.items()}
     rngs = {"task_rng": checkpoint.rng_state(run.task_rng), "policy_rng": checkpoint.rng_state(run.policy_rng)}
-    checkpoint.save(folder / "last.npz", arrays, {"config": json.loads(config.to_json()), **run.meta, **rngs})
+    checkpoint.save(folder / "last.npz", arrays, {"config": asdict(config), **asdict(run.progress), **rngs})
 
 
-def resumed(config, folder, dataset):
+def resumed(config: Config, folder: Path, dataset: Dataset) -> Run:
     """The run as the folder's last checkpoint left it. Raises InputError if that cannot be."""
     path = folder / "last.npz"
     if not path.is_file():
@@ -167,30 +183,16 @@ def resumed(config, folder, dataset):
         optimiser[name] = saved
     rngs = [checkpoint.restore_rng(meta.pop(name, None)) for name in ("task_rng", "policy_rng")]
     del meta["config"]
-    if not _sound(meta, config, len(dataset.x_train) // config.batch_size):
-        raise InputError(f"{path} should say where in the training it was saved, but does not; begin a new run.")
-    if meta["best"] and not (folder / "best.npz").is_file():
+    try:
+        progress = Progress.read(meta, config, len(dataset.x_train) // config.batch_size)
+    except (KeyError, TypeError, ValueError):
+        raise InputError(
+            f"{path} should say where in the training it was saved, but does not; begin a new run."
+        ) from None
+    if progress.best and not (folder / "best.npz").is_file():
         raise InputError(f"{folder} should hold the best parameters so far in best.npz, but does not; begin a new run.")
     remove_temporaries(folder)
-    return Run(vector, params, optimiser, *rngs, meta)
-
-
-def _sound(meta, config, steps):
-    """Does a checkpoint's account of the training have the types and ranges that `train` gave it?"""
-    try:
-        best = {"epoch": 0, "val_error": 0.0} if meta["best"] is None else meta["best"]
-        numbers = [*meta["sums"], meta["seconds"], best["val_error"]]
-        numbers += [record[name] for record in meta["metrics"] for name in (*SUMS, "seconds")]
-        return (
-            all(type(n) is int and n >= 0 for n in (meta["epoch"], meta["step"], best["epoch"]))
-            and meta["step"] <= steps  # of an epoch; a run that was stopped after the last has all of them
-            and (meta["best"] is not None) == any("val_error" in record for record in meta["metrics"])
-            and best["epoch"] <= meta["epoch"] == len(meta["metrics"]) <= config.epochs
-            and len(meta["sums"]) == len(SUMS)
-            and all(type(x) is float and math.isfinite(x) for x in numbers)
-        )
-    except (KeyError, TypeError):
-        return False
+    return Run(vector, params, optimiser, *rngs, progress)
 
 
 def _fingerprint(dataset):

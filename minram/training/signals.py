@@ -1,0 +1,34 @@
+"""Ctrl-C and termination signals, turned into a question that is asked between two steps."""
+
+import signal
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+
+
+@contextmanager
+def stop_requests() -> Iterator[Callable[[], bool]]:
+    """In this block the first Ctrl-C, SIGTERM or SIGHUP does nothing but be remembered → was there one?
+
+    A second Ctrl-C interrupts. Signals that are ignored, as under nohup, stay so; outside the main thread nothing
+    is changed.
+    """
+    asked: list[int] = []
+    old = {}
+
+    def ask(number, frame):
+        if asked and number == signal.SIGINT:
+            raise KeyboardInterrupt
+        asked.append(number)
+
+    try:
+        for name in ("SIGINT", "SIGTERM", "SIGHUP"):
+            number = getattr(signal, name, None)
+            if number is not None and signal.getsignal(number) != signal.SIG_IGN:
+                old[number] = signal.signal(number, ask)
+    except ValueError:
+        pass
+    try:
+        yield lambda: bool(asked)
+    finally:
+        for number, handler in old.items():
+            signal.signal(number, handler)
