@@ -16,7 +16,7 @@ from minram.datasets.tasks import fixed_images
 from minram.errors import InputError
 from minram.pictures import figures, plots, style
 from minram.sensor import summed_area
-from minram.storage.files import atomic_write, make_folder
+from minram.storage.writing import atomic_write, make_folder
 from minram.training.evaluate import PIXELS, background_level
 from minram.training.run import load_params
 

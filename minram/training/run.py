@@ -16,7 +16,7 @@ import numpy as np
 from minram.agent import init_params, layers
 from minram.errors import InputError
 from minram.storage import checkpoint
-from minram.storage.files import atomic_write, remove_temporaries
+from minram.storage.writing import remove_temporaries, write_text
 from minram.training.classifiers import WINDOW, classifier_layers, init_classifier
 from minram.training.config import Config
 from minram.training.optim import optimiser_state, pack, unpack
@@ -197,8 +197,3 @@ def _fingerprint(dataset):
     """What tells one data set from another: the shape of its training images and a checksum, with the labels."""
     checksum = zlib.crc32(dataset.y_train, zlib.crc32(np.ascontiguousarray(dataset.x_train)))
     return [*dataset.x_train.shape, checksum]
-
-
-def write_text(path, text):
-    """Write a text file, whole or not at all."""
-    atomic_write(path, lambda file: file.write(text.encode()))

@@ -14,9 +14,9 @@ import numpy as np
 
 from minram.datasets import data
 from minram.errors import InputError
-from minram.storage.files import held, make_folder
+from minram.storage.writing import held, make_folder, write_text
 from minram.training.evaluate import evaluate, percent, wilson
-from minram.training.run import SUMS, fresh, load_params, resumed, save_params, save_run, write_text
+from minram.training.run import SUMS, fresh, load_params, resumed, save_params, save_run
 from minram.training.step import Diverged, check_fit, train_step
 
 SAVE_EVERY = 60  # seconds; and after each epoch
