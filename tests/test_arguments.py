@@ -14,7 +14,7 @@ from minram.agent import backward, init_params, layers, log_std, rollout
 from minram.datasets import tasks
 from minram.datasets.data import load as load_data
 from minram.errors import InputError
-from minram.storage import files
+from minram.storage import reading
 from minram.storage.checkpoint import load, save
 from minram.training import evaluate
 from minram.training.optim import optimiser_state, pack, unpack
@@ -114,7 +114,7 @@ def test_what_is_saved_and_read_is_not_changed(tmp_path):
     save_params(tmp_path / "p.npz", params, config(), meta)
     assert meta == {"epoch": 1}
     before = {path.name: path.read_bytes() for path in tmp_path.iterdir()}
-    load(tmp_path / "a.npz"), load_params(tmp_path / "p.npz"), files.read_npz(tmp_path / "a.npz")
+    load(tmp_path / "a.npz"), load_params(tmp_path / "p.npz"), reading.read_npz(tmp_path / "a.npz")
     assert before == {path.name: path.read_bytes() for path in tmp_path.iterdir()}
     settings = {"epochs": 3, "scales": [1, 2]}
     text = json.dumps(settings)

@@ -9,15 +9,17 @@ import numpy as np
 import pytest
 from matplotlib.image import imread
 from PIL import Image
+from scipy.special import softmax
 
 import runs
-from minram.agent import init_params
+from minram.agent import init_params, rollout
 from minram.datasets.data import Dataset
 from minram.errors import InputError
-from minram.pictures import figures, plots, show, style
+from minram.pictures import figures, movie, plots, show, style
+from minram.pictures.retina import Retina
 from minram.sensor import sensor_forward, summed_area
 from minram.training.config import Config
-from minram.training.run import save_params
+from minram.training.run import load_params, save_params
 
 SMALL = dict(what_units=6, where_units=5, glimpse_units=7, core_units=8)
 
@@ -59,9 +61,13 @@ import matplotlib
 settings = lambda: {k: matplotlib.rcParams[k] for k in matplotlib.rcParams if k != 'backend'}
 before = settings()
 import numpy as np
-from minram.pictures import figures, plots, show, style
-plots.learning_curves([{"epoch": 1, "loss": 1.0, "error": 0.5}]).savefig(sys.argv[1])
-plots.glimpse_paths(np.zeros((2, 5, 4), np.uint8), np.zeros((3, 2, 2)), [1, 2], [1, 1], (1,), 2).savefig(sys.argv[1])
+from minram.pictures import figures, movie, plots, show, style
+from minram.pictures.retina import Retina
+figures.learning_curves([{"epoch": 1, "loss": 1.0, "error": 0.5}]).savefig(sys.argv[1])
+images, belief = np.zeros((2, 5, 4), np.uint8), np.eye(3)[np.ones((3, 2), int)]
+scene = figures.Scene(images, np.array([1, 2]), Retina((1,), 2), np.zeros((3, 2, 2)), np.zeros((3, 2, 4)), belief)
+for figure in (figures.paths(scene, 2), figures.retina(scene, 2), figures.belief(scene, 2), figures.policy(scene)):
+    figure.savefig(sys.argv[1])
 assert "matplotlib.pyplot" not in sys.modules
 assert settings() == before
 """
@@ -112,7 +118,7 @@ def test_squares_are_exactly_the_pixels_that_the_sensor_reads(continuous):
     H, W, w, scales = 5, 8, 3, (1, 2, 3)
     rng = np.random.default_rng(1)
     loc = rng.uniform(-1, 1, (20, 2)).astype(np.float32)
-    left, top, width, height = plots.squares(loc, (H, W), scales, w, continuous)  # each (20, 3)
+    left, top, width, height = Retina(scales, w, continuous).squares(loc, (H, W))  # each (20, 3)
     one_hot = summed_area(np.eye(H * W).reshape(H * W, H, W))
     for n in range(len(loc)):
         phi, _ = sensor_forward(one_hot, np.repeat(loc[n : n + 1], H * W, 0), scales, w, continuous=continuous)
@@ -128,14 +134,21 @@ def test_squares_are_exactly_the_pixels_that_the_sensor_reads(continuous):
 
 
 def test_integer_locations_are_taken_too():
-    corner = plots.squares([[-1, -1]], (4, 4), (1,), 2)[:, 0, 0]
+    corner = Retina((1,), 2).squares([[-1, -1]], (4, 4))[:, 0, 0]
     assert corner.tolist() == [-1.5, -1.5, 1, 1]
+
+
+def test_a_retina_has_the_settings_of_its_agent():
+    retina = Retina.of(Config(patch_size=3, scales=(2, 1, 4), continuous=True, background=0.25))
+    assert retina == ((2, 1, 4), 3, True, 0.25)
+    assert retina.size == 3 * 3 * 3 and retina.widths.tolist() == [6, 3, 12]
+    assert retina.finest == ((1,), 3, True, 0.25)
 
 
 def test_patches_are_cut_out_of_the_image():
     x = np.random.default_rng(2).random((1, 6, 8, 3))
     phi, _ = sensor_forward(summed_area(x), np.zeros((1, 2)), (1, 2), 2)
-    fine, coarse = plots.retina_patches(phi[0], 2, 2, channels=3)
+    fine, coarse = Retina((1, 2), 2).patches(phi[0])
     # Sums of at most 48 numbers below 1, differenced: rounding stays below 4 · 48 · 48 · ε.
     np.testing.assert_allclose(fine, x[0, 2:4, 3:5], rtol=0, atol=4 * 48 * 48 * np.finfo(float).eps)
     np.testing.assert_allclose(coarse[0, 1], x[0, 1:3, 4:6].mean(axis=(0, 1)), atol=4 * 48 * 48 * np.finfo(float).eps)
@@ -146,7 +159,7 @@ def test_the_finest_patch_lies_on_top_of_the_coarse_ones_whatever_their_order():
         phi = np.zeros((2, 4, 4))
         phi[fine] = 1
         ax = ax_of()
-        plots.retina_view(ax, phi.ravel(), scales, 4, outlined=False)
+        plots.retina_view(ax, phi.ravel(), Retina(scales, 4), outlined=False)
         drawn = pixels(ax)
         middle = len(drawn) // 2
         assert (drawn[middle, middle] == 255).all() and (drawn[3, 3, :3] == 0).all()
@@ -154,7 +167,7 @@ def test_the_finest_patch_lies_on_top_of_the_coarse_ones_whatever_their_order():
 
 def test_the_background_is_added_back():
     ax = ax_of()
-    plots.retina_view(ax, np.full(4, -0.25), (1,), 2, background=0.75)
+    plots.retina_view(ax, np.full(4, -0.25), Retina((1,), 2, background=0.75))
     assert (ax.images[0].get_array() == 0.5).all()
 
 
@@ -163,10 +176,11 @@ def test_a_path_is_numbered_and_its_title_tells_right_from_wrong():
     titles = []
     for predicted in (3, 5):
         ax = ax_of()
-        plots.glimpse_path(ax, x, loc, (1, 2), 3, label=3, predicted=predicted)
+        plots.glimpse_path(ax, x, loc, Retina((1, 2), 3))
+        plots.verdict(ax, 3, predicted)
         assert [text.get_text() for text in ax.texts] == ["1", "2", "3", "4"]
         np.testing.assert_array_equal([text.xy for text in ax.texts], loc)
-        assert len(ax.patches) == 4
+        assert [patch.get_width() for patch in ax.patches] == [3 * 2 / 9] * 4  # the finest square, 3 pixels of 9
         titles.append((ax.get_title(loc="left") or ax.get_title(), ax.title.get_color()))
     assert titles == [("✓ 3", style.COLOURS["right"]), ("✗ 5, is 3", style.COLOURS["wrong"])]
 
@@ -174,7 +188,8 @@ def test_a_path_is_numbered_and_its_title_tells_right_from_wrong():
 def test_a_step_keeps_its_colour_while_the_path_grows():
     assert np.array_equal(style.time_colours(8)[2], style.time_colours(8)[:3][2])
     ax, loc = ax_of(), np.zeros((2, 2))
-    plots.glimpse_path(ax, np.zeros((4, 4)), loc, (1,), 2, total=8)
+    plots.glimpse_path(ax, np.zeros((4, 4)), loc, total=8)
+    assert not ax.patches
     assert np.array_equal(ax.lines[-1].get_color(), style.time_colours(8)[1])
 
 
@@ -211,7 +226,7 @@ def record(epoch, **more):
 
 def test_learning_curves_leave_out_what_was_not_measured():
     metrics = [record(1), record(2, val_error=0.2, val_errors=[0.5, 0.2]), record(3)]
-    _, error, reward, by_glimpse = plots.learning_curves(metrics).axes
+    _, error, reward, by_glimpse = figures.learning_curves(metrics).axes
     assert error.lines[1].get_xydata().tolist() == [[2, 20]]
     assert reward.lines[1].get_ydata().tolist() == [0.5] * 3  # the root of the mean square
     assert [line.get_ydata().tolist() for line in by_glimpse.lines] == [[50], [20]]
@@ -228,7 +243,7 @@ def test_learning_curves_leave_out_what_was_not_measured():
     ],
 )
 def test_learning_curves_of_any_run(metrics):
-    plots.learning_curves(metrics).canvas.draw()
+    figures.learning_curves(metrics).canvas.draw()
 
 
 CASES = {
@@ -268,12 +283,12 @@ def test_equal_seeds_give_equal_pictures(tmp_path):
     assert scenes[0].images.shape == (5, 20, 16)
     assert np.array_equal(scenes[0].images, scenes[1].images)
     assert not np.array_equal(scenes[0].images, scenes[2].images)
-    first, second = (show.write_movie(scene, tmp_path / out, 1) for scene, out in zip(scenes, "ab"))
+    first, second = (movie.write_movie(scene, tmp_path / out, 1) for scene, out in zip(scenes, "ab"))
     assert [p.read_bytes() for p in first] == [p.read_bytes() for p in second]
 
 
 def test_squares_of_the_continuous_sensor_are_centred_where_it_looks():
-    left, top, width, height = plots.squares(np.array([[0.237, -0.419]]), (9, 13), (1, 3), 5, continuous=True)
+    left, top, width, height = Retina((1, 3), 5, continuous=True).squares(np.array([[0.237, -0.419]]), (9, 13))
     np.testing.assert_allclose(left + width / 2, [[0.237, 0.237]], rtol=1e-14)  # a few roundings of numbers up to 13
     np.testing.assert_allclose(top + height / 2, [[-0.419, -0.419]], rtol=1e-14)
 
@@ -294,10 +309,15 @@ def test_a_scene_is_what_the_agent_does_with_validation_images(tmp_path):
     index = np.random.default_rng(2).permutation(10)[:6]
     np.testing.assert_array_equal(scene.images, d.x_val[index])
     np.testing.assert_array_equal(scene.labels, d.y_val[index])
-    t = scene.trajectory
+    area = summed_area(scene.images, c.background)
+    params = load_params(tmp_path / "p.npz")[0]
+    t = rollout(params, c, area, np.random.default_rng(2), policy="mean", every_step=True)
+    np.testing.assert_array_equal(scene.loc, t.loc)
     np.testing.assert_array_equal(t.sample, t.mu)
-    phi, _ = sensor_forward(summed_area(scene.images, c.background), t.loc[0], c.scales, 2)
-    np.testing.assert_array_equal(t.glimpse.phi[0], phi)
+    np.testing.assert_array_equal(scene.probabilities, softmax(t.logits, axis=-1))
+    assert scene.retina == Retina(c.scales, 2, background=0.3)
+    phi, _ = sensor_forward(area, scene.loc[0], c.scales, 2)
+    np.testing.assert_array_equal(scene.phi[0], phi)
 
 
 def test_the_pictures_show_each_image_at_its_glimpse(tmp_path):
@@ -318,7 +338,7 @@ def test_the_pictures_show_each_image_at_its_glimpse(tmp_path):
         assert [len(ax.texts) for ax in above] == [1, 2, 3]
         for t, ax in enumerate(below):
             seen = ax.images[0].get_array()
-            np.testing.assert_array_equal(seen.ravel(), scene.trajectory.glimpse.phi[t, i])
+            np.testing.assert_array_equal(seen.ravel(), scene.phi[t, i])
     drawn = [ax.images[0].get_array() for ax in figures.belief(scene, 2).axes if ax.get_xlabel() == "glimpse"]
     np.testing.assert_array_equal(drawn, scene.probabilities.transpose(1, 2, 0))
 
@@ -328,13 +348,13 @@ def test_an_agent_with_random_locations_is_drawn_with_them(tmp_path):
         config = Config(**SMALL, glimpses=4, patch_size=2, policy=policy)
         scene = show.look(tmp_path / policy, 40, 0, checkpoint(tmp_path / policy, config, (8, 8), 3))
         # A new agent's mean is near the centre; the standard deviation of a uniform location is 0.58.
-        assert (scene.trajectory.loc[1:].std() > 0.5) == wide
+        assert (scene.loc[1:].std() > 0.5) == wide
 
 
 def test_a_long_path_is_shown_in_evenly_chosen_steps(tmp_path):
     config = Config(**SMALL, glimpses=50, patch_size=2)
     scene = show.look(tmp_path / "run", 3, 0, checkpoint(tmp_path / "run", config, (8, 8), 3))
-    steps = figures.steps_shown(scene, 8)
+    steps = scene.steps(8)
     assert len(steps) == 8 and steps[0] == 0 and steps[-1] == 49
     assert set(np.diff(steps)) == {7}
 

@@ -13,7 +13,7 @@ import pytest
 from minram.agent import init_params
 from minram.errors import InputError
 from minram.pictures import show
-from minram.storage import checkpoint, files
+from minram.storage import checkpoint, writing
 from minram.training import classifiers, models, step, train
 from minram.training.config import Config
 from minram.training.evaluate import evaluate, wilson
@@ -113,12 +113,12 @@ def test_a_crash_at_any_write_loses_nothing(tmp_path, monkeypatch, when):
             if left[0] < 0:
                 raise Crash
 
-        monkeypatch.setattr(files.os, "replace", crashing)
+        monkeypatch.setattr(writing.os, "replace", crashing)
         try:
             train.train(c, folder, dataset=DATA)
             break
         except Crash:
-            monkeypatch.setattr(files.os, "replace", replace_file)
+            monkeypatch.setattr(writing.os, "replace", replace_file)
             train.train(c, folder, (folder / "last.npz").exists(), dataset=DATA)
             assert outcome(folder) == want
         crashes += 1
@@ -461,7 +461,7 @@ def test_a_full_disk_stops_with_the_last_save_intact(tmp_path, monkeypatch):
         sync(descriptor)
 
     with monkeypatch.context() as patch:
-        patch.setattr(files.os, "fsync", full)
+        patch.setattr(writing.os, "fsync", full)
         with pytest.raises(InputError, match=r"No space left.*unchanged.*Go on with: minram train --resume"):
             train.train(config(), tmp_path / "run", dataset=DATA)
     train.train(config(), tmp_path / "run", True, dataset=DATA)
@@ -541,8 +541,8 @@ def test_what_is_left_of_another_run_is_not_taken_for_the_new_one_s(tmp_path, le
 def test_two_processes_do_not_train_in_one_folder(tmp_path):
     train.train(config(epochs=1), tmp_path / "run", dataset=DATA)
     for folder, resume in ((tmp_path / "run", True), (tmp_path / "new", False)):
-        files.make_folder(folder)
-        with files.held(folder), pytest.raises(InputError, match="another process is training in"):
+        writing.make_folder(folder)
+        with writing.held(folder), pytest.raises(InputError, match="another process is training in"):
             train.train(config(epochs=1), folder, resume, dataset=DATA)
     assert not list((tmp_path / "new").iterdir())
     train.train(config(epochs=1), tmp_path / "new", dataset=DATA)  # it is free again

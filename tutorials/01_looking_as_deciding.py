@@ -21,6 +21,7 @@ from minram.agent import backward, init_params, rollout
 from minram.datasets import data
 from minram.ops import cross_entropy_forward
 from minram.pictures import plots, style
+from minram.pictures.retina import Retina
 from minram.policy import log_prob_forward
 from minram.reinforce import cotangents, draw
 from minram.sensor import sensor_backward_image, sensor_forward, summed_area
@@ -57,7 +58,7 @@ def seen(loc, shape):
 path = trajectory.loc[:, 0]  # (T, 2)
 known = np.logical_or.accumulate(seen(path, one.shape[1:]))  # (T, H, W)
 fig, axes = plt.subplots(1, 7, figsize=(10, 1.75))
-plots.glimpse_path(axes[0], one[0], path, config.scales, config.patch_size)
+plots.glimpse_path(axes[0], one[0], path, Retina.of(config))
 axes[0].set_title("the path")
 for t, ax in enumerate(axes[1:]):
     plots.image(ax, np.where(known[t], one[0] / 255, 0.45))
@@ -314,7 +315,7 @@ for name, r in ink.items():
 
 fig, axes = plt.subplots(1, 4, figsize=(8.5, 2.2), gridspec_kw={"width_ratios": [1, 1, 0.1, 2.6]})
 for ax, path, name in zip(axes, (random_path, grid_path), ink):
-    plots.glimpse_path(ax, images[2], path[:, 2], config.scales, config.patch_size)
+    plots.glimpse_path(ax, images[2], path[:, 2], Retina.of(config))
     ax.set_title(name)
 axes[2].axis("off")
 for (name, r), colour in zip(ink.items(), (style.COLOURS["muted"], style.COLOURS["location"])):

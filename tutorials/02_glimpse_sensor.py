@@ -20,6 +20,7 @@ from minram.datasets import data
 from minram.datasets.tasks import cluttered, fixed_images
 from minram.gradcheck import check_adjoint, check_pair
 from minram.pictures import plots, style
+from minram.pictures.retina import Retina
 from minram.pictures.style import COLOURS
 from minram.sensor import sensor_backward_image, sensor_backward_location, sensor_forward, summed_area
 from minram.training.config import Config
@@ -44,15 +45,16 @@ area = summed_area(canvas[1:2])
 phi, cache = sensor_forward(area, l, scales, w)  # (N, k·w·w)
 print(f"the image has {canvas[1].size} pixels, the glimpse {phi.size} numbers")
 
+retina = Retina(scales, w)
 fig, axes = plt.subplots(1, 5, figsize=(10, 2.3))
 plots.image(axes[0], canvas[1])
-plots.retina_outline(axes[0], l[0], canvas[1].shape, scales, w)
+plots.retina_outline(axes[0], l[0], canvas[1].shape, retina)
 axes[0].set_title("the image")
-for i, (patch, ax) in enumerate(zip(plots.retina_patches(phi[0], 3, w), axes[1:4])):
+for i, (patch, ax) in enumerate(zip(retina.patches(phi[0]), axes[1:4])):
     plots.image(ax, patch)
     ax.spines[:].set(visible=True, color=style.SCALES[i], linewidth=2)
     ax.set_title(f"scale {scales[i]}")
-plots.retina_view(axes[4], phi[0], scales, w)
+plots.retina_view(axes[4], phi[0], retina)
 axes[4].set_title("put together")
 plt.show()
 
@@ -237,18 +239,18 @@ assert np.array_equal(black, -white)
 
 fig, axes = plt.subplots(1, 4, figsize=(8.4, 2.3))
 plots.image(axes[0], 255 - digits[3])
-plots.retina_outline(axes[0], corner[0], (28, 28), scales, w)
+plots.retina_outline(axes[0], corner[0], (28, 28), retina)
 axes[0].set(title="a negative", xlim=(-1.1, 3.2), ylim=(1.6, -2.7))
-plots.retina_view(axes[1], white[0], scales, w, background=1)
+plots.retina_view(axes[1], white[0], Retina(scales, w, background=1))
 axes[1].set_title("background 255")
-plots.retina_view(axes[2], forgotten[0], scales, w)
+plots.retina_view(axes[2], forgotten[0], retina)
 axes[2].set_title("background forgotten")
 padded = np.pad(digits[3].astype(float), 60)  # the slow way, to check the fast one
 slow = []
 for s in scales:
     top, left = np.floor((corner[0, ::-1] + 1) * 14 - w * s / 2 + 0.5).astype(int) + 60
     slow.append(padded[top : top + w * s, left : left + w * s].reshape(w, s, w, s).mean(axis=(1, 3)) / 255)
-plots.retina_view(axes[3], np.ravel(slow), scales, w)
+plots.retina_view(axes[3], np.ravel(slow), retina)
 axes[3].set_title("the digit, by padding")
 plt.show()
 # Both are a few rounded operations away from the exact mean, which is at most 1.
@@ -411,7 +413,7 @@ assert share.size == 16 and np.all(share == 1 / 16)
 
 fig, axes = plt.subplots(1, 3, figsize=(7.5, 2.6))
 plots.image(axes[0], canvas[1])
-plots.retina_outline(axes[0], l[0], (60, 60), scales, w)
+plots.retina_outline(axes[0], l[0], (60, 60), retina)
 axes[0].set_title("x")
 plots.image(axes[1], back / back.max())
 axes[1].set_title("$A^{\\mathsf{T}}$ of one cell")
@@ -470,7 +472,7 @@ for ax, x in zip(axes, shown):
     assert trajectory.logits.shape == (1, 1, 10)
     plots.image(ax, x[0])
     for t, colour in enumerate(style.time_colours(4)):
-        plots.retina_outline(ax, trajectory.loc[t, 0], x[0].shape, (1, 2), 8, colours=[colour])
+        plots.retina_outline(ax, trajectory.loc[t, 0], x[0].shape, Retina.of(config), colours=[colour])
     ax.set_title(f"{x.shape[1]} × {x.shape[2]}")
 plt.show()
 print(f"{sum(p.size for p in params.values())} parameters, for all three")

@@ -24,6 +24,7 @@ from minram.datasets import data
 from minram.errors import InputError
 from minram.gradcheck.network import only
 from minram.pictures import plots, style
+from minram.pictures.retina import Retina
 from minram.sensor import sensor_backward_location, sensor_forward, summed_area
 from minram.training.config import Config
 
@@ -326,7 +327,7 @@ assert abs(P.sum() - 1) < len(P) * np.finfo(float).eps
 
 fig, axes = plt.subplots(1, 3, figsize=(8.4, 3.1))
 plots.image(axes[0], image, ticks=True)
-plots.retina_outline(axes[0], np.zeros(2), image.shape, (1,), 2)
+plots.retina_outline(axes[0], np.zeros(2), image.shape, Retina((1,), 2))
 axes[0].set(title="The image and glimpse 1")
 P2 = P.reshape(K, K).sum(axis=1)
 for ax, values, cmap, title in (
@@ -612,7 +613,7 @@ assert np.abs(difference).max() < 4
 fig, axes = plt.subplots(1, 3, figsize=(8.6, 3.2))
 for ax, (name, g), colour in zip(axes, both.items(), (style.SKY, COLOUR["location"])):
     plots.image(ax, digit)
-    plots.retina_outline(ax, mean, digit.shape, (1,), w, continuous=True, colours=[style.YELLOW])
+    plots.retina_outline(ax, mean, digit.shape, Retina((1,), w, continuous=True), colours=[style.YELLOW])
     for m in range(40):
         step = 1.5 * g[16 * m : 16 * (m + 1)].mean(axis=0)  # from 16 samples
         ax.plot(*zip(mean, mean + step), color=colour, linewidth=1, clip_on=False)

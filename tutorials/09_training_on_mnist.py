@@ -26,6 +26,7 @@ from minram import reinforce
 from minram.agent import init_params, rollout
 from minram.datasets import data
 from minram.pictures import plots, style
+from minram.pictures.retina import Retina
 from minram.reinforce import advantages
 from minram.sensor import summed_area
 from minram.training import optim
@@ -223,9 +224,8 @@ for row, (name, p) in zip(axes, (("before", before), ("after", params))):
     t = rollout(p, config, summed_area(x[few]), np.random.default_rng(5))
     guess = t.logits[-1].argmax(axis=-1)
     for i, ax in enumerate(row):
-        plots.glimpse_path(
-            ax, x[few[i]], t.loc[:, i], config.scales, config.patch_size, y[few[i]], guess[i], outlines=False
-        )
+        plots.glimpse_path(ax, x[few[i]], t.loc[:, i])
+        plots.verdict(ax, y[few[i]], guess[i])
     row[0].set_ylabel(name)
 plt.show()
 
@@ -254,9 +254,8 @@ chosen.append(int(np.flatnonzero(wrong)[0]))
 belief = p[:, chosen]  # (T, 4, 10)
 fig, axes = plt.subplots(2, 4, figsize=(9.6, 4.6), height_ratios=(1, 1.1))
 for i, (above, below) in enumerate(axes.T):
-    plots.glimpse_path(
-        above, x[chosen[i]], t.loc[:, chosen[i]], config.scales, config.patch_size, y[chosen[i]], belief[-1, i].argmax()
-    )
+    plots.glimpse_path(above, x[chosen[i]], t.loc[:, chosen[i]], Retina.of(config))
+    plots.verdict(above, y[chosen[i]], belief[-1, i].argmax())
     drawn = plots.label_belief(below, belief[:, i], y[chosen[i]])
     if i:
         below.set_ylabel("")

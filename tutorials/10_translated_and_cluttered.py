@@ -22,6 +22,7 @@ from minram.datasets import tasks
 from minram.datasets.data import load
 from minram.datasets.tasks import fixed_images, make_images
 from minram.pictures import plots, style
+from minram.pictures.retina import Retina
 from minram.sensor import sensor_forward, summed_area
 from minram.training.evaluate import evaluate, percent, wilson
 from minram.training.run import find_model, load_params
@@ -144,14 +145,15 @@ plt.show()
 w, scales = config.patch_size, config.scales
 l = np.array([[0.25, -0.15]], np.float32)
 phi, _ = sensor_forward(summed_area(one[3:4]), l, scales, w)
+retina = Retina(scales, w)
 fig, axes = plt.subplots(1, 2 + len(scales), figsize=(10, 2.5))
 plots.image(axes[0], one[3])
-plots.retina_outline(axes[0], l[0], one[3].shape, scales, w)
+plots.retina_outline(axes[0], l[0], one[3].shape, retina)
 axes[0].set_title("canvas and retina")
-for k, patch in enumerate(plots.retina_patches(phi[0], len(scales), w)):
+for k, patch in enumerate(retina.patches(phi[0])):
     plots.image(axes[1 + k], patch)
-    axes[1 + k].set_title(f"scale {scales[k]}: {scales[k] * w} pixels wide", fontsize=8.5)
-plots.retina_view(axes[-1], phi[0], scales, w)
+    axes[1 + k].set_title(f"scale {scales[k]}: {retina.widths[k]} pixels wide", fontsize=8.5)
+plots.retina_view(axes[-1], phi[0], retina)
 axes[-1].set_title("what it sees")
 plt.show()
 print(f"{phi.size} numbers a glimpse, of {S * S} pixels")
@@ -178,7 +180,8 @@ guess = t.logits[-1].argmax(axis=-1)
 fig, axes = plt.subplots(2, 5, figsize=(9.6, 4.3))
 wrong = 8 + np.flatnonzero(guess[8:] != y[8:2000])[:2]
 for k, ax in zip([*range(8), *wrong], axes.flat):
-    plots.glimpse_path(ax, one[k], t.loc[:, k], scales, w, y[k], guess[k], outlines=False, size=8)
+    plots.glimpse_path(ax, one[k], t.loc[:, k], size=8)
+    plots.verdict(ax, y[k], guess[k])
 plt.show()
 
 # %% [markdown]

@@ -452,7 +452,8 @@ fig, axes = plt.subplots(1, 4, figsize=(9.6, 2.7), width_ratios=(1, 1.6, 1, 1.6)
 spread = softmax(logits, axis=-1).std(axis=1).sum(axis=-1)  # where rollouts differ most
 shown = [*torn, *spread.argsort()[::-1]][:2]
 for k, (left, right) in zip(shown, axes.reshape(2, 2)):
-    plots.glimpse_path(left, x[k], t.loc[:, k * M], config.scales, config.patch_size, y[k], average[k], outlines=False)
+    plots.glimpse_path(left, x[k], t.loc[:, k * M])
+    plots.verdict(left, y[k], average[k])
     drawn = plots.label_belief(right, softmax(logits[k], axis=-1), y[k])
     right.set(xlabel="rollout")
 fig.colorbar(drawn, ax=axes, label="probability")

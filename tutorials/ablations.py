@@ -20,9 +20,10 @@ if __name__ == "__main__":  # before NumPy is imported: one thread, so that sums
 
 import numpy as np
 
+from minram.storage.writing import write_text
 from minram.training.evaluate import evaluate, wilson
 from minram.training.recipes import recipe
-from minram.training.run import load_params, write_text
+from minram.training.run import load_params
 from minram.training.train import load_data, train
 
 HERE = Path(__file__).resolve().parent

@@ -8,7 +8,7 @@ from typing import NamedTuple
 import numpy as np
 
 from minram.errors import InputError, check_shape
-from minram.storage.files import read_idx, read_npz
+from minram.storage.reading import read_idx, read_npz
 
 KEYS = ("x_train", "y_train", "x_test", "y_test")
 # train-images-idx3-ubyte, t10k-labels.idx1-ubyte.gz, emnist-letters-test-images-idx3-ubyte.gz

@@ -1,1 +1,1 @@
-"""What is drawn."""
+"""What is drawn: from one thing on an Axes (plots) to the pictures of a whole run (show)."""

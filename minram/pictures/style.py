@@ -1,10 +1,16 @@
-"""One look for every picture: colours by role, fonts, sizes. Safe for colour-blind readers.
+"""One look for every picture: colours by role, fonts, sizes, ticks. Safe for colour-blind readers.
 
 The colours are those of Okabe & Ito (2008), told apart with any kind of colour vision. Nothing changes on
 import: tutorials call `use()` once, and the package draws its own figures inside `context()`.
 """
 
+import contextlib
+import math
+from collections.abc import Iterator
+from typing import Any
+
 import matplotlib
+import numpy as np
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.colors import LinearSegmentedColormap
 from matplotlib.figure import Figure
@@ -33,7 +39,7 @@ BELIEF = LinearSegmentedColormap.from_list("belief", ["#F6F8FA", "#A9CFE6", BLUE
 # Of the steps of a path: every colour is seen on black, on white and on grey.
 TIME = LinearSegmentedColormap.from_list("time", ["#F7C948", "#EE7B30", "#C9376E", "#7B4FC9"])
 
-RC = {
+RC: dict[Any, Any] = {
     "figure.figsize": (7, 3.2),
     "figure.dpi": 100,
     "figure.facecolor": "white",
@@ -72,23 +78,35 @@ RC = {
 }
 
 
-def use():
+def use() -> None:
     """Draw everything from here on in this style; for notebooks and scripts."""
     matplotlib.rcParams.update(RC)
 
 
-def context():
+@contextlib.contextmanager
+def context() -> Iterator[None]:
     """The style inside a `with` block, or as a decorator of a function that draws."""
-    return matplotlib.rc_context(RC)
+    with matplotlib.rc_context(RC):
+        yield
 
 
-def figure(rows=1, columns=1, size=(7, 3.2), **keywords):
-    """A figure that needs neither a display nor pyplot → (Figure, array of Axes (rows, columns))."""
+def figure(
+    rows: int = 1, columns: int = 1, size: tuple[float, float] = (7, 3.2), **keywords: Any
+) -> tuple[Figure, np.ndarray]:
+    """A figure that needs neither a display nor pyplot → (Figure, array of Axes (rows, columns)).
+
+    size: width and height in inches; keywords: as of `Figure.subplots`.
+    """
     fig = Figure(figsize=size, layout="constrained")
     FigureCanvasAgg(fig)
     return fig, fig.subplots(rows, columns, squeeze=False, **keywords)
 
 
-def time_colours(T):
+def time_colours(T: int) -> np.ndarray:
     """One colour for each of T glimpses, yellow first and purple last (T, 4)."""
     return TIME([t / max(T - 1, 1) for t in range(T)])
+
+
+def ticks(first: int, last: int, most: int = 10) -> range:
+    """Whole numbers from `first` to `last`, evenly spaced, at most `most` of them."""
+    return range(first, last + 1, math.ceil((last + 1 - first) / most))

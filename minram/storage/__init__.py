@@ -1,1 +1,1 @@
-"""Files that last: written whole or not at all, and read without trust."""
+"""Files that last (writing), files that are not trusted (reading), and the two together (checkpoint)."""

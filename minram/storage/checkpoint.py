@@ -6,18 +6,22 @@ The file is an uncompressed .npz that `numpy.load` opens too. It is written whol
 import json
 import re
 import zipfile
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, BinaryIO
 
 import numpy as np
 
 from minram.errors import InputError
-from minram.storage.files import atomic_write, read_npz
+from minram.storage.reading import read_npz
+from minram.storage.writing import atomic_write
 
 FORMAT = 1
 META = "__meta__"
 NAME = re.compile(r"[ -\[\]-~]{1,200}")  # printable ASCII but the backslash: the same on every system
 
 
-def save(path, arrays, meta):
+def save(path: str | Path, arrays: Mapping[str, np.ndarray], meta: dict[str, Any]) -> None:
     """Write arrays {name: ndarray} and meta (a dict that JSON can hold), atomically.
 
     Equal contents give equal bytes. Raises InputError if an array or its name cannot be held, or if the file
@@ -37,7 +41,7 @@ def save(path, arrays, meta):
             )
     members = {META: np.frombuffer(text, np.uint8), **arrays}
 
-    def write(file):
+    def write(file: BinaryIO) -> None:
         with zipfile.ZipFile(file, "w") as archive:
             for name, array in members.items():
                 # A ZipInfo of its own carries no date, so that equal contents give equal bytes.
@@ -47,8 +51,8 @@ def save(path, arrays, meta):
     atomic_write(path, write)
 
 
-def load(path):
-    """Read what `save` wrote: (arrays, meta). Raises InputError for any other or a damaged file."""
+def load(path: str | Path) -> tuple[dict[str, np.ndarray], dict[str, Any]]:
+    """Read what `save` wrote → (arrays, meta). Raises InputError for any other or a damaged file."""
     arrays = read_npz(path)
     try:
         record = json.loads(arrays.pop(META).tobytes())
@@ -65,8 +69,8 @@ def load(path):
     return arrays, meta
 
 
-def rng_state(rng):
-    """The state of a Generator as a dict that JSON can hold."""
+def rng_state(rng: np.random.Generator) -> Mapping[str, Any]:
+    """The state of a Generator as a dict that JSON can hold. Raises InputError for another kind than PCG64."""
     state = rng.bit_generator.state
     if state["bit_generator"] != "PCG64":
         raise InputError(
@@ -75,8 +79,8 @@ def rng_state(rng):
     return state
 
 
-def restore_rng(state):
-    """A new Generator that goes on where `rng_state` was taken; raises InputError for any other dict."""
+def restore_rng(state: Any) -> np.random.Generator:
+    """A new Generator that goes on where `rng_state` was taken. Raises InputError for any other object."""
     try:
         words = state["state"]["state"], state["state"]["inc"], state["uinteger"], state["has_uint32"]
         valid = state["bit_generator"] == "PCG64" and all(

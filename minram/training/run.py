@@ -18,7 +18,7 @@ from minram.datasets.data import Dataset
 from minram.errors import InputError
 from minram.ops import Array, Params
 from minram.storage import checkpoint
-from minram.storage.files import atomic_write, remove_temporaries
+from minram.storage.writing import remove_temporaries, write_text
 from minram.training.config import Config
 from minram.training.models import MODELS
 from minram.training.optim import optimiser_state, pack, unpack
@@ -199,8 +199,3 @@ def _fingerprint(dataset):
     """What tells one data set from another: the shape of its training images and a checksum, with the labels."""
     checksum = zlib.crc32(dataset.y_train, zlib.crc32(np.ascontiguousarray(dataset.x_train)))
     return [*dataset.x_train.shape, checksum]
-
-
-def write_text(path, text):
-    """Write a text file, whole or not at all."""
-    atomic_write(path, lambda file: file.write(text.encode()))

@@ -15,11 +15,11 @@ from minram.datasets import data
 from minram.datasets.data import Dataset
 from minram.errors import InputError
 from minram.reinforce import Outcome
-from minram.storage.files import held, make_folder
+from minram.storage.writing import held, make_folder, write_text
 from minram.training.config import Config
 from minram.training.evaluate import evaluate, percent, wilson
 from minram.training.own import Own
-from minram.training.run import SUMS, Run, fresh, load_params, resumed, save_params, save_run, write_text
+from minram.training.run import SUMS, Run, fresh, load_params, resumed, save_params, save_run
 from minram.training.signals import stop_requests
 from minram.training.step import Diverged, check_fit, train_step
 

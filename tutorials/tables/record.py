@@ -12,10 +12,11 @@ import scipy
 from paper import ABLATED, HEADLINES, ROWS
 
 from minram.errors import InputError
+from minram.storage.writing import write_text
 from minram.training.config import Config
 from minram.training.evaluate import evaluate, wilson
 from minram.training.recipes import recipe
-from minram.training.run import load_params, save_params, write_text
+from minram.training.run import load_params, save_params
 from minram.training.train import load_data
 
 HERE = Path(__file__).resolve().parent

@@ -10,8 +10,8 @@ from minram.errors import InputError
 from minram.pictures import style
 from minram.pictures.show import write_figure
 from minram.storage import checkpoint
+from minram.storage.writing import write_text
 from minram.training.evaluate import wilson
-from minram.training.run import write_text
 
 
 def rebuild(folder=HERE, results=None, data=DATA):

@@ -1,4 +1,3 @@
-import errno
 import gzip
 import io
 import os
@@ -16,7 +15,7 @@ from hypothesis.extra import numpy as hnp
 from minram.datasets import data
 from minram.errors import InputError
 from minram.storage import checkpoint
-from minram.storage.files import MAX_RATIO, SLACK, atomic_write, read_idx, read_npz
+from minram.storage.reading import MAX_RATIO, SLACK, read_idx, read_npz
 
 IDX_CODES = {"u1": 0x08, "i1": 0x09, "i2": 0x0B, "i4": 0x0C, "f4": 0x0D, "f8": 0x0E}
 posix = pytest.mark.skipif(sys.platform == "win32", reason="POSIX only")
@@ -333,80 +332,3 @@ def test_a_mutated_file_gives_valid_arrays_or_an_input_error(tmp_path, name):
             check(out, len(content))
     print(f"{name}: {n} files, {refused} refused, {n - refused} valid")
     assert 0.5 * n < refused < n  # most mutations do harm, not all
-
-
-# ---- writing ----
-
-
-def no_space(file):
-    file.write(bytes(100_000))
-    raise OSError(errno.ENOSPC, "No space left on device")
-
-
-def test_a_full_disk_leaves_the_old_file_alone(tmp_path):
-    path = tmp_path / "a"
-    atomic_write(path, lambda file: file.write(b"old"))
-    with pytest.raises(InputError, match=r"No space left on device.*unchanged"):
-        atomic_write(path, no_space)
-    assert path.read_bytes() == b"old"
-    assert os.listdir(tmp_path) == ["a"]
-
-
-@posix
-def test_a_write_that_really_fails_leaves_the_old_file_alone(tmp_path):
-    import resource
-
-    path = tmp_path / "a.npz"
-    checkpoint.save(path, {"a": np.arange(3)}, {})
-    old = path.read_bytes()
-    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
-    resource.setrlimit(resource.RLIMIT_FSIZE, (50_000, hard))
-    try:
-        for n in (5_000, 6_200, 1_000_000):  # fails in the last flush, and in the middle
-            with pytest.raises(InputError, match="Cannot write"):
-                checkpoint.save(path, {"a": np.zeros(4_000), "b": np.zeros(n)}, {})
-    finally:
-        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
-    assert path.read_bytes() == old
-    assert os.listdir(tmp_path) == ["a.npz"]
-
-
-def test_any_exception_while_writing_leaves_the_old_file_alone(tmp_path):
-    path = tmp_path / "a"
-    atomic_write(path, lambda file: file.write(b"old"))
-
-    def interrupted(file):
-        file.write(b"new")
-        raise KeyboardInterrupt
-
-    with pytest.raises(KeyboardInterrupt):
-        atomic_write(path, interrupted)
-    assert path.read_bytes() == b"old"
-    assert os.listdir(tmp_path) == ["a"]
-
-
-@pytest.mark.skipif(sys.platform == "win32" or os.geteuid() == 0, reason="root may write everywhere")
-def test_a_read_only_folder_is_one_sentence(tmp_path):
-    tmp_path.chmod(0o500)
-    try:
-        with pytest.raises(InputError, match=r"Permission denied.*another folder"):
-            atomic_write(tmp_path / "a", lambda file: file.write(b"new"))
-    finally:
-        tmp_path.chmod(0o700)
-
-
-def test_only_regular_files_are_replaced(tmp_path):
-    with pytest.raises(InputError, match="regular file"):
-        atomic_write(tmp_path, lambda file: file.write(b"new"))
-    with pytest.raises(InputError, match="Cannot write"):
-        atomic_write(tmp_path / "missing" / "a", lambda file: file.write(b"new"))
-
-
-@posix
-def test_a_device_is_not_replaced_and_a_link_stays_a_link(tmp_path):
-    with pytest.raises(InputError, match="regular file"):
-        atomic_write("/dev/null", lambda file: file.write(b"new"))
-    (tmp_path / "real").write_bytes(b"old")
-    (tmp_path / "link").symlink_to(tmp_path / "real")
-    atomic_write(tmp_path / "link", lambda file: file.write(b"new"))
-    assert (tmp_path / "link").is_symlink() and (tmp_path / "real").read_bytes() == b"new"

@@ -1,7 +1,11 @@
-"""Reading files that may be damaged or hostile, and writing files so that a crash cannot damage them.
+"""Reading files that may be damaged or hostile: .npz archives and IDX files, without trust.
 
-The readers unpickle nothing, and believe a declared size only after comparing it with the size of the file:
-they allocate at most `max_ratio` times the file's size (and 1 MiB). Every failure is one InputError.
+What is promised, whatever the bytes are:
+- Nothing in a file is run: no array is unpickled, and no header is evaluated.
+- A declared size is believed only after a comparison with the size of the file: arrays take at most `max_ratio`
+  times as much memory, and 1 MiB.
+- What is returned is whole: bools, integers or floats, in the shape and the type that the file declares.
+- Every failure is an InputError of one sentence.
 """
 
 import contextlib
@@ -11,7 +15,9 @@ import os
 import re
 import stat
 import zipfile
+from collections.abc import Collection, Iterator
 from pathlib import Path
+from typing import IO, BinaryIO, Literal
 
 import numpy as np
 
@@ -21,8 +27,7 @@ from minram.errors import InputError
 MAX_RATIO = 100
 SLACK = 1 << 20  # so that a file of a few hundred bytes may still hold a small array of zeros
 CHUNK = 1 << 20
-
-TEMPORARY = re.compile(r"\..+\.(\d+)\.tmp")  # .NAME.PID.tmp, as atomic_write calls it
+Stream = IO[bytes] | gzip.GzipFile
 
 NPY_HEADER = re.compile(
     rb"\{\s*'descr':\s*('[^']*'|\[.*\]),"
@@ -33,89 +38,10 @@ NPY_DTYPE = re.compile(r"'([<>|=]?(?:b1|[iu][1248]|f[248]))'")
 IDX_DTYPES = {0x08: ">u1", 0x09: ">i1", 0x0B: ">i2", 0x0C: ">i4", 0x0D: ">f4", 0x0E: ">f8"}
 
 
-def atomic_write(path, write):
-    """Call write(fileobj) so that `path` holds either all that it wrote or what was there before.
-
-    The bytes go to a temporary file in the same folder, are forced to the disk, and then take the name.
-    Raises InputError, and leaves the existing file alone, if the disk is full or the folder read-only.
-    """
-    path = Path(os.path.realpath(path))  # a link stays a link
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
-    try:
-        if path.exists() and not path.is_file():
-            raise OSError("it exists and is not a regular file")
-        try:
-            with open(temporary, "wb") as file:
-                write(file)
-                file.flush()
-                os.fsync(file.fileno())
-            os.replace(temporary, path)
-        except BaseException:
-            with contextlib.suppress(OSError):
-                temporary.unlink(missing_ok=True)
-            raise
-    except OSError as error:
-        raise InputError(
-            f"Cannot write {path} ({error.strerror or error}); what was there is unchanged: "
-            "free some space or choose another folder."
-        ) from error
-    with contextlib.suppress(OSError):  # Windows cannot open a folder, and needs no flush of its entries
-        folder = os.open(path.parent, os.O_RDONLY)
-        try:
-            os.fsync(folder)
-        finally:
-            os.close(folder)
-
-
-def remove_temporaries(folder):
-    """Remove from a folder what processes that were killed in the middle of `atomic_write` have left."""
-    for path in Path(folder).iterdir():
-        if (match := TEMPORARY.fullmatch(path.name)) and not _alive(int(match[1])):
-            with contextlib.suppress(OSError):
-                path.unlink()
-
-
-def _alive(pid):
-    if os.name == "nt":  # has no signal 0, but does not remove a file that is open either
-        return False
-    try:
-        os.kill(pid, 0)
-    except (ProcessLookupError, OverflowError):
-        return False
-    except OSError:  # a process of somebody else
-        return True
-    return pid != os.getpid()
-
-
-def make_folder(folder):
-    """Make a folder, and those that it is in, where they are not there yet. Raises InputError if that cannot be."""
-    try:
-        Path(folder).mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise InputError(f"the folder {folder} cannot be made ({error.strerror}); choose another folder.") from None
-
-
-@contextlib.contextmanager
-def held(folder):
-    """Let no other process hold the folder meanwhile; the system lets go of it however this process ends.
-
-    Raises InputError where another does. Without effect on Windows, and where a file system knows no locks.
-    """
-    with contextlib.ExitStack() as stack:
-        with contextlib.suppress(ImportError, OSError):
-            import fcntl
-
-            descriptor = os.open(folder, os.O_RDONLY)
-            stack.callback(os.close, descriptor)
-            try:
-                fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            except BlockingIOError:
-                raise InputError(f"another process is training in {folder}; wait, or choose another folder.") from None
-        yield
-
-
-def read_npz(path, names=None, max_ratio=MAX_RATIO):
-    """Read a .npz file of bool, integer and float arrays, all or those of `names` that it has: {name: array}.
+def read_npz(
+    path: str | Path, names: Collection[str] | None = None, max_ratio: float = MAX_RATIO
+) -> dict[str, np.ndarray]:
+    """Read a .npz file of bool, integer and float arrays, all or those of `names` that it has → {name: array}.
 
     Refuses files whose arrays would take more than `max_ratio` times the file's size (plus 1 MiB).
     Raises InputError for anything but a whole and well-formed file.
@@ -132,8 +58,8 @@ def read_npz(path, names=None, max_ratio=MAX_RATIO):
             return {name: _read_npy(archive, member) for name, member in wanted}
 
 
-def read_idx(path, max_ratio=MAX_RATIO):
-    """Read an array in the IDX format of MNIST's files, gzipped or not.
+def read_idx(path: str | Path, max_ratio: float = MAX_RATIO) -> np.ndarray:
+    """Read an array in the IDX format of MNIST's files, gzipped or not → the array.
 
     Two zero bytes, the type, the number of dimensions, the dimensions as big-endian uint32, the values.
     Raises InputError as `read_npz` does.
@@ -142,7 +68,7 @@ def read_idx(path, max_ratio=MAX_RATIO):
         size = os.fstat(file.fileno()).st_size
         gzipped = file.read(2) == b"\x1f\x8b"
         file.seek(0)
-        stream = gzip.GzipFile(fileobj=file) if gzipped else file
+        stream: Stream = gzip.GzipFile(fileobj=file) if gzipped else file
         zeros, code, ndim = np.frombuffer(_exactly(stream, 4), ">u2, u1, u1")[0].tolist()
         if zeros or code not in IDX_DTYPES:
             raise ValueError("it does not begin with an IDX header")
@@ -156,7 +82,7 @@ def read_idx(path, max_ratio=MAX_RATIO):
 
 
 @contextlib.contextmanager
-def _opened(path, kind):
+def _opened(path: str | Path, kind: str) -> Iterator[BinaryIO]:
     try:
         with open(path, "rb", opener=_open_regular) as file:
             yield file
@@ -166,14 +92,14 @@ def _opened(path, kind):
         raise InputError(f"Cannot read {path} as {kind} ({reason[:300]}): check or replace it.") from error
 
 
-def _open_regular(path, flags):
+def _open_regular(path: str, flags: int) -> int:
     # Before opening: a pipe would block, and a device may never end.
     if not stat.S_ISREG(os.stat(path).st_mode):
         raise OSError("it is not a regular file")
     return os.open(path, flags)
 
 
-def _check_size(size, limit):
+def _check_size(size: int, limit: float) -> None:
     if size > limit:
         raise ValueError(
             f"it declares {size} bytes of data where at most {limit} are believed of a file of its size; "
@@ -181,7 +107,7 @@ def _check_size(size, limit):
         )
 
 
-def _read_npy(archive, member):
+def _read_npy(archive: zipfile.ZipFile, member: zipfile.ZipInfo) -> np.ndarray:
     if not member.filename.endswith(".npy") or member.compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED):
         raise ValueError(f"{member.filename!r} in it is not an array as NumPy saves it")
     with archive.open(member) as stream:
@@ -195,18 +121,18 @@ def _read_npy(archive, member):
         header = NPY_HEADER.fullmatch(_exactly(stream, length))
         if header is None:
             raise ValueError(f"the header of {member.filename!r} is damaged")
-        dtype = NPY_DTYPE.fullmatch(header[1].decode("latin1"))
-        if dtype is None:
-            kind = header[1][:40].decode("latin1")
-            raise ValueError(f"{member.filename!r} holds {kind!a}, not bools, integers or floats")
-        dtype = np.dtype(dtype[1])
+        kind = header[1].decode("latin1")
+        numbers = NPY_DTYPE.fullmatch(kind)
+        if numbers is None:
+            raise ValueError(f"{member.filename!r} holds {kind[:40]!a}, not bools, integers or floats")
+        dtype = np.dtype(numbers[1])
         shape = [int(n) for n in header[3].replace(b" ", b"").split(b",") if n]
         if math.prod(shape) * dtype.itemsize != member.file_size - 8 - n_bytes - length:
             raise ValueError(f"{member.filename!r} does not have the size that its header says")
         return _read_array(stream, shape, dtype, order="F" if header[2] == b"True" else "C")
 
 
-def _read_array(stream, shape, dtype, order="C"):
+def _read_array(stream: Stream, shape: list[int], dtype: np.dtype, order: Literal["C", "F"] = "C") -> np.ndarray:
     array = np.empty(math.prod(shape), dtype)
     raw = array.view(np.uint8)
     for start in range(0, len(raw), CHUNK):
@@ -217,7 +143,7 @@ def _read_array(stream, shape, dtype, order="C"):
     return array.astype(dtype.newbyteorder("="), copy=False).reshape(shape, order=order)
 
 
-def _exactly(stream, n):
+def _exactly(stream: Stream, n: int) -> bytes:
     data = stream.read(n)
     if len(data) != n:
         raise EOFError("it ends too early")
