@@ -22,6 +22,9 @@ ROOT = Path(__file__).resolve().parent.parent
 TUTORIALS = ROOT / "tutorials"
 LESSONS = sorted(TUTORIALS.glob("[0-9][0-9]_*.py"))
 assert LESSONS
+sys.path.insert(0, str(TUTORIALS))
+from jobs import QUICK  # noqa: E402
+
 BUILD = runpy.run_path(str(TUTORIALS / "build.py"))
 each_lesson = pytest.mark.parametrize("lesson", LESSONS, ids=lambda path: path.stem)
 
@@ -166,12 +169,11 @@ def test_a_link_has_to_quote_one_line():
 def test_stored_runs_are_of_the_recipes_of_today():
     stored = TUTORIALS / "checkpoints"
     assert Config.from_dict(json.loads(source(stored / "mnist" / "config.json"))) == recipe("quick")
-    ablations = runpy.run_path(str(TUTORIALS / "ablations.py"))
     paths = sorted((stored / "ablations").glob("*.json"))
     assert paths
     for path in paths:
         result = json.loads(source(path))
-        config = ablations["settings"](result["ablation"], result["seed"])
+        config = QUICK.job(result["ablation"], result["seed"]).config
         assert Config.from_dict(result["settings"]) == config, f"remove {path.name}, run python tutorials/ablations.py"
 
 

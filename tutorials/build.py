@@ -195,7 +195,7 @@ def links():
 def exercises(folder):
     folder = Path(folder)
     folder.mkdir(parents=True, exist_ok=True)
-    for name in ("lesson.py", "ablations.py"):
+    for name in ("lesson.py", "jobs.py"):
         shutil.copy(HERE / name, folder)
     shutil.copytree(HERE / "checkpoints", folder / "checkpoints", dirs_exist_ok=True)
     for path in lessons():
