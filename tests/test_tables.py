@@ -19,22 +19,26 @@ from minram.training.run import find_model, load_params, save_params
 from minram.training.train import load_data
 
 FOLDER = Path(__file__).resolve().parent.parent / "tutorials" / "tables"
-sys.path.insert(0, str(FOLDER))
+sys.path[:0] = [str(FOLDER), str(FOLDER.parent)]
 import paper  # noqa: E402
 import record  # noqa: E402
-import run as runner  # noqa: E402
 import table  # noqa: E402
+from jobs import ABLATED, Job  # noqa: E402
 
 RESULTS = record.load_results()
-JOBS = [record.Job(row.recipe, 1) for row in paper.ROWS]
-JOBS += [record.Job(recipe, 1, name) for recipe, ablated in paper.ABLATED.items() for name in ablated.changes]
+JOBS = [Job(row.recipe, 1) for row in paper.ROWS]
+JOBS += [ablated.job(name, 1) for ablated in ABLATED.values() for name in ablated.changes]
+
+
+def job_of_result(r):
+    return ABLATED[r["recipe"]].job(r["ablation"], r["seed"]) if "ablation" in r else Job(r["recipe"], r["seed"])
 
 
 def test_every_row_of_the_paper_has_a_recipe_and_every_recipe_but_quick_a_row():
     names = [row.recipe for row in paper.ROWS]
     assert sorted(names) == sorted(set(RECIPES) - {"quick"})
     for row in paper.ROWS:
-        config = record.Job(row.recipe).config
+        config = Job(row.recipe).config
         size = re.findall(r"\d+", row.task)
         assert config.task == row.task.partition(" ")[0].lower().replace("mnist", "original")
         assert config.task == "original" or config.canvas == tuple(map(int, size))
@@ -66,91 +70,14 @@ def test_a_run_is_recognised_by_its_settings():
         assert record.job_of(job.config) == job
         assert record.job_of(Config.from_dict(json.loads(job.config.to_json()))) == job
     with pytest.raises(InputError, match="nearest is mnist-7-s2, which differs in std"):
-        record.job_of(record.Job("mnist-7", 2).config.changed({"std": 0.77}))
-
-
-def test_all_runs_every_row_and_some_three_times_and_skips_what_is_there(monkeypatch):
-    jobs = runner.all_jobs()
-    assert len(set(jobs)) == len(jobs) == len(paper.ROWS) + 2 * len(paper.THRICE)
-    assert [job.seed for job in jobs] == sorted(job.seed for job in jobs)
-    assert {job.recipe for job in jobs if job.seed == 2} == set(paper.THRICE) > set(paper.HEADLINES.values())
-    monkeypatch.setattr(runner.subprocess, "Popen", None)
-    for stem, r in RESULTS.items():
-        job = record.Job(r["recipe"], r["seed"], r.get("ablation", ""))
-        assert job.stem == stem and runner.run(job, [], quiet=True) == 0
-
-
-@pytest.fixture
-def driver(tmp_path, monkeypatch):
-    """The commands that the driver starts, in folders of its own, and how they end: `codes` has the exit code of the
-    n-th, 0 if it has none, and under "job" what they have trained."""
-    started, codes = [], {}
-
-    class Process:
-        def __init__(self, command, **options):
-            assert options["env"].items() >= runner.ONE_THREAD.items()
-            started.append(command[command.index("minram") + 1 :])
-
-        def wait(self):
-            folder, job = Path(started[-1][-1]), record.Job(*codes["job"])
-            if not codes.get(len(started)):
-                folder.mkdir(parents=True, exist_ok=True)
-                (folder / "config.json").write_text(job.config.to_json())
-                (folder / "metrics.jsonl").write_text("")
-                (folder / "result.json").write_text(json.dumps(fake(job, 0.02)))
-            return codes.get(len(started), 0)
-
-    monkeypatch.setattr(runner.subprocess, "Popen", Process)
-    monkeypatch.setattr(runner, "rebuild", lambda: None)
-    monkeypatch.setattr(runner.signal, "signal", lambda number, handler: None)  # or other tests would have it too
-    monkeypatch.setattr(record, "RUNS", tmp_path / "runs")
-    monkeypatch.setattr(record, "RESULTS", tmp_path / "results")
-    monkeypatch.setattr(runner, "collect", lambda folder: record.collect(folder, tmp_path / "results"))
-    return started, codes
-
-
-def test_a_row_begins_goes_on_and_is_kept_once(driver, tmp_path):
-    started, codes = driver
-    codes |= {"job": ("mnist-2", 1), 1: 130}
-    assert runner.main(["row", "mnist-2", "--seed", "1"]) == 130  # stopped
-    folder = tmp_path / "runs" / "mnist-2-s1"
-    assert started == [["train", "mnist-2", "--set", "seed=1", "--out", str(folder)]]
-    folder.mkdir(parents=True)
-    (folder / "last.npz").touch()
-    for _ in range(2):  # the second time it is there
-        assert runner.main(["row", "mnist-2", "--seed", "1"]) == 0
-        assert started[1:] == [["train", "--resume", "--out", str(folder)]]
-    assert (tmp_path / "results" / "mnist-2-s1.json").exists()
-
-
-def test_an_ablation_is_a_shorter_run_with_its_change(driver, tmp_path):
-    started, codes = driver
-    codes["job"] = ("mnist-2", 0, "centre")
-    assert runner.main(["ablation", "mnist-2", "centre", "--jobs", "1"]) == 0
-    folder = tmp_path / "runs" / "ablations" / "mnist-2" / "centre-s0"
-    shorter = ["epochs=40", "weight_decay=0", "start=centre", "seed=0"]
-    assert started == [["train", "mnist-2", "--set", *shorter, "--out", str(folder)]]
-    assert (tmp_path / "results" / "ablations" / "mnist-2" / "centre-s0.json").exists()
-
-
-def test_what_was_run_with_other_settings_is_not_taken_for_the_row(driver, tmp_path, capsys):
-    started, _ = driver
-    job, other = record.Job("mnist-2"), record.Job("mnist-2", 1).config.to_json()
-    job.folder.mkdir(parents=True)
-    (job.folder / "config.json").write_text(other)
-    assert runner.main(["row", "mnist-2"]) == 2 and not started
-    assert "config.json has other settings than the recipe has now; move it away" in capsys.readouterr().out
-    (job.folder / "config.json").unlink()
-    job.result.parent.mkdir()
-    job.result.write_text(json.dumps({"settings": json.loads(other)}))
-    assert runner.main(["row", "mnist-2"]) == 2 and not started
+        record.job_of(Job("mnist-7", 2).config.changed({"std": 0.77}))
 
 
 @pytest.mark.parametrize("stem", RESULTS)
 def test_a_result_is_whole(stem):
     r = RESULTS[stem]
-    job = record.Job(r["recipe"], r["seed"], r.get("ablation", ""))
-    assert stem == job.stem and Config.from_dict(r["settings"]) == job.config
+    job = job_of_result(r)
+    assert stem == record.stem(job) and Config.from_dict(r["settings"]) == job.config
     settings = json.loads(json.dumps(asdict(job.config)))  # some may be newer than the run, which had their defaults
     assert r["settings"] == {name: settings[name] for name in r["settings"]}
     assert set(r["versions"]) == {"python", "numpy", "scipy", "blas"} and r["seconds"] > 0
@@ -211,10 +138,10 @@ def fake(job, error, **more):
 
 
 def test_a_row_is_the_mean_of_its_seeds_and_says_which_are_below_the_paper():
-    jobs = [record.Job("mnist-7", 2), record.Job("mnist-7", 0), record.Job("mnist-6", 0), record.Job("mnist-conv", 0)]
-    results = {job.stem: fake(job, e) for job, e in zip(jobs, (0.0108, 0.0104, 0.0112, 0.0122))}
-    ablations = [record.Job("cluttered-60-6", s, name) for s in (0, 1) for name in ("nothing", "small-std")]
-    results |= {job.stem: fake(job, e) for job, e in zip(ablations, (0.02, 0.03, 0.04, 0.06))}
+    jobs = [Job("mnist-7", 2), Job("mnist-7", 0), Job("mnist-6", 0), Job("mnist-conv", 0)]
+    results = {record.stem(job): fake(job, e) for job, e in zip(jobs, (0.0108, 0.0104, 0.0112, 0.0122))}
+    ablations = [ABLATED["cluttered-60-6"].job(name, s) for s in (0, 1) for name in ("nothing", "small-std")]
+    results |= {record.stem(job): fake(job, e) for job, e in zip(ablations, (0.02, 0.03, 0.04, 0.06))}
     text = "\n".join(table.main_table(results))
     low, high = wilson(106, 10_000)
     interval = f"[{100 * low:.2f}, {100 * high:.2f}]"
@@ -241,17 +168,8 @@ def test_a_row_is_the_mean_of_its_seeds_and_says_which_are_below_the_paper():
     np.testing.assert_allclose(bar, [(100 * low, at["mnist-7"]), (100 * high, at["mnist-7"])], rtol=1e-12)
 
 
-def test_the_page_s_commands_parse(monkeypatch):
-    parsed = []
-    monkeypatch.setattr(runner, "execute", parsed.append)
-    page = (FOLDER / "README.md").read_text(encoding="utf-8")
-    for line in re.findall(r"^    python tutorials/tables/run.py ([^#]*)", page, re.M):
-        runner.main(line.split())
-    assert {args.command for args in parsed} == {"row", "all", "ablation", "table"}
-
-
 def test_collecting_keeps_a_finished_run_once(tmp_path):
-    job, run = record.Job("mnist-fc256", 5), tmp_path / "run"
+    job, run = Job("mnist-fc256", 5), tmp_path / "run"
     run.mkdir()
     (run / "config.json").write_text(job.config.to_json())
     (run / "metrics.jsonl").write_text('{"epoch": 1}\n')
@@ -275,7 +193,7 @@ STORED = [name for name in paper.HEADLINES if (record.DATA / f"{name}.npz").exis
 def test_stored_weights_do_what_is_said_of_them(name):
     path = find_model(f"pretrained:{name}")
     params, config, about = load_params(path)
-    assert about["recipe"] == paper.HEADLINES[name] and config == record.Job(about["recipe"], about["seed"]).config
+    assert about["recipe"] == paper.HEADLINES[name] and config == Job(about["recipe"], about["seed"]).config
     assert path.stat().st_size < 1.2e6
     d = load_data(config)
     n = about["checked"]
@@ -287,7 +205,7 @@ def test_stored_weights_do_what_is_said_of_them(name):
 
 
 def test_weights_are_stored_with_the_error_that_they_have_as_stored(tmp_path, monkeypatch):
-    job = record.Job(paper.HEADLINES["mnist-28"], 3)
+    job = Job(paper.HEADLINES["mnist-28"], 3)
     d = load_data(job.config)
     few = d._replace(x_test=d.x_test[:60], y_test=d.y_test[:60], x_val=d.x_val[:80], y_val=d.y_val[:80])
     monkeypatch.setattr(record, "load_data", lambda config: few)

@@ -7,7 +7,6 @@ import base64
 import json
 import os
 import re
-import runpy
 import subprocess
 import sys
 from pathlib import Path
@@ -16,13 +15,19 @@ import pytest
 
 from minram.command.cli import _parser
 from minram.training.config import Config
+from minram.training.process import VARIABLES
 from minram.training.recipes import recipe
 
 ROOT = Path(__file__).resolve().parent.parent
 TUTORIALS = ROOT / "tutorials"
 LESSONS = sorted(TUTORIALS.glob("[0-9][0-9]_*.py"))
 assert LESSONS
-BUILD = runpy.run_path(str(TUTORIALS / "build.py"))
+sys.path.insert(0, str(TUTORIALS))
+import build  # noqa: E402
+from building import exercises, links, notebooks  # noqa: E402
+from building.lessons import read_cells  # noqa: E402
+from jobs import QUICK  # noqa: E402
+
 each_lesson = pytest.mark.parametrize("lesson", LESSONS, ids=lambda path: path.stem)
 
 
@@ -41,12 +46,7 @@ def outputs(lesson):
 @pytest.mark.tutorial
 @each_lesson
 def test_runs_as_a_script_within_a_minute(lesson, tmp_path):
-    environment = os.environ | {
-        "MPLBACKEND": "Agg",
-        "PYTHONUTF8": "1",
-        "OMP_NUM_THREADS": "1",
-        "OPENBLAS_NUM_THREADS": "1",
-    }
+    environment = os.environ | dict.fromkeys(VARIABLES, "1") | {"MPLBACKEND": "Agg", "PYTHONUTF8": "1"}
     # Where there is a display, plt.show() says that Agg has none.
     no_display = "ignore:FigureCanvasAgg is non-interactive:UserWarning"
     # As in pyproject.toml: the oldest Matplotlib uses what the newest pyparsing deprecates.
@@ -69,7 +69,7 @@ def test_notebook_has_the_cells_of_its_source(lesson):
         (cell["cell_type"], tuple(cell["metadata"].get("tags", ())), "".join(cell["source"]))
         for cell in notebook(lesson)["cells"]
     ]
-    assert cells == BUILD["read_cells"](source(lesson)), f"run: python tutorials/build.py {lesson.name[:2]}"
+    assert cells == read_cells(source(lesson)), f"run: python tutorials/build.py {lesson.name[:2]}"
 
 
 @each_lesson
@@ -102,13 +102,13 @@ def test_notebook_shows_the_package_as_it_is(lesson):
 
 @each_lesson
 def test_notebook_has_read_the_stored_runs_as_they_are(lesson):
-    digest = BUILD["digest_of_what_it_reads"](source(lesson))
+    digest = notebooks.digest_of_what_it_reads(source(lesson))
     assert notebook(lesson)["metadata"].get("stored") == digest, f"run: python tutorials/build.py {lesson.name[:2]}"
 
 
 @each_lesson
 def test_mathematics_is_between_dollars(lesson):
-    for cell in BUILD["read_cells"](source(lesson)):
+    for cell in read_cells(source(lesson)):
         if cell.kind == "markdown":
             assert_mathematics_between_dollars(cell.source)
 
@@ -122,10 +122,10 @@ def assert_mathematics_between_dollars(text):
 
 @each_lesson
 def test_exercise_sheet_leaves_out_the_solutions(lesson):
-    cells = [cell for cell in BUILD["read_cells"](source(lesson)) if "solution" in cell.tags]
+    cells = [cell for cell in read_cells(source(lesson)) if "solution" in cell.tags]
     code = [cell for cell in cells if cell.kind == "code"]
     assert code
-    sheet = BUILD["sheet"](source(lesson))
+    sheet = exercises.sheet(source(lesson))
     compile(sheet, lesson.name, "exec")
     assert sheet.count("raise NotImplementedError") == source(lesson).count("raise NotImplementedError") + len(code)
     for cell in code:
@@ -144,17 +144,17 @@ def test_syllabus_lists_the_lesson_with_its_picture(lesson):
 @each_lesson
 def test_links_into_the_package_lead_to_the_line_that_they_quote(lesson):
     text = source(lesson)
-    assert BUILD["renumbered"](text) == text, "run: python tutorials/build.py links"
-    assert len(BUILD["LINK"].findall(text)) == text.count(".py#L")
+    assert links.renumbered(text) == text, "run: python tutorials/build.py links"
+    assert len(links.LINK.findall(text)) == text.count(".py#L")
 
 
 def test_links_into_the_package_are_found():
-    found = [link for lesson in LESSONS for link in BUILD["LINK"].findall(source(lesson))]
+    found = [link for lesson in LESSONS for link in links.LINK.findall(source(lesson))]
     assert len(found) > 40 and {file.count("/") for _, _, file in found} == {1, 2}  # the method and the rooms
 
 
 def test_a_link_has_to_quote_one_line():
-    renumbered = BUILD["renumbered"]
+    renumbered = links.renumbered
     lines = source(ROOT / "minram" / "sensor.py").split("\n")
     link = renumbered("[`def sensor_forward(`](../minram/sensor.py#L1)")
     assert "def sensor_forward(" in lines[int(link.removesuffix(")").rpartition("#L")[2]) - 1]
@@ -166,12 +166,11 @@ def test_a_link_has_to_quote_one_line():
 def test_stored_runs_are_of_the_recipes_of_today():
     stored = TUTORIALS / "checkpoints"
     assert Config.from_dict(json.loads(source(stored / "mnist" / "config.json"))) == recipe("quick")
-    ablations = runpy.run_path(str(TUTORIALS / "ablations.py"))
     paths = sorted((stored / "ablations").glob("*.json"))
     assert paths
     for path in paths:
         result = json.loads(source(path))
-        config = ablations["settings"](result["ablation"], result["seed"])
+        config = QUICK.job(result["ablation"], result["seed"]).config
         assert Config.from_dict(result["settings"]) == config, f"remove {path.name}, run python tutorials/ablations.py"
 
 
@@ -182,7 +181,7 @@ PAGES = [TUTORIALS / "README.md", TUTORIALS / "tables" / "README.md"]
 def test_links_lead_somewhere(page):
     text = source(page)
     if page.suffix == ".py":
-        text = "\n".join(cell.source for cell in BUILD["read_cells"](text) if cell.kind == "markdown")
+        text = "\n".join(cell.source for cell in read_cells(text) if cell.kind == "markdown")
     else:
         assert_mathematics_between_dollars(text)
     for link in re.findall(r"\]\(([^)\s]+)\)|src=\"([^\"]+)\"", text):
@@ -201,3 +200,5 @@ def test_the_syllabus_s_commands_name_programs_and_recipes_that_exist():
             recipe(args.recipe).changed(args.set)
         else:
             assert (ROOT / words[0]).is_file(), command
+            if words[0] == "tutorials/build.py":
+                build.parse(words[1:])

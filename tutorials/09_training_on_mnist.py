@@ -20,7 +20,7 @@ import numpy as np
 from scipy.special import softmax
 from scipy.stats import norm
 
-from ablations import ABLATIONS
+from jobs import QUICK
 from lesson import CHECKPOINTS, ablation_results, show_source, training_command
 from minram import reinforce
 from minram.agent import init_params, rollout
@@ -465,7 +465,7 @@ print("mean locations minus average of 8:", difference(final.wrong[-1], averaged
 # of the recipe itself.
 
 # %%
-names = [name for name in ABLATIONS if name in ablation]
+names = [name for name in QUICK.texts if name in ablation]
 fig, ax = plt.subplots(figsize=(8, 0.34 * len(names) + 0.9))
 reference = ablation["nothing"][0]
 for i, name in enumerate(names):
@@ -484,7 +484,7 @@ for i, name in enumerate(names):
 ax.axvspan(*(100 * np.array(reference["val_interval"])), color=COLOUR["muted"], alpha=0.15, linewidth=0)
 ax.set(
     yticks=range(len(names)),
-    yticklabels=[ABLATIONS[name][0] for name in names],
+    yticklabels=[QUICK.texts[name] for name in names],
     xscale="log",
     xlabel=f"validation error after {short} epochs (%), mean locations",
     xticks=[2, 3, 5, 10, 20],
@@ -497,7 +497,7 @@ print(f"{reference['n_val']} validation images, {short} epochs")
 for name in names:
     for a in ablation[name]:
         print(
-            f"{ABLATIONS[name][0]:30} seed {a['seed']}: {percent(a['val_error'], a['val_interval'])}, "
+            f"{QUICK.texts[name]:30} seed {a['seed']}: {percent(a['val_error'], a['val_interval'])}, "
             f"sampled {100 * a['sampled_val_error']:.2f} %"
         )
 

@@ -16,7 +16,7 @@ import matplotlib.pyplot as plt
 import numpy as np
 from scipy.special import log_softmax, softmax
 
-from ablations import ABLATIONS
+from jobs import QUICK
 from lesson import CHECKPOINTS, ablation_results, paper_ablations
 from minram import gradcheck, reinforce
 from minram.agent import rollout
@@ -51,7 +51,7 @@ MEASURED = {
     "cluttered 60×60, 8 glimpses": rows.get("cluttered-60-8", {}),
 }
 MEASURED = {task: runs for task, runs in MEASURED.items() if "nothing" in runs}
-TEXT = texts | {name: text for name, (text, _) in ABLATIONS.items()}
+TEXT = texts | QUICK.texts
 TEXT |= {"small-std": "a smaller σ", "large-std": "a larger σ"}  # than the recipe's, which differ
 small = [r["settings"]["location_weight"] for runs in MEASURED.values() for r in runs.get("small-location-term", [])]
 TEXT["small-location-term"] = f"λ = {', '.join(map(str, small))}"  # on the tasks in their order

@@ -10,60 +10,34 @@ alone ablations are judged. To repeat one, remove its file. Without --seed those
 
 import argparse
 import json
-import os
 import tempfile
 from dataclasses import asdict
 from pathlib import Path
 
-if __name__ == "__main__":  # before NumPy is imported: one thread, so that sums are taken in the same order
-    os.environ |= {"OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"}
+from minram.training.process import one_thread
+
+if __name__ == "__main__":
+    one_thread()
 
 import numpy as np
 
+from jobs import QUICK
+from minram.errors import InputError
 from minram.storage.writing import write_text
 from minram.training.evaluate import evaluate, wilson
-from minram.training.recipes import recipe
 from minram.training.run import load_params
 from minram.training.train import load_data, train
 
-HERE = Path(__file__).resolve().parent
-RESULTS = HERE / "checkpoints" / "ablations"
-RECIPE, SHORTER = "quick", ("epochs=3",)
-# What is changed: its name, its description, its settings. Names that tables/paper.py has too mean the same.
-ABLATIONS = {
-    "nothing": ("the recipe itself", ()),
-    "random": ("random locations", ("policy=random",)),
-    "small-std": ("σ = 0.05", ("std=0.05",)),
-    "large-std": ("σ = 0.4", ("std=0.4",)),
-    "annealed-std": ("σ falls to 0.3 of itself", ("final_std=0.3",)),
-    "no-baseline": ("no baseline", ("baseline=none",)),
-    "learned-baseline": ("baseline: learned", ("baseline=learned",)),
-    "two-rollouts": ("two rollouts, leave one out", ("rollouts=2", "baseline=rollouts")),
-    "small-location-term": ("a small λ", ("location_weight=0.03",)),
-    "leaking-location": ("REINFORCE trains the core too", ("flow=label,location",)),
-    "linear-location-head": ("no hidden layer before μ", ("location_units=0",)),
-    "identity-core": ("identity recurrent weights", ("recurrent_init=identity",)),
-    "no-average": ("no average of the weights", ("weight_average=0",)),
-    "every-step": ("a label at every step", ("label_steps=every",)),
-    "2-glimpses": ("2 glimpses", ("glimpses=2",)),
-    "4-glimpses": ("4 glimpses", ("glimpses=4",)),
-    "8-glimpses": ("8 glimpses", ("glimpses=8",)),
-    "one-scale": ("one scale", ("scales=1",)),
-}
+RESULTS = Path(__file__).resolve().parent / "checkpoints" / "ablations"
 TWICE = {"nothing", "random", "small-std", "large-std", "no-baseline", "learned-baseline"}  # of which lesson 9 speaks
 
 
-def settings(name, seed):
-    """The Config of one."""
-    return recipe(RECIPE).changed([*SHORTER, *ABLATIONS[name][1], f"seed={seed}"])
-
-
-def run(name, seed):
+def run(job):
     """Train one and write its result → the path, or nothing where it is there already."""
-    path = RESULTS / f"{name}-s{seed}.json"
+    path = RESULTS / f"{job.ablation}-s{job.seed}.json"
     if path.exists():
         return None
-    config = settings(name, seed)
+    config = job.config
     d = load_data(config)
     # Training ends with a look at the test set. Here there is none: one validation image stands in its place.
     without_test = d._replace(x_test=d.x_val[:1], y_test=d.y_val[:1])
@@ -72,9 +46,9 @@ def run(name, seed):
         params, _, _ = load_params(Path(folder) / "best.npz")
     n = len(d.y_val)
     record = {
-        "recipe": RECIPE,
-        "seed": seed,
-        "ablation": name,
+        "recipe": job.recipe,
+        "seed": job.seed,
+        "ablation": job.ablation,
         "settings": asdict(config),
         "seconds": result["seconds"],
         "epoch": result["epoch"],
@@ -92,19 +66,20 @@ def run(name, seed):
     return path
 
 
-def main():
+def main(argv=None):
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("names", nargs="*", metavar="NAME", help=", ".join(ABLATIONS))
+    parser.add_argument("names", nargs="*", metavar="NAME", help=", ".join(QUICK.changes))
     parser.add_argument("--seed", type=int, help="0, and for some also 1")
-    args = parser.parse_args()
-    if unknown := set(args.names) - set(ABLATIONS):
-        parser.error(f"there is no ablation {sorted(unknown)[0]!r}; take some of {', '.join(ABLATIONS)}.")
-    for name in args.names or ABLATIONS:
-        seeds = [args.seed] if args.seed is not None else [0, 1] if name in TWICE else [0]
-        for seed in seeds:
-            if path := run(name, seed):
+    args = parser.parse_args(argv)
+    names = args.names or QUICK.changes
+    seeds = {name: [args.seed] if args.seed is not None else [0, 1] if name in TWICE else [0] for name in names}
+    try:
+        for job in [QUICK.job(name, seed) for name in names for seed in seeds[name]]:
+            if path := run(job):
                 record = json.loads(path.read_text())
                 print(f"{path.stem}: {100 * record['val_error']:.2f} %, {record['seconds']} s", flush=True)
+    except InputError as error:
+        parser.error(str(error))
 
 
 if __name__ == "__main__":

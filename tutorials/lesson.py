@@ -2,10 +2,10 @@
 
 import inspect
 import json
-import runpy
 from dataclasses import asdict
 from pathlib import Path
 
+from jobs import ABLATED, words
 from minram.training.recipes import recipe
 
 CHECKPOINTS = Path(__file__).resolve().parent / "checkpoints"
@@ -19,13 +19,9 @@ def show_source(*functions):
 
 def training_command(config, name="quick"):
     """The command that trains with these settings: a recipe and what differs from it."""
-    recipe_settings, settings = asdict(recipe(name)), asdict(config)
-    changed = [
-        f"{key}={','.join(map(str, value)) if isinstance(value, tuple) else value}"
-        for key, value in settings.items()
-        if value != recipe_settings[key]
-    ]
-    return " ".join(["minram train", name, *(["--set", *changed] if changed else [])])
+    known = asdict(recipe(name))
+    changes = {key: value for key, value in asdict(config).items() if value != known[key]}
+    return " ".join(["minram train", name, *(["--set", *words(changes)] if changes else [])])
 
 
 def ablation_results(folder=CHECKPOINTS / "ablations"):
@@ -40,11 +36,10 @@ def ablation_results(folder=CHECKPOINTS / "ablations"):
 def paper_ablations():
     """The ablations of lesson 13 → {recipe: what ablation_results gives}, and what each changes, in words.
 
-    Both are empty where that folder is missing.
+    Both are empty where that lesson's results are missing.
     """
-    folder = CHECKPOINTS.parent / "tables"
+    folder = CHECKPOINTS.parent / "tables" / "results" / "ablations"
     if not folder.exists():
         return {}, {}
-    ablated = runpy.run_path(str(folder / "paper.py"))["ABLATED"]
-    results = {name: ablation_results(folder / "results" / "ablations" / name) for name in ablated}
-    return results, {name: text for a in ablated.values() for name, (text, _) in a.changes.items()}
+    results = {name: ablation_results(folder / name) for name in ABLATED}
+    return results, {name: text for ablated in ABLATED.values() for name, text in ablated.texts.items()}

@@ -13,7 +13,7 @@ def one_thread(environ: MutableMapping[str, str] = os.environ) -> None:
     each other where anything else runs. A BLAS reads this once, when it is loaded.
     """
     if not any(name in environ for name in VARIABLES):
-        environ |= dict.fromkeys(VARIABLES, "1")
+        environ.update(dict.fromkeys(VARIABLES, "1"))
 
 
 def keep_freed_memory() -> None:

@@ -5,19 +5,18 @@ import platform
 from dataclasses import asdict
 from functools import cache
 from pathlib import Path
-from typing import NamedTuple
 
 import numpy as np
 import scipy
-from paper import ABLATED, HEADLINES, ROWS
 
+from jobs import ABLATED, Job
 from minram.errors import InputError
 from minram.storage.writing import write_text
 from minram.training.config import Config
 from minram.training.evaluate import evaluate, wilson
-from minram.training.recipes import recipe
 from minram.training.run import load_params, save_params
 from minram.training.train import load_data
+from paper import HEADLINES, ROWS
 
 HERE = Path(__file__).resolve().parent
 RESULTS = HERE / "results"
@@ -26,38 +25,15 @@ DATA = HERE.parents[1] / "minram" / "training" / "weights"
 CHECKED = 1000  # validation images with which a test repeats what is said of stored weights
 
 
-class Job(NamedTuple):
-    """A run that the tables want: a recipe, or what is left of it under an ablation, and a seed."""
+def stem(job):
+    """The name of a job's files."""
+    name = f"ablations/{job.recipe}/{job.ablation}" if job.ablation else job.recipe
+    return f"{name}-s{job.seed}"
 
-    recipe: str
-    seed: int = 0
-    ablation: str = ""
 
-    @property
-    def settings(self):
-        """What differs from the recipe, as `minram train --set` takes it."""
-        seed = f"seed={self.seed}"
-        if not self.ablation:
-            return [seed]
-        shorter, changes = ABLATED[self.recipe]
-        return [*shorter, *changes[self.ablation][1], seed]
-
-    @property
-    def config(self):
-        return recipe(self.recipe).changed(self.settings)
-
-    @property
-    def stem(self):
-        name = f"ablations/{self.recipe}/{self.ablation}" if self.ablation else self.recipe
-        return f"{name}-s{self.seed}"
-
-    @property
-    def folder(self):
-        return RUNS / self.stem
-
-    @property
-    def result(self):
-        return RESULTS / f"{self.stem}.json"
+def places(job):
+    """Where a job runs, and where its result is kept → a folder and a file."""
+    return RUNS / stem(job), RESULTS / f"{stem(job)}.json"
 
 
 def job_of(config):
@@ -69,14 +45,14 @@ def job_of(config):
     )
     if difference:
         names = ", ".join(sorted(difference))
-        raise InputError(f"the run has settings of no row; the nearest is {job.stem}, which differs in {names}.")
+        raise InputError(f"the run has settings of no row; the nearest is {stem(job)}, which differs in {names}.")
     return job
 
 
 @cache
 def _jobs(seed):
     jobs = [Job(row.recipe, seed) for row in ROWS]
-    jobs += [Job(recipe, seed, name) for recipe, ablated in ABLATED.items() for name in ablated.changes]
+    jobs += [ablated.job(name, seed) for ablated in ABLATED.values() for name in ablated.changes]
     return [(job, asdict(job.config)) for job in jobs]
 
 
@@ -90,7 +66,7 @@ def collect(folder, results=RESULTS):
         raise InputError(f"{folder} holds no finished run; let minram train --resume --out {folder} end first.")
     config = Config.from_dict(json.loads((folder / "config.json").read_bytes()))
     job = job_of(config)
-    path = Path(results) / f"{job.stem}.json"
+    path = Path(results) / f"{stem(job)}.json"
     if path.exists():
         raise InputError(f"{path.name} is there already; results are never changed, only removed.")
     path.parent.mkdir(parents=True, exist_ok=True)
@@ -147,7 +123,7 @@ def pretrain(name, folder, out=DATA):
     params, config, meta = load_params(Path(folder) / "best.npz")
     job = job_of(config)
     if job.recipe != HEADLINES[name] or job.ablation:
-        raise InputError(f"pretrained:{name} should be a run of {HEADLINES[name]}, but this is one of {job.stem}.")
+        raise InputError(f"pretrained:{name} should be a run of {HEADLINES[name]}, but this is one of {stem(job)}.")
     half = {key: a.astype(np.float16) for key, a in params.items()}
     stored = {key: a.astype(np.float32) for key, a in half.items()}
     d = load_data(config)

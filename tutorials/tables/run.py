@@ -10,15 +10,19 @@ import signal
 import subprocess
 import sys
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 
-from paper import ABLATED, HEADLINES, ROWS, SEEDS, THRICE
-from record import Job, collect, pretrain
-from table import rebuild
+sys.path.append(str(Path(__file__).resolve().parents[1]))  # where jobs.py is
 
+from jobs import ABLATED, Job, words
 from minram.errors import InputError
 from minram.training.config import Config
+from minram.training.process import VARIABLES
+from paper import HEADLINES, ROWS, SEEDS, THRICE
+from record import collect, places, pretrain, stem
+from table import rebuild
 
-ONE_THREAD = {"OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1", "MKL_NUM_THREADS": "1"}
+ONE_THREAD = dict.fromkeys(VARIABLES, "1")  # whatever the environment says: results are compared
 
 
 def all_jobs():
@@ -34,7 +38,8 @@ def cost(config):
 
 def outdated(job):
     """The result of a job, or its run's config.json, if that has other settings than the job has now; else None."""
-    for path in (job.result, job.folder / "config.json"):
+    folder, result = places(job)
+    for path in (result, folder / "config.json"):
         if path.exists():
             kept = json.loads(path.read_bytes())
             if Config.from_dict(kept.get("settings", kept)) != job.config:
@@ -45,21 +50,22 @@ def outdated(job):
 def run(job, running, quiet):
     """Train a job, or go on with it, and keep its result; nothing if that is there → the exit code."""
     if path := outdated(job):
-        print(f"{job.stem}: {path} has other settings than the recipe has now; move it away", flush=True)
+        print(f"{stem(job)}: {path} has other settings than the recipe has now; move it away", flush=True)
         return 2
-    if job.result.exists():
+    folder, result = places(job)
+    if result.exists():
         return 0
-    if not (job.folder / "result.json").exists():
-        resume = (job.folder / "last.npz").exists()
-        words = ["--resume"] if resume else [job.recipe, "--set", *job.settings]
-        command = [sys.executable, "-m", "minram", "train", *words, "--out", str(job.folder)]
-        print(f"{job.stem}: {'goes on' if resume else 'begins'}", flush=True)
+    if not (folder / "result.json").exists():
+        resume = (folder / "last.npz").exists()
+        what = ["--resume"] if resume else [job.recipe, "--set", *words(job.settings)]
+        command = [sys.executable, "-m", "minram", "train", *what, "--out", str(folder)]
+        print(f"{stem(job)}: {'goes on' if resume else 'begins'}", flush=True)
         process = subprocess.Popen(command, env=os.environ | ONE_THREAD, stdout=subprocess.DEVNULL if quiet else None)
         running.append(process)
         if code := process.wait():
-            print(f"{job.stem}: ended with exit code {code}", flush=True)
+            print(f"{stem(job)}: ended with exit code {code}", flush=True)
             return code
-    print(f"{job.stem}: {collect(job.folder).name}", flush=True)
+    print(f"{stem(job)}: {collect(folder).name}", flush=True)
     return 0
 
 
@@ -115,10 +121,8 @@ def execute(args):
     elif args.command == "all":
         code = run_all(all_jobs(), args.jobs)
     elif args.command == "ablation":
-        changes = ABLATED[args.recipe].changes
-        if unknown := set(args.names) - set(changes):
-            raise InputError(f"there is no ablation {sorted(unknown)[0]!r}; take some of {', '.join(changes)}.")
-        code = run_all([Job(args.recipe, args.seed, name) for name in args.names or changes], args.jobs)
+        ablated = ABLATED[args.recipe]
+        code = run_all([ablated.job(name, args.seed) for name in args.names or ablated.changes], args.jobs)
     elif args.command == "collect":
         for folder in args.folders:
             print(collect(folder).name)

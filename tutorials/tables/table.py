@@ -3,15 +3,16 @@
 from pathlib import Path
 
 import numpy as np
-from paper import ABLATED, HEADLINES, ROWS, TASKS
-from record import DATA, HERE, load_results
 
+from jobs import ABLATED, words
 from minram.errors import InputError
 from minram.pictures import style
 from minram.pictures.show import write_figure
 from minram.storage import checkpoint
 from minram.storage.writing import write_text
 from minram.training.evaluate import wilson
+from paper import HEADLINES, ROWS, TASKS
+from record import DATA, HERE, load_results
 
 
 def rebuild(folder=HERE, results=None, data=DATA):
@@ -89,7 +90,7 @@ def main_table(results):
 
 
 def ablation_table(results, recipe):
-    shorter, changes = ABLATED[recipe]
+    _, shorter, changes = ABLATED[recipe]
     runs = [r for r in results.values() if "ablation" in r and r["recipe"] == recipe]
     errors = {name: [100 * r["val_error"] for r in runs if r["ablation"] == name] for name in changes}
     base = np.mean(errors["nothing"]) if errors["nothing"] else None
@@ -114,7 +115,7 @@ def ablation_table(results, recipe):
 
 
 def _code(settings):
-    return " ".join(f"`{setting}`" for setting in settings)
+    return " ".join(f"`{word}`" for word in words(settings))
 
 
 def weights_table(data):
