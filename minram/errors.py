@@ -10,7 +10,7 @@ class InputError(ValueError):
     """
 
 
-def check_shape(name, array, shape):
+def check_shape(name: str, array: np.ndarray, shape: tuple[int | None, ...]) -> None:
     """Raise InputError unless `array` has `shape`; None in `shape` matches any length."""
     got = np.shape(array)
     if len(got) != len(shape) or any(want is not None and want != have for want, have in zip(shape, got)):
@@ -18,7 +18,7 @@ def check_shape(name, array, shape):
         raise InputError(f"{name} should have the shape {wanted}, but has {got}; reshape or transpose it first.")
 
 
-def check_labels(labels, n, n_classes):
+def check_labels(labels: np.ndarray, n: int, n_classes: int) -> None:
     """Raise InputError unless `labels` are n integers from 0 to n_classes − 1."""
     check_shape("labels", labels, (n,))
     if labels.dtype.kind not in "iu" or (n and not 0 <= labels.min() <= labels.max() < n_classes):

@@ -129,7 +129,7 @@ def cotangents(
     loss, cache = cross_entropy_forward(trajectory.logits, labels)  # (S, N)
     right = cache.p.argmax(axis=-1) == labels  # (S, N)
     pure = config.objective == "reinforce"
-    guess = draw(cache.p[-1], rng) if pure else None  # (N,)
+    guess = draw(cache.p[-1], rng) if pure else labels  # (N,) what is rewarded
     if reward is not None:
         r = reward(trajectory, labels)  # (T, N)
     else:

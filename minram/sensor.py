@@ -116,7 +116,7 @@ def sensor_forward(
     first = np.floor(start if continuous else start + loc.dtype.type(0.5))  # (2, k, 1, N)
     edges = first.astype(np.intp) + s * np.arange(patch_size + 1)[:, None]  # (2, k, w+1, N)
     # Weights of 64 bits: large sums are weighted before they are subtracted, and cells are small differences.
-    fraction = (start - first).astype(np.float64) if continuous else None  # (2, k, 1, N)
+    fraction = (start - first).astype(np.float64)  # (2, k, 1, N)
     cache = SensorCache(
         area,
         np.arange(len(loc)) if image is None else image,

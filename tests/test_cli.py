@@ -105,7 +105,7 @@ WRONG = [
     ("evaluate none", "run folder with a best.npz"),
     ("evaluate text", "Cannot read"),
     ("evaluate d.npz", "not a checkpoint"),
-    ("evaluate pretrained:none", "no weights called 'pretrained:none'"),
+    ("evaluate pretrained:none", "there are pretrained:cluttered-100, pretrained:cluttered-60"),
     ("evaluate RUN --rollouts 0", "whole number from 1 to 10000, but got '0'"),
     ("evaluate RUN --rollouts x", "whole number from 1 to 10000, but got 'x'"),
     ("evaluate RUN --rollouts 99999999999999999999999", "whole number from 1 to 10000"),

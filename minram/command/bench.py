@@ -60,6 +60,7 @@ class Stopwatch:
         self.last, self.seconds = time.perf_counter(), {}
 
     def lap(self, stage: str) -> None:
+        """Count the time since the lap before as this stage's."""
         now = time.perf_counter()
         self.seconds[stage] = self.seconds.get(stage, 0.0) + now - self.last
         self.last = now

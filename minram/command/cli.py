@@ -8,6 +8,7 @@ import logging
 import sys
 from collections.abc import Sequence
 from pathlib import Path
+from typing import NoReturn
 
 from minram import __version__
 from minram.training.process import keep_freed_memory, one_thread
@@ -51,7 +52,7 @@ def _fail(args, sentence, code=2):
 
 
 class _Parser(argparse.ArgumentParser):
-    def error(self, message):
+    def error(self, message: str) -> NoReturn:
         """One sentence instead of the usage text and a sentence."""
         self.exit(2, f"{self.prog}: {message}; see {self.prog} --help.\n")
 

@@ -4,7 +4,6 @@ When the reader of the output has gone, training goes on without it: log.txt has
 test errors.
 """
 
-import itertools
 import json
 import os
 import shutil
@@ -15,10 +14,11 @@ from pathlib import Path
 from minram.errors import InputError
 from minram.training.evaluate import percent
 from minram.training.models import MODELS
-from minram.training.run import find_model, load_params
+from minram.training.run import find_model, load_params, new_folder
 
 
 def train_command(args: Namespace) -> int:
+    """Train a model, or go on with one, and draw what it does."""
     from minram.training.config import describe_settings
     from minram.training.step import check_fit
     from minram.training.train import Diverged, Stopped, load_data, train
@@ -30,7 +30,7 @@ def train_command(args: Namespace) -> int:
     dataset = load_data(config)
     if not args.resume:
         check_fit(config, dataset)  # before there is a folder
-    folder = folder or _new_run(args.recipe or "quick")
+    folder = folder or new_folder(args.recipe or "quick")
     looks = f"{config.glimpses} glimpses" if MODELS[config.model].looks else "the whole image at once"
     _say(f"Training in {folder}: {looks}, {config.epochs} epochs.")
     reporter = _Reporter(folder)
@@ -77,7 +77,8 @@ class _Reporter:
         self.path = folder / "log.txt"
         self.terminal = sys.stdout is not None and sys.stdout.isatty()
 
-    def report(self, line, epoch_done):
+    def report(self, line: str, epoch_done: bool) -> None:
+        """One line of progress; with `epoch_done` it stays."""
         if self.terminal:
             width = shutil.get_terminal_size().columns - 1
             _say("\r\033[K" + line[:width], end="\n" if epoch_done else "")
@@ -120,20 +121,8 @@ def _latest_run():
     return runs[-1].parent
 
 
-def _new_run(name):
-    """A folder in runs/ that was not there before, made at once: another run may begin at this moment."""
-    for i in itertools.count(1):
-        folder = Path("runs") / (name if i == 1 else f"{name}-{i}")
-        try:
-            folder.mkdir(parents=True)
-            return folder
-        except FileExistsError:
-            continue
-        except OSError as error:
-            raise InputError(f"{folder} cannot be made ({error.strerror}); choose another with --out.") from None
-
-
 def evaluate_command(args: Namespace) -> None:
+    """Print error rates of a model."""
     from minram.training.evaluate import evaluate, wilson
     from minram.training.train import load_data
 
@@ -175,6 +164,7 @@ def evaluate_command(args: Namespace) -> None:
 
 
 def show_command(args: Namespace) -> None:
+    """Draw what a model does."""
     from minram.pictures.show import show
 
     path = find_model(args.model)
@@ -184,6 +174,7 @@ def show_command(args: Namespace) -> None:
 
 
 def recipes_command(args: Namespace) -> None:
+    """List the recipes."""
     from minram.training.recipes import RECIPES
 
     width = max(map(len, RECIPES))
@@ -192,13 +183,14 @@ def recipes_command(args: Namespace) -> None:
 
 
 def gradcheck_command(args: Namespace) -> int:
+    """Check every gradient of the network."""
     from minram.gradcheck import network
     from minram.training.config import Config
     from minram.training.recipes import SMALL
 
     failed = 0
-    full = {"n_classes": 10, "shape": (4, 28, 28), "entries": 4}
-    for title, part in network.report(Config(), **full) if args.full else network.report(SMALL):
+    full = args.full and network.report(Config(), n_classes=10, shape=(4, 28, 28), entries=4)
+    for title, part in full or network.report(SMALL):
         print(f"{title}\n{part}\n")
         failed += not part.passed
     if args.picture:
@@ -212,6 +204,7 @@ def gradcheck_command(args: Namespace) -> int:
 
 
 def bench_command(args: Namespace) -> None:
+    """Measure the speed of training."""
     from minram.command import bench
     from minram.training.config import Config
 

@@ -1,12 +1,14 @@
 """Draw how the time of a training step grows with the number of glimpses, rollouts and scales, and with the image."""
 
+from pathlib import Path
+
 from minram.command import bench
 from minram.pictures import style
 from minram.training.config import Config
 
 BASE = {"task": "translated", "canvas": 60} | bench.RETINA
 # The axis of each panel, the setting that it changes, and the values by their position on the axis.
-PANELS = (
+PANELS: tuple[tuple[str, str, dict], ...] = (
     ("glimpses T", "glimpses", {n: n for n in (2, 4, 8, 12)}),
     ("rollouts M", "rollouts", {n: n for n in (1, 2, 4)}),
     ("scales k", "scales", {n: tuple(2**i for i in range(n)) for n in (1, 2, 4, 6)}),
@@ -14,7 +16,7 @@ PANELS = (
 )
 
 
-def measure(threads=1, repeats=20):
+def measure(threads: int = 1, repeats: int = 20) -> dict[str, dict[int, dict]]:
     """The results of `bench.run` for each panel: {axis: {position: result}}."""
     return {
         axis: {x: bench.run(Config().changed(BASE | {name: value}), threads, repeats) for x, value in values.items()}
@@ -23,7 +25,7 @@ def measure(threads=1, repeats=20):
 
 
 @style.context()
-def draw(path, results):
+def draw(path: str | Path, results: dict[str, dict[int, dict]]) -> None:
     """One panel for each setting: the step, its products alone, and the data, in ms."""
     figure, axes = style.figure(1, len(results), (9.5, 2.6), sharey=True)
     lines = {

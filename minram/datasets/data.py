@@ -8,6 +8,7 @@ from typing import NamedTuple
 import numpy as np
 
 from minram.errors import InputError, check_shape
+from minram.ops import Array
 from minram.storage.reading import read_idx, read_npz
 
 KEYS = ("x_train", "y_train", "x_test", "y_test")
@@ -19,25 +20,25 @@ MAX_CLASSES = 10_000  # one wrong label in a damaged file must not make a label 
 class Dataset(NamedTuple):
     """Images (n, H, W) or (n, H, W, C), uint8 or float in [0, 1]; labels (n,), int64, from 0."""
 
-    x_train: np.ndarray
-    y_train: np.ndarray
-    x_val: np.ndarray
-    y_val: np.ndarray
-    x_test: np.ndarray
-    y_test: np.ndarray
+    x_train: Array
+    y_train: Array
+    x_val: Array
+    y_val: Array
+    x_test: Array
+    y_test: Array
 
     @property
-    def n_classes(self):
+    def n_classes(self) -> int:
         """The largest label plus 1."""
         return 1 + int(max(self.y_train.max(), self.y_val.max(), self.y_test.max()))
 
     @property
-    def image_shape(self):
+    def image_shape(self) -> tuple[int, ...]:
         """(H, W) or (H, W, C)."""
         return self.x_train.shape[1:]
 
 
-def load(path=None, n_val=5000, seed=0):
+def load(path: str | Path | None = None, n_val: int = 5000, seed: int = 0) -> Dataset:
     """Load a data set and split its training images, by a permutation fixed by `seed`, into two parts.
 
     path: None for the embedded MNIST; a .npz file with x_train, y_train, x_test and y_test; or a folder with
@@ -80,7 +81,7 @@ def _read_keys(path):
 
 
 def _read_folder(folder):
-    found = {}
+    found: dict[str | None, dict[str, Path]] = {}
     try:
         paths = sorted(Path(folder).iterdir(), reverse=True)  # reversed: a plain file replaces its .gz
     except OSError as error:

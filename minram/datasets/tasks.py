@@ -6,18 +6,20 @@ All randomness is drawn first, into a `Layout`; the drawing itself is then a pur
 a fixed seed do not depend on the size of the chunks in which they are made.
 """
 
-from typing import NamedTuple
+from collections.abc import Iterator
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.lib.stride_tricks import sliding_window_view
 
 from minram.errors import InputError, check_shape
+from minram.ops import Array
 
 
 class Task(NamedTuple):
     """What is made of an image: its canvas (None: the image as it is) and the clutter on it."""
 
-    canvas: tuple[int, int] | None = None
+    canvas: tuple[int, ...] | None = None
     n_distractors: int = 0
     distractor_size: int = 8
 
@@ -25,27 +27,27 @@ class Task(NamedTuple):
 class Layout(NamedTuple):
     """Where everything goes, for B images with D distractors each; rows and columns of top-left corners."""
 
-    source: np.ndarray  # (B, D) the pool image that a distractor is cut from
-    cut: np.ndarray  # (B, D, 2) where in that image
-    drop: np.ndarray  # (B, D, 2) where on the canvas
-    place: np.ndarray  # (B, 2) where the image itself goes
+    source: Array  # (B, D) the pool image that a distractor is cut from
+    cut: Array  # (B, D, 2) where in that image
+    drop: Array  # (B, D, 2) where on the canvas
+    place: Array  # (B, 2) where the image itself goes
 
 
 ORIGINAL = Task()
 
 
-def translated(size):
+def translated(size: Any) -> Task:
     """Task: the image at a uniform position of an empty canvas; `size` is an int or (H, W)."""
     return cluttered(size, n_distractors=0)
 
 
-def cluttered(size, n_distractors=4, distractor_size=8):
+def cluttered(size: Any, n_distractors: int = 4, distractor_size: int = 8) -> Task:
     """Task: as `translated`, over `n_distractors` square patches cut from other images of the pool."""
     canvas = (size, size) if np.ndim(size) == 0 else tuple(size)
     return Task(tuple(int(n) for n in canvas), n_distractors, distractor_size)
 
 
-def make_images(task, images, index, rng):
+def make_images(task: Task, images: Array, index: Any, rng: np.random.Generator) -> Array:
     """Make the images of one minibatch: clutter first, then the image on top, sums clipped at white.
 
     x = min(1, Σ_d patch_d + image): each patch is cut at a uniform position from a uniformly drawn *other*
@@ -60,17 +62,16 @@ def make_images(task, images, index, rng):
     return _draw(task, images, index, _sample_layout(task, images, index, rng))
 
 
-def fixed_images(task, images, seed):
-    """The whole pool once, from a fixed seed: images (n, h, w[, C]) -> (n, H, W[, C])."""
-    out = None
+def fixed_images(task: Task, images: Array, seed: int) -> Array:
+    """The whole pool once, from a fixed seed: images (n, h, w[, C]) → (n, H, W[, C])."""
+    size = task.canvas or images.shape[1:3]
+    out = np.empty((len(images), *size, *images.shape[3:]), images.dtype)
     for start, chunk in fixed_batches(task, images, 1000, seed):
-        if out is None:
-            out = np.empty((len(images), *chunk.shape[1:]), chunk.dtype)
         out[start : start + len(chunk)] = chunk
     return out
 
 
-def fixed_batches(task, images, batch, seed):
+def fixed_batches(task: Task, images: Array, batch: int, seed: int) -> Iterator[tuple[int, Array]]:
     """Yield (start, images[start : start + batch] as the task makes them); the same bits for any `batch`."""
     if batch < 1:
         raise InputError(f"batch should be at least 1, but is {batch}.")
@@ -123,7 +124,7 @@ def _add(windows, corner, patch):
 
 
 def _windows(images, shape, writeable=False):
-    """All windows of a shape, as a view: (n, H, W[, C]) -> (n, H-h+1, W-w+1, h, w[, C])."""
+    """All windows of a shape, as a view: (n, H, W[, C]) → (n, H-h+1, W-w+1, h, w[, C])."""
     view = sliding_window_view(images, shape, axis=(1, 2), writeable=writeable)
     return view if images.ndim == 3 else np.moveaxis(view, 3, -1)
 

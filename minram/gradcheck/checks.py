@@ -1,22 +1,37 @@
 """Is this gradient right? Point these checks at any f(params) or at any forward/backward pair.
 
-f(params) -> scalar, or (scalar, signature) where there are kinks (see `minram.gradcheck.differences`). params: dict of
+f(params) → scalar, or (scalar, signature) where there are kinks (see `minram.gradcheck.differences`). params: dict of
 float64 arrays; grads: dict with the same keys, shapes and dtypes. Every check leaves params as they are and
 returns a `Report`: print it, or `assert report.passed, report`.
 """
+
+from collections.abc import Callable, Collection
+from functools import partial
+from typing import Any
 
 import numpy as np
 
 from minram.errors import InputError
 from minram.gradcheck.differences import EPS, STEP, base_point, five_point, move, random_direction
 from minram.gradcheck.report import Report, judge, unfit_rows
+from minram.ops import Params
 
 SIGMAS = 10  # rounding allowed, in σ/h: five standard deviations of the five-point difference (1.9 σ/h)
 
 
 def check_gradient(
-    f, params, grads, *, entries=None, rng=None, step=None, rtol=1e-7, floor=None, expect_zero=(), max_kinks=0.05
-):
+    f: Callable[[Params], Any],
+    params: Params,
+    grads: Params,
+    *,
+    entries: int | None = None,
+    rng: np.random.Generator | None = None,
+    step: float | None = None,
+    rtol: float = 1e-7,
+    floor: float | None = None,
+    expect_zero: Collection[str] = (),
+    max_kinks: float = 0.05,
+) -> Report:
     """Compare every entry, or `entries` random ones a parameter, with five-point differences.
 
     |a − n| ≤ rtol · max(|a|, |n|, floor); steps are h = step · max(1, |θ|), or shorter if f bends or kinks.
@@ -24,7 +39,7 @@ def check_gradient(
     of f as measured, at least ε|f|/2, and the gradient's own sums are no better than ε max|a|. Entries under
     it are compared to within rtol · floor; a parameter with none above that fails as "zero", unless it is in
     expect_zero (then it fails if there is one). An entry whose step changes the signature is a kink: not
-    compared, counted, and a failure beyond the share max_kinks. Errors: InputError if params or f are unfit.
+    compared, counted, and a failure beyond the share max_kinks. Raises InputError if params or f are unfit.
     """
     rng = np.random.default_rng(0) if rng is None else rng
     theta, names, rows = _prepare(params, grads, expect_zero)
@@ -49,11 +64,20 @@ def check_gradient(
     return Report(tuple(rows))
 
 
-def check_complex_step(f, params, grads, *, entries=None, rng=None, rtol=1e-12, expect_zero=()):
+def check_complex_step(
+    f: Callable[[Params], Any],
+    params: Params,
+    grads: Params,
+    *,
+    entries: int | None = None,
+    rng: np.random.Generator | None = None,
+    rtol: float = 1e-12,
+    expect_zero: Collection[str] = (),
+) -> Report:
     """Compare entries with Im f(θ + ih)/h, h = 1e-30: nothing is subtracted, so it is exact to rounding.
 
     For f of analytic operations that accept complex arrays: no abs, maximum, comparison or conjugate.
-    Errors: InputError if f returns a real number.
+    Raises InputError if f returns a real number.
     """
     rng = np.random.default_rng(0) if rng is None else rng
     theta, names, rows = _prepare(params, grads, expect_zero)
@@ -82,7 +106,18 @@ def check_complex_step(f, params, grads, *, entries=None, rng=None, rtol=1e-12, 
     )
 
 
-def check_directions(f, params, grads, *, n=5, rng, step=None, rtol=1e-7, expect_zero=(), max_kinks=0.2):
+def check_directions(
+    f: Callable[[Params], Any],
+    params: Params,
+    grads: Params,
+    *,
+    n: int = 5,
+    rng: np.random.Generator,
+    step: float | None = None,
+    rtol: float = 1e-7,
+    expect_zero: Collection[str] = (),
+    max_kinks: float = 0.2,
+) -> Report:
     """Compare ∇f·d along n random d over all parameters ("all"), and over each, with five-point differences.
 
     For full-size networks: 4n evaluations of f a parameter, whatever its size; one wrong entry shows in
@@ -98,7 +133,7 @@ def check_directions(f, params, grads, *, n=5, rng, step=None, rtol=1e-7, expect
             d = random_direction({name: theta[name] for name in group}, rng)
             terms = np.concatenate([(grads[name] * d[name]).ravel() for name in group])
             # One more, smaller step than for an entry: a direction moves every unit and meets more kinks.
-            numeric[j], error = five_point(f, lambda t, d=d: move(theta, d, t), base, step or STEP, tries=3)
+            numeric[j], error = five_point(f, partial(move, theta, d), base, step or STEP, tries=3)
             analytic[j], noise[j] = terms.sum(), SIGMAS * (error + EPS * np.abs(terms).sum())
         shape = theta[title].shape if title in theta else (terms.size,)
         rows.append(
@@ -117,15 +152,24 @@ def check_directions(f, params, grads, *, n=5, rng, step=None, rtol=1e-7, expect
     return Report(tuple(rows))
 
 
-def check_pair(forward, backward, inputs, *, rng, signature=None, wrt=None, **options):
+def check_pair(
+    forward: Callable[..., tuple[Any, Any]],
+    backward: Callable[[Any, Any], Any],
+    inputs: dict[str, Any],
+    *,
+    rng: np.random.Generator,
+    signature: Callable[[Any], Any] | None = None,
+    wrt: Collection[str] | None = None,
+    **options: Any,
+) -> Report:
     """Check the gradient of Σ v·y for a random cotangent v of every floating output y of a pair.
 
-    forward(**inputs) -> (y, cache), y an array or a (named) tuple; backward(dy, cache), dy built like y,
+    forward(**inputs) → (y, cache), y an array or a (named) tuple; backward(dy, cache), dy built like y,
     returns a dict by the inputs' names, or (dx, ..., dict) with the gradients of the first inputs in order,
     or dx alone. An input may be a dict of parameters, known by their own names. Checked are the inputs named
-    in wrt, or all floating ones. signature(cache) -> tuple of arrays finds kinks; options: `check_gradient`.
+    in wrt, or all floating ones. signature(cache) → tuple of arrays finds kinks; options: `check_gradient`.
     """
-    flat = {}
+    flat: dict[str, Any] = {}
     for name, given in inputs.items():
         flat |= given if isinstance(given, dict) else {name: given}
     wrt = [name for name, a in flat.items() if _floating(a)] if wrt is None else list(wrt)
@@ -142,8 +186,10 @@ def check_pair(forward, backward, inputs, *, rng, signature=None, wrt=None, **op
     params = {name: np.copy(flat[name]) for name in wrt}
     y, cache, parts = run({name: x.copy() for name, x in params.items()})
     v = [rng.standard_normal(a.shape) if _floating(a) else None for a in parts]
-    dy = [np.copy(a) if a is not None else None for a in v]  # a backward that writes into dy must not spoil v
-    dy = dy[0] if not isinstance(y, tuple) else type(y)(*dy) if hasattr(y, "_fields") else tuple(dy)
+    copies = [np.copy(a) if a is not None else None for a in v]  # a backward that writes into dy must not spoil v
+    dy: Any = tuple(copies) if isinstance(y, tuple) else copies[0]
+    if hasattr(y, "_fields"):
+        dy = type(y)(*copies)
     result = backward(dy, cache)
     result = result if isinstance(result, tuple) else (result,)
     firsts, named = (result[:-1], result[-1]) if isinstance(result[-1], dict) else (result, {})
@@ -164,28 +210,6 @@ def check_pair(forward, backward, inputs, *, rng, signature=None, wrt=None, **op
         return value if signature is None else (value, signature(cache))
 
     return check_gradient(f, params, grads, rng=rng, **options)
-
-
-def check_adjoint(forward, adjoint, x_shape, y_shape, rng, *, n=3, dtype=np.float64, name="adjoint"):
-    """Check ⟨A u, v⟩ = ⟨u, Aᵀ v⟩ for n random u: x_shape, v: y_shape, to rounding: for linear maps.
-
-    The bound is 4 ε √(n_x + n_y) (|A u| |v| + |u| |Aᵀ v|): sums of n_x terms in A u and of n_y in Aᵀ v, with
-    rounding errors that are independent, are off by about ε √n, and no inner product exceeds the norms.
-    Relative errors are to that sum of norms. Source: Higham and Mary (2019), probabilistic rounding analysis.
-    """
-    rtol = 4 * np.finfo(dtype).eps * np.sqrt(np.prod(x_shape) + np.prod(y_shape))
-    left, right, norms = np.empty((3, n))
-    for j in range(n):
-        u, v = rng.standard_normal(x_shape).astype(dtype), rng.standard_normal(y_shape).astype(dtype)
-        Au, Av = forward(u.copy()), adjoint(v.copy())
-        titles = f"{name}: A u", f"{name}: A' v"
-        if faults := unfit_rows(dict(zip(titles, (v, u))), dict(zip(titles, (Au, Av)))):
-            return Report(tuple(faults))
-        u, v, Au, Av = (a.ravel().astype(np.float64) for a in (u, v, Au, Av))  # the only rounding left is A's
-        left[j], right[j] = Au @ v, u @ Av
-        norms[j] = np.linalg.norm(Au) * np.linalg.norm(v) + np.linalg.norm(u) * np.linalg.norm(Av)
-    where = [(j,) for j in range(n)]
-    return Report((judge(name, tuple(x_shape), where, right, left, rtol * norms, rtol=rtol, floor=norms),))
 
 
 def _floating(a):
@@ -211,7 +235,7 @@ def _prepare(params, grads, expect_zero):
 
 
 def _entrywise(slope, theta, names, grads, entries, rng, *, expect_zero, **limits):
-    """Rows for the entries of each parameter; slope(x, i) -> numeric derivative and its rounding error."""
+    """Rows for the entries of each parameter; slope(x, i) → numeric derivative and its rounding error."""
     rows = []
     for name in names:
         x, a = theta[name], grads[name].ravel()

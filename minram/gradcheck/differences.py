@@ -1,12 +1,16 @@
 """Slopes of f(params) by finite differences, and how exact they can be: what all gradient checks share.
 
-f(params) -> scalar, or (scalar, signature) where the function has kinks: the signature is a tuple of arrays
+f(params) → scalar, or (scalar, signature) where the function has kinks: the signature is a tuple of arrays
 (ReLU masks, crop indices) that says on which smooth piece of f the point lies.
 """
+
+from collections.abc import Callable
+from typing import Any
 
 import numpy as np
 
 from minram.errors import InputError
+from minram.ops import Params
 
 EPS = np.finfo(np.float64).eps
 # The five-point difference has the error h⁴f⁽⁵⁾/480 + 1.9 σ/h, σ the rounding error of f. For a well-scaled f
@@ -19,7 +23,7 @@ SHRINK = EPS ** (1 / 12)  # where the step meets a kink or f bends too fast, the
 BEND = 1e-4
 
 
-def evaluate(f, theta):
+def evaluate(f: Callable[[Params], Any], theta: Params) -> tuple[float, tuple]:
     """f(theta) as (float, signature); InputError if it is not one finite float64."""
     result = f(theta)
     value, signature = result if isinstance(result, tuple) else (result, ())
@@ -32,27 +36,27 @@ def evaluate(f, theta):
     return float(value), signature if isinstance(signature, tuple) else (signature,)
 
 
-def same_piece(one, other):
+def same_piece(one: tuple, other: tuple) -> bool:
     """True if two signatures are equal."""
     return len(one) == len(other) and all(np.array_equal(a, b) for a, b in zip(one, other))
 
 
-def random_direction(theta, rng):
+def random_direction(theta: Params, rng: np.random.Generator) -> Params:
     """N(0, 1) for every entry, times max(1, |θ|)."""
     return {name: rng.standard_normal(x.shape) * np.maximum(1, np.abs(x)) for name, x in theta.items()}
 
 
-def move(theta, d, t):
+def move(theta: Params, d: Params, t: float) -> Params:
     """θ + t d; parameters that are not in d stay."""
     return {name: x + t * d[name] if name in d else x for name, x in theta.items()}
 
 
-def base_point(f, theta, rng):
+def base_point(f: Callable[[Params], Any], theta: Params, rng: np.random.Generator) -> tuple[float, tuple, float]:
     """f(θ), its signature and σ, the standard deviation of the rounding error of f near θ, at least ε|f|/2.
 
     Over steps of 1e-10 the third difference of any smooth f is below rounding, so what it shows is rounding;
     its variance is (1 + 9 + 9 + 1) σ². Steps to one side only, as θ may lie on a kink.
-    Errors: InputError if f is random, or so inexact that no difference could test a gradient.
+    Raises InputError if f is random, or so inexact that no difference could test a gradient.
     Source: Hamming, Introduction to Applied Numerical Analysis; Moré and Wild (2011), doi 10.1137/100786125.
     """
     d = random_direction(theta, rng)
@@ -71,7 +75,13 @@ def base_point(f, theta, rng):
     return value, signature, sigma
 
 
-def five_point(f, at, base, step, tries=2):
+def five_point(
+    f: Callable[[Params], Any],
+    at: Callable[[float], Params],
+    base: tuple[float, tuple, float],
+    step: float,
+    tries: int = 2,
+) -> tuple[float, float]:
     """Slope of f(at(t)) at t = 0 and its rounding error: (8 [f(h/2) − f(−h/2)] − [f(h) − f(−h)]) / 6h, σ/h.
 
     base is f at t = 0 as from `base_point`. h is the first of step, step·SHRINK, ... at which all four points

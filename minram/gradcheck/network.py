@@ -11,6 +11,7 @@ are frozen, and what is left are functions of the parameters that differences ca
 
 from collections.abc import Callable, Iterator
 from dataclasses import replace
+from functools import partial
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -116,12 +117,16 @@ def objectives(
         for learn_std in (False, True) if "mu" in heads else (False,):
             frozen = freeze(replace(config, **changes, learn_std=learn_std), images, labels, n_classes, seed)
             parts = [scalars(frozen)[name] for name in names]
-            f = along(frozen, lambda t, parts=parts: sum(part(t) for part in parts))
+            f = along(frozen, partial(_sum_of, parts))
             grads = backward(frozen.params, frozen.trajectory, only(frozen.cotangents, *heads))
             shared = ("glimpse", "core", *(h.replace("logits", "label").replace("mu", "location") for h in heads))
             zero = [name for name in frozen.params if not name.startswith(shared)]
             sigma = " (σ learned)" if learn_std else " (σ fixed)" if "mu" in heads else ""
             yield f"{title}{sigma}, T = {config.glimpses}, float64", f, frozen.params, grads, zero
+
+
+def _sum_of(parts, trajectory):
+    return sum(part(trajectory) for part in parts)
 
 
 def report(

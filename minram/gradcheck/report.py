@@ -1,7 +1,8 @@
 """What a gradient check found: one row a parameter, a verdict in each, a table to read and to assert on."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -27,7 +28,8 @@ class Row(NamedTuple):
     verdict: str = "ok"
 
     @property
-    def passed(self):
+    def passed(self) -> bool:
+        """Was nothing found?"""
         return self.verdict == "ok"
 
 
@@ -38,7 +40,7 @@ class Report:
     rows: tuple = ()
 
     @property
-    def passed(self):
+    def passed(self) -> bool:
         """True if there is a row and every row is ok: a report of nothing has shown nothing."""
         return bool(self.rows) and all(row.passed for row in self.rows)
 
@@ -48,7 +50,8 @@ class Report:
     def __getitem__(self, name):
         return {row.name: row for row in self.rows}[name]
 
-    def raise_if_failed(self):
+    def raise_if_failed(self) -> None:
+        """Raise AssertionError, with the table, unless everything passed."""
         if not self.passed:
             raise AssertionError(f"gradient check failed\n{self}")
 
@@ -89,7 +92,19 @@ class Report:
         return "\n".join([*table, f"{ok} of {len(self.rows)} ok"])
 
 
-def judge(name, shape, where, analytic, numeric, noise, *, rtol, floor=None, max_kinks=0.0, expect_zero=False):
+def judge(
+    name: str,
+    shape: tuple,
+    where: Sequence[tuple],
+    analytic: np.ndarray,
+    numeric: np.ndarray,
+    noise: np.ndarray,
+    *,
+    rtol: float,
+    floor: Any = None,
+    max_kinks: float = 0.0,
+    expect_zero: bool = False,
+) -> Row:
     """Make the row of n compared entries: error_i = |a_i − n_i| / max(|a_i|, |n_i|, floor_i) ≤ rtol.
 
     noise: (n,) what rounding alone may put between a_i and n_i. The floor is noise / rtol, so an entry too
@@ -130,30 +145,24 @@ def judge(name, shape, where, analytic, numeric, noise, *, rtol, floor=None, max
     )
 
 
-def unfit_rows(params, grads):
+def unfit_rows(params: dict, grads: dict) -> list[Row]:
     """A row for each gradient that is missing, surplus or not an array of its parameter's shape and dtype."""
-    rows = []
-    for name in [*params, *(name for name in grads if name not in params)]:
-        x, g = params.get(name), grads.get(name)
-        fault = (
-            "not a parameter"
-            if x is None
-            else "missing"
-            if g is None
-            else "not an array"
-            if not isinstance(g, np.ndarray)
-            else f"shape {_tuple(g.shape)}"
-            if g.shape != x.shape
-            else f"dtype {g.dtype}"
-            if g.dtype != x.dtype
-            else None
-        )
-        if fault:
-            rows.append(Row(name, np.shape(g if x is None else x), verdict=fault))
-    return rows
+    rows = [Row(name, x.shape, verdict=fault) for name, x in params.items() if (fault := _fault(x, grads.get(name)))]
+    return rows + [Row(name, np.shape(g), verdict="not a parameter") for name, g in grads.items() if name not in params]
 
 
-def require_fit(params, grads):
+def _fault(x, g):
+    """What keeps the gradient g from being one of x, in a few words, or ""."""
+    if g is None:
+        return "missing"
+    if not isinstance(g, np.ndarray):
+        return "not an array"
+    if g.shape != x.shape:
+        return f"shape {_tuple(g.shape)}"
+    return f"dtype {g.dtype}" if g.dtype != x.dtype else ""
+
+
+def require_fit(params: dict, grads: dict) -> None:
     """Raise InputError unless grads have exactly the keys, shapes and dtypes of params."""
     for row in unfit_rows(params, grads):
         raise InputError(

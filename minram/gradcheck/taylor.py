@@ -1,11 +1,13 @@
 """How errors shrink with the step: the two curves that tell a right gradient from a wrong one at a glance."""
 
-from typing import NamedTuple
+from collections.abc import Callable
+from typing import Any, NamedTuple
 
 import numpy as np
 
 from minram.gradcheck.differences import base_point, evaluate, move, random_direction, same_piece
 from minram.gradcheck.report import require_fit
+from minram.ops import Params
 
 
 class TaylorResult(NamedTuple):
@@ -17,13 +19,15 @@ class TaylorResult(NamedTuple):
     passed: bool
 
 
-def taylor_slope(f, params, grads, rng, steps=None):
+def taylor_slope(
+    f: Callable, params: Params, grads: Params, rng: np.random.Generator, steps: Any = None
+) -> TaylorResult:
     """Fit the order p of the remainder |f(θ + h d) − f(θ) − h ∇f·d| ~ hᵖ along a random d as long as θ.
 
     A right gradient gives p = 2, or more where f has no curvature; a wrong one p = 1. Fitted are the five
     smallest steps that cross no kink and whose remainder is above 100 σ (rounding is below 1 %), σ being the
     rounding error of f. With at most one such step f is straight as far as can be seen, and p = nan; that
-    passes if h ∇f·d itself is above 100 σ. Errors: InputError if grads do not fit params.
+    passes if h ∇f·d itself is above 100 σ. Raises InputError if grads do not fit params.
     """
     require_fit(params, grads)
     value, signature, sigma = base_point(f, params, rng)
@@ -45,7 +49,9 @@ def taylor_slope(f, params, grads, rng, steps=None):
     return TaylorResult(steps, remainders, float(slope), bool(slope > 1.9))
 
 
-def v_curve(f, params, grads, rng, steps=None):
+def v_curve(
+    f: Callable, params: Params, grads: Params, rng: np.random.Generator, steps: Any = None
+) -> tuple[np.ndarray, dict[str, np.ndarray]]:
     """Relative error of forward, central and five-point differences against step size, for pictures.
 
     Along one random direction d: |difference − ∇f·d| / |∇f·d|. Errors fall with h, h² and h⁴ until rounding,
@@ -58,7 +64,8 @@ def v_curve(f, params, grads, rng, steps=None):
         return evaluate(f, move(params, d, t))[0]
 
     steps = np.logspace(0, -13, 40) if steps is None else np.asarray(steps, dtype=np.float64)
-    base, errors = value(0.0), {"forward": [], "central": [], "five-point": []}
+    base = value(0.0)
+    errors: dict[str, list[float]] = {"forward": [], "central": [], "five-point": []}
     for h in steps:
         wide, narrow = (value(h) - value(-h)) / (2 * h), (value(h / 2) - value(-h / 2)) / h
         for name, slope in zip(errors, ((value(h) - base) / h, wide, (4 * narrow - wide) / 3)):

@@ -59,6 +59,20 @@ def paths(scene: Scene, n: int) -> Figure:
 
 
 @style.context()
+def look_figure(image: np.ndarray, path: np.ndarray, probabilities: np.ndarray, retina: Retina) -> Figure:
+    """One image with its path (T, 2), beside it the label probabilities after each glimpse (T, K)."""
+    aspect = min(max(image.shape[0] / image.shape[1], 0.5), 2.5)
+    fig, ((left, right),) = style.figure(1, 2, (6.4, 2.6 * max(aspect, 0.9)))
+    plots.glimpse_path(left, image, path, retina)
+    label = probabilities[-1].argmax()
+    left.set_title(f"label {label}, {100 * probabilities[-1, label]:.1f} %")
+    drawn = plots.label_belief(right, probabilities)
+    right.set_title("belief after each glimpse")
+    fig.colorbar(drawn, ax=right, label="label probability")
+    return fig
+
+
+@style.context()
 def retina(scene: Scene, n: int) -> Figure:
     """Where the retina's squares were and what it saw, glimpse by glimpse, for up to n images, at most two."""
     steps, m = scene.steps(8), min(n, 2, len(scene.images))

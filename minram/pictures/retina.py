@@ -49,7 +49,7 @@ class Retina(NamedTuple):
         image = np.zeros(len(loc), int)  # (n,) every location on the one image
         _, cache = sensor_forward(nothing, loc, self.scales, self.patch_size, image, self.continuous)
         top, left = (edges[:, 0].T + 0.0 for edges in cache.edges)  # (n, k), pixels
-        if self.continuous:
+        if cache.fraction is not None:
             top, left = top + cache.fraction[0][:, 0].T, left + cache.fraction[1][:, 0].T
         side = np.broadcast_to(self.widths, left.shape)
         return np.stack([left * 2 / W - 1, top * 2 / H - 1, side * 2 / W, side * 2 / H])

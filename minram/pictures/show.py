@@ -1,6 +1,5 @@
 """The pictures of a run, written into a folder: what its agent does with validation images, and how it learned."""
 
-import json
 import math
 from pathlib import Path
 
@@ -20,7 +19,7 @@ from minram.sensor import summed_area
 from minram.storage.writing import atomic_write, make_folder
 from minram.training.evaluate import PIXELS
 from minram.training.models import MODELS
-from minram.training.run import load_params
+from minram.training.run import load_params, read_metrics
 
 POOL = 400  # validation images that are looked at: enough to map the policy of each class
 
@@ -50,8 +49,7 @@ def training_figures(folder: str | Path, dataset: Dataset | None = None) -> list
     Raises InputError for a folder or data that cannot be used.
     """
     folder = Path(folder)
-    metrics = [json.loads(line) for line in (folder / "metrics.jsonl").read_text().splitlines()]
-    written = [write_figure(figures.learning_curves(metrics), folder, "curves.png")]
+    written = [write_figure(figures.learning_curves(read_metrics(folder)), folder, "curves.png")]
     if MODELS[load_params(folder / "best.npz")[1].model].looks:
         written.append(write_figure(figures.paths(look(folder, POOL, dataset=dataset), 12), folder, "paths.png"))
     return written

@@ -5,6 +5,7 @@ import: tutorials call `use()` once, and the package draws its own figures insid
 """
 
 import contextlib
+import io
 import math
 from collections.abc import Iterator
 from typing import Any
@@ -90,6 +91,15 @@ def context() -> Iterator[None]:
         yield
 
 
+class ShownFigure(Figure):
+    """A Figure that a notebook shows where it is the last line of a cell, with no backend chosen."""
+
+    def _repr_png_(self) -> bytes:
+        file = io.BytesIO()
+        self.savefig(file, format="png")
+        return file.getvalue()
+
+
 def figure(
     rows: int = 1, columns: int = 1, size: tuple[float, float] = (7, 3.2), **keywords: Any
 ) -> tuple[Figure, np.ndarray]:
@@ -97,7 +107,7 @@ def figure(
 
     size: width and height in inches; keywords: as of `Figure.subplots`.
     """
-    fig = Figure(figsize=size, layout="constrained")
+    fig = ShownFigure(figsize=size, layout="constrained")
     FigureCanvasAgg(fig)
     return fig, fig.subplots(rows, columns, squeeze=False, **keywords)
 

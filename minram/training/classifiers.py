@@ -45,7 +45,7 @@ def classifier_layers_of(config: Config, params: Params) -> dict:
     """The layers of a network with these parameters, as `classifier_layers` gives them."""
     rows = {name: (np.shape(a) or (0,))[0] for name, a in params.items()}
     channels = max(1, rows.get("conv.W", 0) // WINDOW**2)
-    return _layers(config, np.size(params.get("label.b")), rows.get("hidden1.W", 0), channels)
+    return _layers(config, rows.get("label.b", 1), rows.get("hidden1.W", 0), channels)
 
 
 def _layers(config, n_classes, inputs, channels=1):
@@ -112,7 +112,8 @@ def classifier_backward(params: Params, dlogits: Array, caches: list) -> Params:
     Images need no gradient, so the adjoint of `windows` is never needed.
     """
     names = [name.removesuffix(".W") for name in params if name.endswith(".W")]
-    grads, dy = {}, dlogits
+    grads: Params = {}
+    dy = dlogits
     for name, (cache, relu) in reversed(list(zip(names, caches))):
         if relu is not None:
             dy = relu_backward(dy.reshape(relu.shape), relu)  # (N·P, 8) or (N, out)

@@ -136,17 +136,17 @@ class Config:
         """
         changes = _known((settings if isinstance(settings, dict) else _pairs(settings)) | more)
         given = {f.name: _valid(f, changes[f.name]) for f in fields(self) if f.name in changes}
-        defaults = {f.name: f.default for f in fields(self)}
-        new = {
-            f.name: defaults[f.name]
+        new: dict[str, Any] = {
+            f.name: f.default
             for f in fields(self)
-            if f.metadata["only"] and not _effective(f, lambda name: given.get(name, getattr(self, name)))
+            if not _effective(f, lambda name: given.get(name, getattr(self, name)))
         }
         config = replace(self, **new | given)
         _require_effect(config, given)
         return config
 
     def to_json(self) -> str:
+        """All settings, as a JSON object."""
         return json.dumps(asdict(self), indent=1)
 
     @classmethod

@@ -13,6 +13,7 @@ class Text(NamedTuple):
     """Any text."""
 
     def read(self, value: Any) -> str:
+        """The text itself."""
         if not isinstance(value, str):
             raise TypeError
         return value
@@ -25,6 +26,7 @@ class Switch(NamedTuple):
     """True or false, also as "yes", "no", 1 and 0."""
 
     def read(self, value: Any) -> bool:
+        """True or False."""
         return {"true": True, "1": True, "yes": True, "false": False, "0": False, "no": False}[str(value).lower()]
 
     def __str__(self):
@@ -37,6 +39,7 @@ class Choice(NamedTuple):
     names: tuple[str, ...]
 
     def read(self, value: Any) -> str:
+        """The name."""
         return self.names[self.names.index(Text().read(value))]
 
     def __str__(self):
@@ -49,6 +52,7 @@ class Subset(NamedTuple):
     names: tuple[str, ...]
 
     def read(self, value: Any) -> tuple[str, ...]:
+        """The names."""
         chosen = {Choice(self.names).read(v) for v in _listed(value)}
         return tuple(sorted(chosen, key=self.names.index))
 
@@ -63,6 +67,7 @@ class Whole(NamedTuple):
     high: int
 
     def read(self, value: Any) -> int:
+        """3 of 3, "3" or 3.0."""
         return _within(self, int, value)
 
     def __str__(self):
@@ -76,6 +81,7 @@ class Real(NamedTuple):
     high: float
 
     def read(self, value: Any) -> float:
+        """0.1 or "0.1"."""
         return _within(self, float, value)
 
     def __str__(self):
@@ -89,6 +95,7 @@ class Wholes(NamedTuple):
     high: int
 
     def read(self, value: Any) -> tuple[int, ...]:
+        """(1, 2), "1,2" or 1."""
         numbers = tuple(_within(self, int, v) for v in _listed(value))
         if not numbers:
             raise ValueError
@@ -105,6 +112,7 @@ class Size(NamedTuple):
     high: int
 
     def read(self, value: Any) -> tuple[int, int]:
+        """(height, width)."""
         numbers = Wholes(self.low, self.high).read(value.replace("x", ",") if isinstance(value, str) else value)
         height, width = numbers * 2 if len(numbers) == 1 else numbers
         return height, width

@@ -4,6 +4,7 @@ A run lives in a folder: config.json, metrics.jsonl (one line an epoch), last.np
 best.npz (the parameters of the best epoch), result.json. Every file is replaced whole or not at all.
 """
 
+import itertools
 import json
 import math
 import zlib
@@ -83,11 +84,17 @@ def fresh(config: Config, folder: Path, dataset: Dataset, own: dict[str, str] | 
         path = folder / name
         if path.exists() and path.stat().st_size > 0:
             raise InputError(f"{folder} holds the {name} of another run; choose another folder with --out.")
-    rngs = [np.random.default_rng(seed) for seed in np.random.SeedSequence(config.seed).spawn(3)]
+    seeds = np.random.SeedSequence(config.seed).spawn(3)
+    init_rng, task_rng, policy_rng = (np.random.default_rng(seed) for seed in seeds)
     init = MODELS[config.model].init
-    vector, params = pack(init(config, rngs[0], dataset.n_classes, seen_shape(config, dataset)))
+    vector, params = pack(init(config, init_rng, dataset.n_classes, seen_shape(config, dataset)))
     run = Run(
-        vector, params, optimiser_state(config, vector), *rngs[1:], Progress(_fingerprint(dataset), own=own or {})
+        vector,
+        params,
+        optimiser_state(config, vector),
+        task_rng,
+        policy_rng,
+        Progress(_fingerprint(dataset), own=own or {}),
     )
     write_text(folder / "config.json", json.dumps(asdict(config) | ({"own": own} if own else {}), indent=1))
     write_text(folder / "metrics.jsonl", "")
@@ -144,16 +151,38 @@ def _load(path):
 
 def find_model(name: str) -> Path:
     """The file with the parameters that a name stands for: a run folder's best.npz, a file, or pretrained:NAME."""
-    if name.startswith("pretrained:"):
-        path = resources.files("minram.training") / "weights" / (name.removeprefix("pretrained:") + ".npz")
-        if not path.is_file():
-            raise InputError(f"there are no weights called '{name}'; train them with minram train.")
-        return Path(str(path))
+    weights = Path(str(resources.files("minram.training"))) / "weights"
+    named = {f"pretrained:{path.stem}": path for path in sorted(weights.glob("*.npz"))}
+    if name in named:
+        return named[name]
     path = Path(name)
     path = path / "best.npz" if path.is_dir() else path
-    if not path.is_file():
-        raise InputError(f"{name} should be a run folder with a best.npz, or a .npz file, but there is none.")
+    if name.startswith("pretrained:") or not path.is_file():
+        runs = sorted(str(run.parent) for run in Path("runs").glob("*/best.npz"))
+        raise InputError(
+            f"{name} should be a run folder with a best.npz, or a .npz file, or the name of weights, but there is "
+            f"none; there are {', '.join([*runs[-8:], *named])}."
+        )
     return path
+
+
+def new_folder(name: str) -> Path:
+    """A folder in runs/ that was not there before, made at once: another run may begin at this moment."""
+    for i in itertools.count(1):
+        folder = Path("runs") / (name if i == 1 else f"{name}-{i}")
+        try:
+            folder.mkdir(parents=True)
+            return folder
+        except FileExistsError:
+            continue
+        except OSError as error:
+            raise InputError(f"{folder} cannot be made ({error.strerror}); choose another with --out.") from None
+    raise AssertionError("count ends")
+
+
+def read_metrics(folder: Path) -> list[dict]:
+    """The lines of a run's metrics.jsonl, a dict for each epoch."""
+    return [json.loads(line) for line in (Path(folder) / "metrics.jsonl").read_text().splitlines()]
 
 
 def save_run(run: Run, config: Config, folder: Path) -> None:
@@ -181,7 +210,7 @@ def resumed(config: Config, folder: Path, dataset: Dataset) -> Run:
         if saved is None or (saved.shape, saved.dtype) != (a.shape, a.dtype) or not np.isfinite(saved).all():
             raise InputError(f"{path} should hold the optimiser's {name}, but does not; begin a new run.")
         optimiser[name] = saved
-    rngs = [checkpoint.restore_rng(meta.pop(name, None)) for name in ("task_rng", "policy_rng")]
+    task_rng, policy_rng = (checkpoint.restore_rng(meta.pop(name, None)) for name in ("task_rng", "policy_rng"))
     del meta["config"]
     try:
         progress = Progress.read(meta, config, len(dataset.x_train) // config.batch_size)
@@ -192,10 +221,10 @@ def resumed(config: Config, folder: Path, dataset: Dataset) -> Run:
     if progress.best and not (folder / "best.npz").is_file():
         raise InputError(f"{folder} should hold the best parameters so far in best.npz, but does not; begin a new run.")
     remove_temporaries(folder)
-    return Run(vector, params, optimiser, *rngs, progress)
+    return Run(vector, params, optimiser, task_rng, policy_rng, progress)
 
 
 def _fingerprint(dataset):
     """What tells one data set from another: the shape of its training images and a checksum, with the labels."""
-    checksum = zlib.crc32(dataset.y_train, zlib.crc32(np.ascontiguousarray(dataset.x_train)))
+    checksum = zlib.crc32(dataset.y_train.data, zlib.crc32(np.ascontiguousarray(dataset.x_train).data))
     return [*dataset.x_train.shape, checksum]

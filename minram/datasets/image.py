@@ -1,0 +1,88 @@
+"""One image from whatever a caller has: an array, a picture's path, a Pillow image."""
+
+import os
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from minram.errors import InputError
+from minram.ops import Array
+
+LUMINANCE = np.array([0.299, 0.587, 0.114])  # of red, green and blue (ITU-R BT.601)
+
+
+def read_image(source: Any, channels: int = 1) -> Array:
+    """The image as the model takes it → (H, W), or (H, W, C) for C = `channels` > 1; uint8, or float32 in [0, 1].
+
+    source: an array (H, W) or (H, W, C) of bytes, integers from 0 to 255, booleans, or floats in [0, 1]; the path of
+    a picture; a Pillow image. Grey is repeated for a model of three colours, colours become grey (their luminance)
+    for a model of one; transparency is dropped. Raises InputError for anything else.
+    """
+    if isinstance(source, str | os.PathLike):
+        source = _read_picture(Path(source))
+    elif hasattr(source, "convert") and hasattr(source, "mode"):  # Pillow's, which need not be installed
+        source = source if source.mode in ("1", "L", "LA", "RGB", "RGBA") else source.convert("RGB")
+    x = np.asarray(source)
+    if x.ndim not in (2, 3) or 0 in x.shape:
+        raise InputError(
+            f"an image should be an array (H, W) or (H, W, C), but has the shape {x.shape}; give one image, or a batch "
+            "of them as (n, H, W[, C])."
+        )
+    x = _in_range(x)
+    return _in_colours(x, channels)
+
+
+def split_batch(source: Any, channels: int) -> list[Any] | None:
+    """The images of a batch, or None for a single image.
+
+    A batch is a list, a tuple, or an array (n, H, W, C) or (n, H, W). An array of three axes is a single image if the
+    last has 1, 3, 4 or `channels` entries: a batch of grey images as narrow as that is given as (n, H, W, 1).
+    """
+    if isinstance(source, list | tuple):
+        return list(source)
+    shape: tuple[int, ...] = source.shape if isinstance(source, np.ndarray) else ()
+    single = len(shape) == 3 and shape[2] in (1, 3, 4, channels)
+    return list(source) if len(shape) in (3, 4) and not single else None
+
+
+def _read_picture(path):
+    from matplotlib.image import imread
+
+    try:
+        if not path.is_file():
+            raise OSError("there is no such file" if not path.exists() else "it is not a regular file")
+        return imread(path)
+    except (OSError, ValueError, SyntaxError) as error:  # Pillow raises SyntaxError for a broken PNG
+        raise InputError(f"Cannot read {path} as a picture ({error}); give a PNG or JPEG file.") from None
+
+
+def _in_range(x):
+    """Booleans and integers as bytes, floats in [0, 1] as float32."""
+    if x.dtype == np.bool_:
+        return x.astype(np.uint8) * np.uint8(255)
+    low, high = (x.min(), x.max()) if x.dtype.kind in "iuf" else (np.nan, np.nan)
+    if x.dtype.kind in "iu" and 0 <= low and high <= 255:
+        return x.astype(np.uint8)
+    if x.dtype.kind == "f" and 0 <= low and high <= 1:
+        return x.astype(np.float32)
+    raise InputError(
+        f"an image should hold bytes, booleans, or floats from 0 to 1, but holds {x.dtype} from {low} to {high}; "
+        "divide floats from 0 to 255 by 255, and map others to [0, 1]."
+    )
+
+
+def _in_colours(x, channels):
+    has = x.shape[2] if x.ndim == 3 else 1
+    if has in (2, 4) and has != channels:  # the last is transparency
+        x, has = x[..., : has - 1], has - 1
+    if has != channels and {has, channels} != {1, 3}:
+        raise InputError(
+            f"this model sees {channels} channels, but the image has {has}; give it images as it was trained on."
+        )
+    if has == channels:
+        return x if channels > 1 or x.ndim == 2 else x[..., 0]
+    if channels == 3:
+        return np.repeat(x.reshape(*x.shape[:2], 1), 3, axis=2)
+    grey = x @ LUMINANCE
+    return np.round(grey).astype(np.uint8) if x.dtype == np.uint8 else grey.astype(np.float32)
