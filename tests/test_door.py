@@ -262,7 +262,7 @@ def test_an_own_reward_moves_the_agent(here):
         run = quiet(reward=lambda t, labels, sign=sign: sign * far(t, labels), **settings)
         agent = minram.Agent(*load_params(run.folder / "last.npz")[:2])
         ends.append(np.mean([look.path[-1, 0] for look in agent.look(dataset().x_test)]))
-    assert ends[0] > 0.9 and ends[1] < -0.9
+    assert ends[0] > 0.7 and ends[1] < -0.7  # untrained, both are near 0
 
 
 def test_a_run_with_an_own_reward_goes_on_only_with_it(here):

@@ -1,21 +1,48 @@
-"""The README's commands parse, its links and its reading order are alive, and its notation is the code's."""
+"""The README and the pages beside it: their commands parse, their links are alive, what they say of the code is so."""
 
+import ast
+import json
 import re
 import shlex
+import tomllib
 from pathlib import Path
 
 import pytest
+from matplotlib import pyplot as plt
 
 from minram.agent import Trajectory
 from minram.command.cli import _parser
 from minram.reinforce import Outcome
 from minram.training.config import Config
+from minram.training.evaluate import percent
 
 ROOT = Path(__file__).parent.parent
-README = (ROOT / "README.md").read_text(encoding="utf-8")
-BLOCKS = re.findall(r"```sh\n(.*?)```", README, re.DOTALL)
-COMMANDS = [part for block in BLOCKS for line in block.splitlines() for part in line.split(" && ")]
-MINRAM = [c for c in COMMANDS if re.match(r"(\S*/)?minram ", c)]
+PACKAGE = ROOT / "minram"
+METHOD = ("ops", "sensor", "glimpse", "core", "heads", "policy", "agent", "reinforce")  # in reading order
+PAGES = {
+    page: (ROOT / page).read_text(encoding="utf-8")
+    for page in ("README.md", "tests/README.md", "tutorials/own_images.md", "tutorials/speed.md")
+}
+README = PAGES["README.md"]
+
+
+def commands(page):
+    """The shell commands of a page, without the settings of the environment before them."""
+    lines = [line for block in re.findall(r"```sh\n(.*?)```", PAGES[page], re.S) for line in block.splitlines()]
+    return [re.sub(r"^([A-Z_]+=\S+ )+", "", part) for line in lines for part in line.split(" && ")]
+
+
+COMMANDS = [(page, command) for page in PAGES for command in commands(page)]
+# Those of minram, in the running text too.
+MINRAM = [(page, command) for page, command in COMMANDS if re.match(r"(\S*/)?minram ", command)]
+MINRAM += [(page, command) for page, text in PAGES.items() for command in re.findall(r"`(minram [^`]+)`", text)]
+LINKS = [(page, link) for page, text in PAGES.items() for link in dict.fromkeys(re.findall(r"\]\(([^)]+)\)", text))]
+
+
+def test_something_was_found_on_every_page():
+    for found in (COMMANDS, LINKS):
+        assert {page for page, _ in found} == set(PAGES)
+    assert len(MINRAM) > 12 and {page for page, _ in MINRAM} == set(PAGES) - {"tests/README.md"}
 
 
 def test_there_are_two_marked_commands_each_on_one_line():
@@ -25,33 +52,66 @@ def test_there_are_two_marked_commands_each_on_one_line():
         assert len(lines) == 1 and lines[0].startswith("python3 -m venv .venv && ")
 
 
-@pytest.mark.parametrize("command", MINRAM)
-def test_minram_commands_parse(command):
-    args = _parser().parse_args(shlex.split(command, comments=True)[1:])
+@pytest.mark.parametrize("page, command", MINRAM)
+def test_minram_commands_parse(page, command):
+    words = shlex.split(command, comments=True)[1:]
+    if words == ["--help"]:
+        return
+    args = _parser().parse_args(words)
     if args.command == "train":
         Config().changed(args.set)
 
 
-def test_commands_name_files_that_exist():
-    files = [w for c in COMMANDS for w in shlex.split(c, comments=True) if w.endswith(".py")]
-    assert files == [w for w in files if (ROOT / w).exists()]
+def test_what_commands_and_pages_name_exists():
+    words = [word for _, command in COMMANDS for word in shlex.split(command, comments=True)]
+    files = {word for word in words if re.search(r"\.py$|^\.ci/", word)}
+    files |= {path for text in PAGES.values() for path in re.findall(r"`([\w.]+/[\w./]+\.\w+)`", text)}
+    assert {"tests/test_sensor.py", ".ci/run", ".ci/MANIFEST.in", "minram/datasets/mnist.npz"} <= files
+    assert files == {file for file in files if (ROOT / file).is_file()}
+    extras = {name for word in words for name in re.findall(r"^\.\[(\w+)\]$", word)}
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+    assert {"dev", "test"} == extras <= set(project["optional-dependencies"])
 
 
-@pytest.mark.parametrize("link", sorted(set(re.findall(r"\]\(([^)]+)\)", README))))
-def test_links_are_alive(link):
+@pytest.mark.parametrize("page, link", LINKS)
+def test_links_are_alive(page, link):
+    if link.startswith("https://"):
+        return
     path, _, anchor = link.partition("#")
-    if not link.startswith("https://"):
-        assert not path or (ROOT / path).exists()
-        headings = re.findall(r"^#+ (.+)$", README, re.MULTILINE)
-        assert not anchor or anchor in {re.sub(r"[^\w -]", "", h).lower().replace(" ", "-") for h in headings}
+    target = (ROOT / page).parent / path if path else ROOT / page
+    assert target.is_file()
+    if anchor:
+        headings = re.findall(r"^#+ (.+)$", target.read_text(encoding="utf-8"), re.M)
+        assert anchor in {re.sub(r"[^\w -]", "", h).lower().replace(" ", "-") for h in headings}
 
 
-def test_every_module_is_named_once_in_the_reading_order():
+def test_the_readme_is_short():
+    assert 80 < README.count("\n") <= 140
+
+
+def test_the_readme_lists_the_method_with_its_lines_which_keep_within_the_budget():
+    lines = {name: (PACKAGE / f"{name}.py").read_text(encoding="utf-8").count("\n") for name in METHOD}
+    listed = re.findall(r"^\| \[(\w+)\.py\]\(minram/\1\.py\) \| (\d+) \|", README, re.M)
+    assert listed == [(name, str(n)) for name, n in lines.items()]
+    (total,) = re.findall(r"^The method is ([\d,]+) lines", README, re.M)
+    assert int(total.replace(",", "")) == sum(lines.values()) <= 1000
+
+
+def test_the_readme_links_every_file_of_the_hall_and_every_room_once():
+    rooms = sorted(path.parent.name for path in PACKAGE.glob("*/__init__.py"))
+    files = sorted(path.name for path in PACKAGE.glob("[a-z]*.py"))
+    assert "gradcheck" in rooms and {f"{name}.py" for name in METHOD} | {"errors.py"} <= set(files)
+    for name in (*files, *(f"{room}/__init__.py" for room in rooms)):
+        assert README.count(f"](minram/{name})") == 1, name
+
+
+@pytest.mark.parametrize("room", sorted(path.parent for path in PACKAGE.glob("*/__init__.py")), ids=lambda p: p.name)
+def test_a_room_lists_each_of_its_files_once(room):
     """Nothing in the package is left for readers to find by chance."""
-    paths = sorted((ROOT / "minram").rglob("[a-z]*.py"))
-    assert {"sensor.py", "train.py"} <= {path.name for path in paths}
-    for path in paths:
-        assert README.count(f"](minram/{path.relative_to(ROOT / 'minram').as_posix()})") == 1, path.name
+    text = ast.get_docstring(ast.parse((room / "__init__.py").read_text(encoding="utf-8")))
+    listed = re.findall(r"^(\w+)  +\S", text, re.M)
+    modules = sorted(path.stem for path in room.glob("[a-z]*.py"))
+    assert modules and sorted(listed) == modules
 
 
 def test_the_notation_table_names_what_the_code_has():
@@ -60,3 +120,33 @@ def test_the_notation_table_names_what_the_code_has():
     names = {name for cell in cells for name in re.findall(r"`(\w+)`", cell)}
     known = {*Trajectory._fields, *Outcome._fields, *vars(Config()), "images", "phi", "g", "h"}
     assert names <= known and len(names) > 15
+
+
+def test_the_example_does_what_it_says():
+    (example,) = re.findall(r"```python\n(.*?)```", README, re.S)
+    names = {}
+    exec(example, names)
+    look = names["look"]
+    assert f"# {look.label}, {look.belief.shape}, {look.path.shape}\n" in example
+    plt.close("all")
+
+
+def test_the_quoted_training_is_the_stored_one():
+    stored = ROOT / "tutorials" / "checkpoints" / "mnist"
+    results = [json.loads((stored / f"result{seed}.json").read_text()) for seed in ("", "-1", "-2")]
+    for result in results:
+        assert percent(result["mean"]["test_error"], result["mean"]["interval"]) in README
+    averages = [f"{100 * result['average_10']['test_error']:.2f} %" for result in results]
+    assert f"{averages[0]}, {averages[1]} and {averages[2]}" in README
+    (printed,) = re.findall(r"```text\n(Training in .*?)```", README, re.S)
+    for way, text in (("mean", "one rollout, mean locations"), ("average_10", "average of 10 sampled rollouts")):
+        error = percent(results[0][way]["test_error"], results[0][way]["interval"])
+        assert f"  {text}: {error}\n" in printed
+    records = [json.loads(line) for line in (stored / "metrics.jsonl").read_text().splitlines()]
+    for record in (records[0], records[-1]):
+        assert re.search(
+            rf"^epoch +{record['epoch']}/12  loss {record['loss']:.4f}  reward {record['reward']:.4f}  "
+            rf"validation error +{100 * record['val_error']:.2f} %  ",
+            printed,
+            re.M,
+        )

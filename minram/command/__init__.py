@@ -1,1 +1,7 @@
-"""The command line."""
+"""The command line.
+
+cli       parses the words of a command; wrong ones end in one sentence
+commands  carries them out: calls the package, prints what it returns
+bench     how long a training step takes, and where the time goes
+scaling   how that time grows, drawn
+"""

@@ -1,1 +1,11 @@
-"""What is drawn: from one thing on an Axes (plots) to the pictures of a whole run (show)."""
+"""What is drawn.
+
+style        colours by role, fonts, sizes
+retina       where the retina's squares are, and what they saw, as images
+plots        each function draws one thing: a path, a retina, a belief, a policy
+figures      whole figures, made of those
+look         what an agent did with one image, as a record that draws itself
+movie        paths, retina and beliefs, glimpse by glimpse, as GIF and as a page
+show         a run's pictures, still and moving, written into a folder
+convergence  how errors of differences shrink with the step
+"""

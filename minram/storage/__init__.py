@@ -1,1 +1,6 @@
-"""Files that last (writing), files that are not trusted (reading), and the two together (checkpoint)."""
+"""Files that last: written whole or not at all, and read without trust.
+
+writing     files that are whole or as they were before, whatever happens
+reading     .npz and IDX files that may be damaged or hostile
+checkpoint  everything that a resumed run needs, in one file
+"""

@@ -1,1 +1,17 @@
-"""From a recipe to a trained model."""
+"""From a recipe to a trained model.
+
+config          every setting of a run, in one record that checks itself
+ranges          what a setting may be
+contradictions  settings that cannot be meant together
+recipes         named settings: the quick default, and the rows of the paper's tables
+models          one record for each kind of model: the agent, and the networks without attention
+own             a caller's own reward and baseline
+optim           Adam and SGD on one flat vector, and the average of the weights
+step            one update: images, rollout, cotangents, gradients, parameters
+signals         Ctrl-C and termination, asked for between two steps
+process         threads and memory of a process
+train           epochs, validation after each, the test once at the end
+run             a run's folder: what is saved, read back, and gone on with
+evaluate        how often the agent is wrong, with an interval
+classifiers     the networks without attention that the paper compares with
+"""
