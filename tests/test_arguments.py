@@ -19,7 +19,7 @@ from minram.storage.checkpoint import load, save
 from minram.training import evaluate
 from minram.training.optim import optimiser_state, pack, unpack
 from minram.training.run import load_params, save_params
-from runs import config, dataset
+from tiny import CLUTTER, EVERY, REINFORCE, SHORT, dataset
 
 
 def frozen(value):
@@ -39,15 +39,15 @@ def frozen(value):
 SETTINGS = [
     {},
     {"rollouts": 2, "baseline": "rollouts", "location_units": 3, "label_steps": "every", "learn_std": True},
-    {"objective": "reinforce", "flow": ("label", "location"), "continuous": True, "scales": (1, 2)},
-    {"task": "cluttered", "canvas": (9, 8), "distractor_size": 3, "reward": "probability", "baseline": "batch"},
+    {"continuous": True, "scales": (1, 2), **REINFORCE},
+    {"reward": "probability", "baseline": "batch", **CLUTTER},
 ]
 
 
 @pytest.mark.parametrize("settings", SETTINGS)
 @pytest.mark.parametrize("dtype", [np.uint8, np.float32, np.float64])
 def test_the_whole_way_of_a_minibatch_changes_nothing(settings, dtype):
-    c, rng, data = config(**settings), np.random.default_rng(0), dataset()
+    c, rng, data = SHORT.changed(**settings), np.random.default_rng(0), dataset()
     x = frozen(data.x_train if dtype == np.uint8 else (data.x_train / dtype(255)).astype(dtype))
     y, index = frozen(data.y_train), frozen(np.arange(8))
     params = frozen(init_params(c, rng, 3, dtype=np.float64 if dtype == np.float64 else np.float32))
@@ -69,7 +69,7 @@ def test_the_whole_way_of_a_minibatch_changes_nothing(settings, dtype):
 
 def test_every_operation_changes_nothing():
     rng = np.random.default_rng(0)
-    c = config(location_units=3)
+    c = SHORT.changed(location_units=3)
     params = frozen(init_params(c, rng, 3, dtype=np.float64))
 
     def array(*shape):
@@ -108,24 +108,24 @@ def test_every_operation_changes_nothing():
 
 
 def test_what_is_saved_and_read_is_not_changed(tmp_path):
-    params = frozen(init_params(config(), np.random.default_rng(0), 3))
+    params = frozen(init_params(SHORT, np.random.default_rng(0), 3))
     meta = {"epoch": 1}
     save(tmp_path / "a.npz", params, meta)
-    save_params(tmp_path / "p.npz", params, config(), meta)
+    save_params(tmp_path / "p.npz", params, SHORT, meta)
     assert meta == {"epoch": 1}
     before = {path.name: path.read_bytes() for path in tmp_path.iterdir()}
     load(tmp_path / "a.npz"), load_params(tmp_path / "p.npz"), reading.read_npz(tmp_path / "a.npz")
     assert before == {path.name: path.read_bytes() for path in tmp_path.iterdir()}
     settings = {"epochs": 3, "scales": [1, 2]}
     text = json.dumps(settings)
-    config().changed(settings)
-    config().from_dict(settings)
+    SHORT.changed(settings)
+    SHORT.from_dict(settings)
     assert json.dumps(settings) == text
     with pytest.raises(InputError):
         load_data(tmp_path / "p.npz")
 
 
-C = config()
+C = SHORT
 PARAMS = init_params(C, np.random.default_rng(0), 3)
 AREA = sensor.summed_area(np.zeros((4, 6, 5), np.uint8))
 TRAJECTORY = rollout(PARAMS, C, AREA, np.random.default_rng(0))
@@ -152,16 +152,16 @@ WRONG = {
     "float labels": (lambda: reinforce.cotangents(TRAJECTORY, np.zeros(4), C), "as float64"),
     "one-hot labels": (lambda: reinforce.cotangents(TRAJECTORY, np.eye(4, dtype=int), C), r"\(4,\), but has \(4, 4\)"),
     "no label after each glimpse": (
-        lambda: reinforce.cotangents(TRAJECTORY, np.zeros(4, int), config(label_steps="every", reward_steps="every")),
+        lambda: reinforce.cotangents(TRAJECTORY, np.zeros(4, int), C.changed(EVERY)),
         "make it with every_step=True",
     ),
     "one rollout of two": (
-        lambda: reinforce.cotangents(TRAJECTORY, np.zeros(4, int), config(rollouts=2, baseline="rollouts")),
+        lambda: reinforce.cotangents(TRAJECTORY, np.zeros(4, int), SHORT.changed(rollouts=2, baseline="rollouts")),
         "compares 2 rollouts of an image, but the trajectory has 1; make it with rollouts=2",
     ),
     "another baseline": (lambda: reinforce.advantages(np.ones(2), np.ones((2, 2)), "bacth"), "no baseline 'bacth'"),
     "another frozen trajectory": (
-        lambda: rollout(PARAMS, config(glimpses=2), AREA, RNG, frozen=TRAJECTORY),
+        lambda: rollout(PARAMS, SHORT.changed(glimpses=2), AREA, RNG, frozen=TRAJECTORY),
         r"samples \(1, 4, 2\), but holds \(",
     ),
     "one row": (lambda: reinforce.advantages(np.ones(1), np.ones((2, 1)), "batch"), "there is only one"),

@@ -16,13 +16,10 @@ from minram.command.cli import main
 from minram.reinforce import cotangents
 from minram.sensor import summed_area
 from minram.training import step
-from minram.training.config import Config
 from minram.training.optim import optimiser_state, pack
 from minram.training.process import VARIABLES
 from minram.training.run import Progress, Run
-from runs import dataset, save_npz
-
-SMALL = Config(glimpses=3, patch_size=2, what_units=4, where_units=3, glimpse_units=5, core_units=4, batch_size=8)
+from tiny import CLUTTER, SHORT, dataset, save_npz
 
 
 @pytest.fixture
@@ -31,7 +28,7 @@ def small(monkeypatch):
 
 
 def test_stages_add_up_to_the_step(small):
-    result = bench.measure(SMALL, 1)  # of one step, the medians are the times themselves
+    result = bench.measure(SHORT, 1)  # of one step, the medians are the times themselves
     stages = [result[f"{name}_ms"] for name in ("sensor", "forward", "backward", "update")]
     assert min(stages) > 0 and 0 < result["table_ms"] < result["data_ms"]
     np.testing.assert_allclose(sum(stages), result["step_ms"], rtol=1e-9)
@@ -54,12 +51,12 @@ def test_uneven_steps_are_noise(small, monkeypatch):
 
     monkeypatch.setattr(step, "train_step", spin)
     # Quartiles of 2 and 6 ms around a median of 4 make 1; the rest is left to the machine.
-    assert bench.measure(SMALL, 8)["noise"] > 0.5
+    assert bench.measure(SHORT, 8)["noise"] > 0.5
 
 
-@pytest.mark.parametrize("settings", [{}, {"task": "cluttered", "canvas": (9, 8), "distractor_size": 3}])
+@pytest.mark.parametrize("settings", [{}, CLUTTER])
 def test_each_stage_of_the_step_is_timed_once_and_in_order(small, settings):
-    laps, config, d = [], SMALL.changed(settings), dataset()
+    laps, config, d = [], SHORT.changed(settings), dataset()
     vector, params = pack(init_params(config, np.random.default_rng(0), d.n_classes))
     rng = np.random.default_rng(0)
     run = Run(vector, params, optimiser_state(config, vector), rng, rng, Progress([]))
@@ -93,7 +90,7 @@ class Counted(np.ndarray):
     ],
 )
 def test_products_are_those_of_the_step(settings):
-    config, r = SMALL.changed(settings), np.random.default_rng(0)
+    config, r = SHORT.changed(settings), np.random.default_rng(0)
     params = {name: a.view(Counted) for name, a in init_params(config, r).items()}
     area = summed_area(r.random((8, 6, 5), dtype=np.float32))
     Counted.total = 0

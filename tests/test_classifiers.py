@@ -19,13 +19,13 @@ from minram.training.classifiers import (
 from minram.training.evaluate import evaluate
 from minram.training.run import load_params, save_params
 from minram.training.train import train
-from runs import config, dataset
+from tiny import SHORT, dataset
 
 SHAPES = [("fc", (4, 3)), ("fc", (3, 2, 3)), ("conv", (15, 10)), ("conv", (17, 21, 2))]
 
 
 def network(model, shape, dtype=np.float64, seed=0):
-    c = config(model=model, classifier_units=5)
+    c = SHORT.changed(model=model, classifier_units=5)
     params = init_classifier(c, np.random.default_rng(seed), 4, shape, dtype)
     rng = np.random.default_rng(seed + 1)
     for name in params:  # no unit is at its kink
@@ -109,7 +109,7 @@ def test_bytes_are_images_between_0_and_1(model, shape):
 @pytest.mark.parametrize("model, shape", [("fc", (6, 5)), ("conv", (15, 13))])
 def test_it_trains_is_stored_and_evaluated_as_an_agent_is(tmp_path, model, shape):
     data = dataset(shape=shape)
-    c = config(model=model, classifier_units=8, epochs=20, weight_average=0.9)
+    c = SHORT.changed(model=model, classifier_units=8, epochs=20, weight_average=0.9)
     result = train(c, tmp_path, dataset=data)
     params, stored, meta = load_params(tmp_path / "best.npz")
     assert stored == c and meta["val_error"] == evaluate(params, c, data.x_val, data.y_val).error
@@ -135,16 +135,16 @@ def test_what_does_not_fit_is_one_sentence():
         with pytest.raises(InputError, match=sentence):
             classifier_forward(params, images)
     with pytest.raises(InputError, match="set model=fc"):
-        step.check_fit(config(model="conv"), dataset())
+        step.check_fit(SHORT.changed(model="conv"), dataset())
     with pytest.raises(InputError, match=r"layer hidden1 reads 12 numbers, .* give 20"):
         classifier_forward(network("fc", (4, 3)), np.zeros((2, 4, 5)))
 
 
 def test_settings_of_the_other_model_are_refused():
     with pytest.raises(InputError, match="without effect when the model is 'fc'; set model=ram too"):
-        config().changed(["model=fc", "rollouts=2"])
+        SHORT.changed(["model=fc", "rollouts=2"])
     with pytest.raises(InputError, match="without effect when the model is 'ram'; set model=fc or conv too"):
-        config().changed(["classifier_units=64"])
+        SHORT.changed(["classifier_units=64"])
 
 
 @pytest.mark.parametrize("labels", [[0, 1, 7], [0, 1, -1], [0, 1]])

@@ -10,7 +10,6 @@ import time
 import numpy as np
 import pytest
 
-from minram.agent import init_params
 from minram.command import cli, commands
 from minram.errors import InputError
 from minram.gradcheck import network
@@ -18,10 +17,9 @@ from minram.gradcheck.report import Report, Row
 from minram.pictures import show
 from minram.training import evaluate as evaluation
 from minram.training.recipes import RECIPES
-from minram.training.run import save_params
-from runs import config, dataset, outcome, save_npz
+from runs import outcome, save_untrained
+from tiny import SHORT, WORDS, dataset, save_npz
 
-TINY = ["epochs=3", "batch_size=8", "glimpses=3", "patch_size=2", "what_units=4", "where_units=3", "core_units=4"]
 posix = pytest.mark.skipif(sys.platform == "win32", reason="signals and terminals of POSIX")
 
 
@@ -47,7 +45,7 @@ def finished(tmp_path_factory):
     save_npz(folder / "d.npz", dataset())
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(show, "training_figures", no_figures)
-        assert cli.main(["train", "--data", str(folder / "d.npz"), "--out", str(folder / "run"), "--set", *TINY]) == 0
+        assert cli.main(["train", "--data", str(folder / "d.npz"), "--out", str(folder / "run"), "--set", *WORDS]) == 0
     return folder / "run"
 
 
@@ -143,7 +141,7 @@ def test_wrong_input_is_one_sentence_and_exit_code_2(here, finished, capsys, wor
 
 
 def test_trained_evaluated_and_finished_again(here, finished, capsys):
-    assert run("train", "--data", "d.npz", "--set", *TINY, "seed=1") == 0
+    assert run("train", "--data", "d.npz", "--set", *WORDS, "seed=1") == 0
     out = capsys.readouterr().out
     assert out.startswith(f"Training in {os.path.join('runs', 'quick')}: 3 glimpses, 3 epochs.\nepoch   1/3  loss ")
     assert "\r" not in out and "Pictures: " in out and out.count("images/s") == 3
@@ -155,7 +153,7 @@ def test_trained_evaluated_and_finished_again(here, finished, capsys):
     assert capsys.readouterr().out.splitlines()[1:] == out.splitlines()[4:-1]
     assert {path.name: path.read_bytes() for path in folder.iterdir()} == before
     os.chdir(here)
-    assert run("train", "--data", "d.npz", "--set", *TINY) == 0
+    assert run("train", "--data", "d.npz", "--set", *WORDS) == 0
     assert (here / "runs" / "quick-2" / "result.json").exists()
     assert outcome(finished) == outcome_without_path(here / "runs" / "quick-2", finished)
 
@@ -169,7 +167,7 @@ def outcome_without_path(folder, other):
 
 def test_resume_takes_the_latest_run(here, capsys):
     for name, age in (("a", 30), ("b", 10), ("c", 20)):
-        run("train", "--data", "d.npz", "--out", f"runs/{name}", "--set", *TINY)
+        run("train", "--data", "d.npz", "--out", f"runs/{name}", "--set", *WORDS)
         now = time.time()
         os.utime(f"runs/{name}/last.npz", (now - age, now - age))
     capsys.readouterr()
@@ -216,7 +214,7 @@ def test_any_failure_is_one_sentence(monkeypatch, capsys, error, code, sentence)
 
 # ---- real processes ----
 
-LONG = [word.replace("epochs=3", "epochs=100000") for word in TINY]
+LONG = [*WORDS, "epochs=100000"]
 
 
 def environment(**variables):
@@ -251,7 +249,7 @@ def test_a_run_that_was_shown_before_its_end_gets_its_pictures(here, capsys):
     folder = here / "run"
     folder.mkdir()
     (folder / "paths.png").touch()  # as `show` leaves it
-    assert run("train", "--data", "d.npz", "--out", "run", "--set", *TINY) == 0
+    assert run("train", "--data", "d.npz", "--out", "run", "--set", *WORDS) == 0
     assert "Pictures: " in capsys.readouterr().out
     assert run("train", "--resume", "--out", "run") == 0  # a finished run has them
     assert "Pictures: " not in capsys.readouterr().out
@@ -262,7 +260,7 @@ def test_training_goes_on_without_its_reader(here):
     folder = here / "run"
     folder.mkdir()
     (folder / "curves.png").touch()  # drawing is tested elsewhere
-    with process("train", "--data", "d.npz", "--out", "run", "--set", *TINY) as training:
+    with process("train", "--data", "d.npz", "--out", "run", "--set", *WORDS) as training:
         training.stdout.close()
         assert training.stderr.read() == ""
     assert training.returncode == 0 and (folder / "result.json").exists()
@@ -323,7 +321,7 @@ def test_on_a_terminal_progress_stays_on_one_line(here):
 
 def test_a_diverging_run_ends_with_one_sentence_and_exit_code_1(here, capsys):
     wild = ["optimiser=sgd", "learning_rate=100", "momentum=0.99", "epochs=200"]
-    assert run("train", "--data", "d.npz", "--out", "run", "--set", *TINY, *wild) == 1
+    assert run("train", "--data", "d.npz", "--out", "run", "--set", *WORDS, *wild) == 1
     error = capsys.readouterr().err
     assert error.startswith("minram train: A number is not finite in step ") and error.count("\n") == 1
     assert f"last good checkpoint is {os.path.join('run', 'last.npz')}" in error
@@ -338,7 +336,7 @@ def outcome_vector(folder):
 
 def test_a_run_knows_its_data_from_every_folder(here, monkeypatch):
     for i, words in enumerate((["--data", "d.npz", "--set"], ["--set", "data=d.npz"])):
-        assert cli.main(["train", "--out", f"known-{i}", *words, *TINY]) == 0
+        assert cli.main(["train", "--out", f"known-{i}", *words, *WORDS]) == 0
     (here / "elsewhere").mkdir()
     monkeypatch.chdir(here / "elsewhere")
     for i in range(2):
@@ -346,15 +344,15 @@ def test_a_run_knows_its_data_from_every_folder(here, monkeypatch):
 
 
 def test_a_model_with_a_background_does_not_go_onto_black_canvases(tmp_path, capsys):
-    c = config(background=0.3)
-    save_params(tmp_path / "p.npz", init_params(c, np.random.default_rng(0), 3), c, {})
+    c = SHORT.changed(background=0.3)
+    save_untrained(tmp_path / "p.npz", c)
     assert cli.main(["evaluate", str(tmp_path / "p.npz"), "--size", "40x40"]) == 2
     assert "leave out --size" in capsys.readouterr().err
 
 
 def test_evaluate_measures_what_it_says(tmp_path, monkeypatch, capsys):
-    c = config(data=str(save_npz(tmp_path / "d.npz", dataset())))
-    save_params(tmp_path / "p.npz", init_params(c, np.random.default_rng(0), 3), c, {})
+    c = SHORT.changed(data=str(save_npz(tmp_path / "d.npz", dataset())))
+    save_untrained(tmp_path / "p.npz", c)
     asked = []
 
     def scripted(params, c, images, labels, policy="mean", rollouts=1):

@@ -17,16 +17,14 @@ import pytest
 from scipy import stats
 from scipy.special import ndtr, softmax
 
-from helpers import TINY
-from minram.agent import backward, init_params, rollout
+from minram.agent import backward, rollout
 from minram.gradcheck.network import only
 from minram.reinforce import cotangents
 from minram.sensor import summed_area
+from tiny import EVERY, REINFORCE, TINY, parameters
 
 ALARM = 1e-4  # probability that a right estimator fails a test; the seeds are fixed
 BASELINES = ("none", "batch", "rollouts", "learned", "constant")
-REINFORCE = {"objective": "reinforce", "flow": ("label", "location")}
-EVERY = {"label_steps": "every", "reward_steps": "every"}
 M = 6  # rollouts per image in a batch
 
 
@@ -45,10 +43,8 @@ def small(T, **changes):
     return TINY.changed(small | changes)
 
 
-def parameters(config, spread, std, seed=0):
-    r = np.random.default_rng(seed)
-    params = init_params(config, r, 3, dtype=np.float64)
-    params = {name: x + r.normal(0, spread, x.shape) for name, x in params.items()}
+def moved(config, spread, std, seed=0):
+    params = parameters(config, np.random.default_rng(seed), spread)
     return params | {"location.log_std": np.log([std, 1.5 * std])}
 
 
@@ -57,7 +53,7 @@ class Crops:
 
     def __init__(self, T, seed=8, **changes):
         self.config = small(T, patch_size=2, scales=(1,), **changes)
-        self.params = parameters(self.config, 0.3, 0.5, seed)
+        self.params = moved(self.config, 0.3, 0.5, seed)
         self.params["glimpse.where.W"] *= 0
         for name in ("glimpse.what.b", "glimpse.combine.b", "core.b"):
             self.params[name] += 0.5
@@ -98,7 +94,7 @@ class Ramp:
         y, x = np.mgrid[:40, :40] / 40
         self.area = summed_area((2 * x - 1.5 * y + 0.3)[None])
         self.labels = np.array([1])
-        p = parameters(self.config, 0.3, 0.08)
+        p = moved(self.config, 0.3, 0.08)
         for name in ("glimpse.what.b", "glimpse.where.b", "glimpse.combine.b", "core.b"):
             p[name] = np.where(np.arange(p[name].size) == 1, -50.0, 5.0)  # one unit off
         p["location.W"] *= 0.1

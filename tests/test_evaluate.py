@@ -12,11 +12,10 @@ from minram.sensor import summed_area
 from minram.training import evaluate as module
 from minram.training import models
 from minram.training.evaluate import Evaluation, evaluate, percent, wilson
-from runs import config, dataset
+from tiny import CANVAS, CLUTTER, SHORT, dataset
 
 DATA = dataset(40)
-CONFIG = config()
-PARAMS = init_params(CONFIG, np.random.default_rng(0), 3)
+PARAMS = init_params(SHORT, np.random.default_rng(0), 3)
 
 
 @given(st.integers(1, 10**6).flatmap(lambda n: st.tuples(st.integers(0, n), st.just(n))))
@@ -32,22 +31,20 @@ def test_wilson_is_the_interval_of_the_score_test(case):
 
 
 def test_an_agent_with_random_locations_is_evaluated_with_them():
-    random = config(policy="random", baseline="none")
-    want = evaluate(PARAMS, CONFIG, DATA.x_train, DATA.y_train, "random").probabilities
+    random = SHORT.changed(policy="random", baseline="none")
+    want = evaluate(PARAMS, SHORT, DATA.x_train, DATA.y_train, "random").probabilities
     np.testing.assert_array_equal(evaluate(PARAMS, random, DATA.x_train, DATA.y_train).probabilities, want)
-    assert (evaluate(PARAMS, CONFIG, DATA.x_train, DATA.y_train).probabilities != want).any()
+    assert (evaluate(PARAMS, SHORT, DATA.x_train, DATA.y_train).probabilities != want).any()
 
 
 def test_a_rate_and_its_interval_as_text():
     assert percent(0.0123, (0.0103, 0.0147)) == "1.23 % [1.03, 1.47]"
 
 
-@pytest.mark.parametrize(
-    "settings", [{"final_std": 0.3}, {"task": "cluttered", "canvas": (9, 8), "distractor_size": 3}]
-)
+@pytest.mark.parametrize("settings", [{"final_std": 0.3}, CLUTTER])
 @pytest.mark.parametrize("rollouts", [1, 3])
 def test_probabilities_are_averaged_over_rollouts(settings, rollouts):
-    c = config(**settings)
+    c = SHORT.changed(**settings)
     got = evaluate(PARAMS, c, DATA.x_train, DATA.y_train, "sampled", rollouts, seed=5)
     images = fixed_images(c.task_at(), DATA.x_train, 5)
     area, rng = summed_area(images), np.random.default_rng([5, 1])
@@ -63,7 +60,7 @@ def test_probabilities_are_averaged_over_rollouts(settings, rollouts):
 
 
 def test_the_same_seed_gives_the_same_bits():
-    a, b, c = (evaluate(PARAMS, CONFIG, DATA.x_train, DATA.y_train, "sampled", 2, seed=s) for s in (0, 0, 1))
+    a, b, c = (evaluate(PARAMS, SHORT, DATA.x_train, DATA.y_train, "sampled", 2, seed=s) for s in (0, 0, 1))
     np.testing.assert_array_equal(a.probabilities, b.probabilities)
     assert (a.probabilities != c.probabilities).any()
 
@@ -76,11 +73,11 @@ def test_large_canvases_are_made_a_few_at_a_time(monkeypatch):
         return rollout(params, c, area, *arguments, **keywords)
 
     monkeypatch.setattr(models, "rollout", counting)
-    evaluate(PARAMS, CONFIG, DATA.x_train, DATA.y_train, rollouts=200)
+    evaluate(PARAMS, SHORT, DATA.x_train, DATA.y_train, rollouts=200)
     assert sizes == [2] * 20  # 500 rows and no more
     sizes.clear()
     monkeypatch.setattr(module, "PIXELS", 1200)
-    evaluate(PARAMS, config(task="translated", canvas=(9, 8)), DATA.x_train, DATA.y_train)
+    evaluate(PARAMS, SHORT.changed(CANVAS), DATA.x_train, DATA.y_train)
     assert sizes == [16, 16, 8]
 
 
@@ -104,4 +101,4 @@ BAD = {
 @pytest.mark.parametrize("arguments, sentence", BAD.values(), ids=BAD)
 def test_what_does_not_fit_the_model_is_one_sentence(arguments, sentence):
     with pytest.raises(InputError, match=sentence):
-        evaluate(PARAMS, CONFIG, *arguments)
+        evaluate(PARAMS, SHORT, *arguments)

@@ -1,6 +1,7 @@
 import numpy as np
 
 from helpers import plant
+from minram import core
 from minram.agent import init_params
 from minram.gradcheck import check_gradient, network
 from minram.pictures.convergence import draw_convergence
@@ -18,7 +19,7 @@ def test_every_parameter_of_every_objective_is_right():
 
 
 def test_a_planted_fault_fails(monkeypatch):
-    plant(monkeypatch, "core", ("dh[t] + dz[t + 1]", "dh[t + 1] + dz[t + 1]"))
+    plant(monkeypatch, core, ("dh[t] + dz[t + 1]", "dh[t + 1] + dz[t + 1]"))
     passed = []
     for _, f, params, grads, zero in network.objectives(SMALL):
         passed.append(check_gradient(f, params, grads, entries=3, expect_zero=zero).passed)

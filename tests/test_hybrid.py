@@ -16,6 +16,7 @@ from minram.gradcheck import check_gradient
 from minram.gradcheck.network import along, freeze, scalars
 from minram.reinforce import advantages, batch_baseline, cotangents, draw, rollouts_baseline
 from minram.training.recipes import SMALL
+from tiny import EVERY
 
 HEADS = ("label", "location", "baseline")
 FLOWS = list(chain.from_iterable(combinations(HEADS, n) for n in range(4)))
@@ -83,7 +84,7 @@ def test_reinforce_with_one_glimpse_compares_rows_where_it_should(changes):
     [
         {"label_steps": "every"},
         {"reward": "probability"},
-        {"label_steps": "every", "reward_steps": "every", "reward": "log_probability"},
+        {"reward": "log_probability", **EVERY},
         {"baseline": "none"},
         {"baseline": "batch"},
         {"baseline": "rollouts", "rollouts": 3},
@@ -152,7 +153,7 @@ def test_rewards():
 
 def test_each_decision_is_judged_by_what_comes_after():
     """Rewards after each glimpse: the location of glimpse t + 1 answers for those from t + 1 on, not for r_t."""
-    every = {"label_steps": "every", "reward_steps": "every", "baseline": "learned", "glimpses": 4}
+    every = {"baseline": "learned", "glimpses": 4, **EVERY}
     for reward, function in (("correct", None), ("probability", np.exp), ("log_probability", np.positive)):
         frozen = update(reward=reward, **every)
         t, labels = frozen.trajectory, frozen.labels

@@ -1,12 +1,13 @@
 import numpy as np
 import pytest
 
-from helpers import TINY, close
+from helpers import close
 from minram import agent, glimpse, gradcheck, heads
 from minram.agent import Cotangents, backward, init_params, log_std, rollout
 from minram.core import CoreCache, core_backward, core_forward
 from minram.sensor import sensor_forward, summed_area
 from minram.training.config import Config
+from tiny import TINY, parameters
 
 RTOL = 1e-7  # the stated accuracy with ReLU, relative
 
@@ -105,13 +106,11 @@ def test_heads(head):
 # The rollout
 
 
-def scene(config=TINY, shape=(2, 7, 9), n_classes=3, seed=0, dtype=np.float64, background=0):
+def scene(config=TINY, shape=(2, 7, 9), seed=0, dtype=np.float64, background=0):
     """Parameters whose biases are not 0 either, and images as the sensor takes them."""
     r = np.random.default_rng(seed)
-    channels = shape[3] if len(shape) == 4 else 1
-    params = init_params(config, r, n_classes, channels, np.float64)
-    params = {name: (x + r.normal(0, 0.3, x.shape)).astype(dtype) for name, x in params.items()}
-    return params, summed_area(r.random(shape), background)
+    params = parameters(config, r, channels=shape[3] if len(shape) == 4 else 1)
+    return {name: x.astype(dtype) for name, x in params.items()}, summed_area(r.random(shape), background)
 
 
 def test_rollout_is_the_papers_recurrence():

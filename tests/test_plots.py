@@ -11,7 +11,7 @@ from matplotlib.image import imread
 from PIL import Image
 from scipy.special import softmax
 
-import runs
+import tiny
 from minram.agent import init_params, rollout
 from minram.datasets.data import Dataset
 from minram.errors import InputError
@@ -20,8 +20,7 @@ from minram.pictures.retina import Retina
 from minram.sensor import sensor_forward, summed_area
 from minram.training.config import Config
 from minram.training.run import load_params, save_params
-
-SMALL = dict(what_units=6, where_units=5, glimpse_units=7, core_units=8)
+from runs import save_untrained
 
 
 def ax_of(size=(2, 2)):
@@ -249,7 +248,7 @@ def test_learning_curves_of_any_run(metrics):
 CASES = {
     "one glimpse, grey, wide": (dict(glimpses=1, patch_size=3), (7, 19), 2, np.uint8),
     "colour, four scales, narrow": (
-        dict(glimpses=3, patch_size=2, scales=(1, 2, 4, 8), background=0.5, continuous=True),
+        dict(glimpses=3, scales=(1, 2, 4, 8), background=0.5, continuous=True),
         (40, 9, 3),
         13,
         np.float32,
@@ -259,7 +258,7 @@ CASES = {
 
 @pytest.mark.parametrize("settings, shape, n_classes, dtype", CASES.values(), ids=CASES.keys())
 def test_show_writes_every_picture(tmp_path, settings, shape, n_classes, dtype):
-    config = Config(**SMALL, **settings)
+    config = tiny.SHORT.changed(**settings)
     dataset = checkpoint(tmp_path / "run", config, shape, n_classes, dtype, n=3)
     written = show.show(tmp_path / "run", tmp_path / "new" / "out", n=2, dataset=dataset)
     names = ["paths.png", "retina.png", "belief.png", "policy.png", "paths.gif", "paths.html"]
@@ -277,7 +276,7 @@ def test_show_writes_every_picture(tmp_path, settings, shape, n_classes, dtype):
 
 
 def test_equal_seeds_give_equal_pictures(tmp_path):
-    config = Config(**SMALL, glimpses=2, patch_size=2, task="cluttered", canvas=(20, 16), distractor_size=4)
+    config = tiny.SHORT.changed(glimpses=2, task="cluttered", canvas=(20, 16), distractor_size=4)
     dataset = checkpoint(tmp_path / "run", config, (8, 8), 3)
     scenes = [show.look(tmp_path / "run" / "best.npz", 5, seed, dataset) for seed in (0, 0, 1)]
     assert scenes[0].images.shape == (5, 20, 16)
@@ -294,7 +293,7 @@ def test_squares_of_the_continuous_sensor_are_centred_where_it_looks():
 
 
 def test_of_large_images_fewer_are_looked_at(tmp_path, monkeypatch):
-    config = Config(**SMALL, glimpses=2, patch_size=2, task="translated", canvas=(20, 16))
+    config = tiny.SHORT.changed(glimpses=2, task="translated", canvas=(20, 16))
     dataset = checkpoint(tmp_path / "run", config, (8, 8), 3)
     monkeypatch.setattr(show, "PIXELS", 3 * 20 * 16)
     assert len(show.look(tmp_path / "run", 5, 0, dataset).images) == 3
@@ -302,10 +301,9 @@ def test_of_large_images_fewer_are_looked_at(tmp_path, monkeypatch):
 
 
 def test_a_scene_is_what_the_agent_does_with_validation_images(tmp_path):
-    c, d = runs.config(background=0.3, start="centre"), runs.dataset(40)
+    c, d = tiny.SHORT.changed(background=0.3, start="centre"), tiny.dataset(40)
     d = d._replace(y_val=np.random.default_rng(1).integers(0, 3, 10))
-    save_params(tmp_path / "p.npz", init_params(c, np.random.default_rng(0), 3), c, {})
-    scene = show.look(tmp_path / "p.npz", 6, 2, d)
+    scene = show.look(save_untrained(tmp_path / "p.npz", c), 6, 2, d)
     index = np.random.default_rng(2).permutation(10)[:6]
     np.testing.assert_array_equal(scene.images, d.x_val[index])
     np.testing.assert_array_equal(scene.labels, d.y_val[index])
@@ -321,9 +319,7 @@ def test_a_scene_is_what_the_agent_does_with_validation_images(tmp_path):
 
 
 def test_the_pictures_show_each_image_at_its_glimpse(tmp_path):
-    c = runs.config()
-    save_params(tmp_path / "p.npz", init_params(c, np.random.default_rng(0), 3), c, {})
-    scene = show.look(tmp_path / "p.npz", 2, 0, runs.dataset())
+    scene = show.look(save_untrained(tmp_path / "p.npz", tiny.SHORT), 2, 0, tiny.dataset())
     guess = np.array([[0, 1], [1, 2], [2, 0]])  # (T, n)
     scene = scene._replace(labels=np.array([0, 1]), probabilities=np.eye(3)[guess])
     said = [["✓ 0", "✗ 1, is 0", "✗ 2, is 0"], ["✓ 1", "✗ 2, is 1", "✗ 0, is 1"]]
@@ -345,14 +341,14 @@ def test_the_pictures_show_each_image_at_its_glimpse(tmp_path):
 
 def test_an_agent_with_random_locations_is_drawn_with_them(tmp_path):
     for policy, wide in (("gaussian", False), ("random", True)):
-        config = Config(**SMALL, glimpses=4, patch_size=2, policy=policy)
+        config = tiny.SHORT.changed(glimpses=4, policy=policy)
         scene = show.look(tmp_path / policy, 40, 0, checkpoint(tmp_path / policy, config, (8, 8), 3))
         # A new agent's mean is near the centre; the standard deviation of a uniform location is 0.58.
         assert (scene.loc[1:].std() > 0.5) == wide
 
 
 def test_a_long_path_is_shown_in_evenly_chosen_steps(tmp_path):
-    config = Config(**SMALL, glimpses=50, patch_size=2)
+    config = tiny.SHORT.changed(glimpses=50)
     scene = show.look(tmp_path / "run", 3, 0, checkpoint(tmp_path / "run", config, (8, 8), 3))
     steps = scene.steps(8)
     assert len(steps) == 8 and steps[0] == 0 and steps[-1] == 49
@@ -360,7 +356,7 @@ def test_a_long_path_is_shown_in_evenly_chosen_steps(tmp_path):
 
 
 def test_training_figures_come_from_the_run_folder(tmp_path):
-    config = Config(**SMALL, glimpses=2, patch_size=3)
+    config = tiny.SHORT.changed(glimpses=2, patch_size=3)
     dataset = checkpoint(tmp_path / "run", config, (9, 9), 3)
     (tmp_path / "run" / "metrics.jsonl").write_text("".join(json.dumps(record(e)) + "\n" for e in (1, 2)))
     written = show.training_figures(tmp_path / "run", dataset)
@@ -369,7 +365,7 @@ def test_training_figures_come_from_the_run_folder(tmp_path):
 
 
 def test_wrong_input_says_what_to_do(tmp_path):
-    config = Config(**SMALL, glimpses=2, patch_size=2)
+    config = tiny.SHORT.changed(glimpses=2)
     dataset = checkpoint(tmp_path / "run", config, (8, 8), 3)
     colour = Dataset(*(np.repeat(a[..., None], 3, -1) if a.ndim == 3 else a for a in dataset))
     more_classes = dataset._replace(y_train=dataset.y_train + 1)

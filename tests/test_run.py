@@ -16,7 +16,8 @@ from minram.agent import init_params
 from minram.errors import InputError
 from minram.storage import checkpoint
 from minram.training import run, train
-from runs import config, dataset, outcome
+from runs import outcome
+from tiny import SHORT, dataset
 
 DATA = dataset()
 
@@ -33,10 +34,10 @@ TRAINED = """
 import sys
 sys.path.insert(0, sys.argv[2])
 from pathlib import Path
-from runs import config, dataset
+from tiny import CANVAS, SHORT, dataset
 from minram.training.train import train
 folder = Path(sys.argv[1])
-c = config(task="translated", canvas=(9, 8), epochs=int(sys.argv[3]), weight_average=0.9, core_units=64)
+c = SHORT.changed(epochs=int(sys.argv[3]), weight_average=0.9, core_units=64, **CANVAS)
 print("begun", flush=True)
 train(c, folder, (folder / "last.npz").exists(), lambda line, _: print(line.split("/")[0], flush=True), dataset())
 """
@@ -80,7 +81,7 @@ def test_killed_at_random_moments_a_run_ends_as_if_it_were_not(tmp_path):
 
 
 def test_what_killed_processes_left_is_removed_and_nothing_else(tmp_path):
-    train.train(config(), tmp_path, dataset=DATA)
+    train.train(SHORT, tmp_path, dataset=DATA)
     gone = subprocess.Popen([sys.executable, "-c", ""])
     gone.wait()
     stale = [f".last.npz.{gone.pid}.tmp", f".metrics.jsonl.{gone.pid}.tmp", f".best.npz.{os.getpid()}.tmp"]
@@ -89,7 +90,7 @@ def test_what_killed_processes_left_is_removed_and_nothing_else(tmp_path):
         mine.append(f".last.npz.{os.getppid()}.tmp")  # of a process that is alive
     for name in stale + mine:
         (tmp_path / name).write_text("")
-    train.train(config(), tmp_path, True, dataset=DATA)
+    train.train(SHORT, tmp_path, True, dataset=DATA)
     names = {path.name for path in tmp_path.iterdir()}
     assert names.issuperset(mine) and names.isdisjoint(stale)
 
@@ -100,13 +101,13 @@ def test_what_killed_processes_left_is_removed_and_nothing_else(tmp_path):
 @pytest.fixture(scope="module")
 def finished(tmp_path_factory):
     folder = tmp_path_factory.mktemp("runs") / "finished"
-    train.train(config(location_units=3, learn_std=True, scales=(1, 2)), folder, dataset=DATA)
+    train.train(SHORT.changed(location_units=3, learn_std=True, scales=(1, 2)), folder, dataset=DATA)
     return folder
 
 
 def test_parameters_come_back(tmp_path):
     for dtype, channels in ((np.float32, 1), (np.float64, 3)):
-        c = config(location_units=3, learn_std=True, scales=(1, 2))
+        c = SHORT.changed(location_units=3, learn_std=True, scales=(1, 2))
         params = init_params(c, np.random.default_rng(0), 7, channels, dtype)
         run.save_params(tmp_path / "p.npz", params, c, {"note": 1})
         got, got_config, meta = run.load_params(tmp_path / "p.npz")
@@ -184,7 +185,7 @@ def test_the_seed_makes_the_parameters_and_two_streams(tmp_path):
     runs = []
     for seed in (0, 1):
         (tmp_path / str(seed)).mkdir()
-        runs.append(run.fresh(config(seed=seed), tmp_path / str(seed), DATA))
+        runs.append(run.fresh(SHORT.changed(seed=seed), tmp_path / str(seed), DATA))
     first, second = (r.params["glimpse.what.W"] for r in runs)
     assert (first != second).all()
     assert len({rng.random() for r in runs for rng in (r.task_rng, r.policy_rng)}) == 4
@@ -196,7 +197,7 @@ def test_the_seed_makes_the_parameters_and_two_streams(tmp_path):
 def test_a_resume_needs_the_same_settings_and_data(tmp_path, finished):
     c = run.load_params(finished / "last.npz")[1]
     with pytest.raises(InputError, match="begun with other settings"):
-        train.train(config(), finished, True, dataset=DATA)
+        train.train(SHORT, finished, True, dataset=DATA)
     for other in (dataset(seed=1), dataset(25), DATA._replace(y_train=DATA.y_train[::-1].copy())):
         with pytest.raises(InputError, match="begun with other data"):
             train.train(c, finished, True, dataset=other)

@@ -10,15 +10,15 @@ from dataclasses import fields, replace
 import numpy as np
 import pytest
 
-from minram.agent import init_params
 from minram.errors import InputError
 from minram.pictures import show
 from minram.storage import checkpoint, writing
 from minram.training import classifiers, models, step, train
 from minram.training.config import Config
 from minram.training.evaluate import evaluate, wilson
-from minram.training.run import load_params, save_params
-from runs import config, dataset, outcome, save_npz
+from minram.training.run import load_params
+from runs import outcome, save_untrained
+from tiny import CANVAS, CLUTTER, EVERY, REINFORCE, SHORT, dataset, save_npz
 
 DATA = dataset()
 
@@ -29,16 +29,13 @@ def no_waiting_for_the_disk(monkeypatch):
     monkeypatch.setattr(os, "fsync", lambda descriptor: None)
 
 
-CANVAS = {"task": "translated", "canvas": (9, 8)}
-CLUTTER = {"task": "cluttered", "canvas": (9, 8), "distractors": 2, "distractor_size": 3}
-PURE = {"objective": "reinforce", "flow": ("label", "location")}
 VARIANTS = [
     {},
     {"optimiser": "sgd", "learning_rate": 0.1},
     {"optimiser": "sgd", "weight_average": 0.9, "final_rate": 0.1, **CLUTTER},
     {"weight_average": 0.99, "learn_std": True, **CANVAS},
     {"baseline": "none", "label_steps": "every", "location_units": 4},
-    {"label_steps": "every", "reward_steps": "every", "reward": "log_probability", "curriculum": 0.5, **CLUTTER},
+    {"reward": "log_probability", "curriculum": 0.5, **EVERY, **CLUTTER},
     {"baseline": "batch", "reward": "probability", "start": "centre", "background": 0.3},
     {
         "baseline": "rollouts",
@@ -48,8 +45,8 @@ VARIANTS = [
         "continuous": True,
         "scales": (1, 2),
     },
-    {"baseline": "batch", "learn_std": True, "rollouts": 2, "optimiser": "sgd", **PURE},
-    {"baseline": "learned", "start": "gaussian", **PURE, **CLUTTER},
+    {"baseline": "batch", "learn_std": True, "rollouts": 2, "optimiser": "sgd", **REINFORCE},
+    {"baseline": "learned", "start": "gaussian", **REINFORCE, **CLUTTER},
     {"flow": ("label", "location", "baseline"), "recurrent_init": "he", "validate_every": 2},
     {"policy": "random", "baseline": "none"},
     {"glimpses": 1},
@@ -74,13 +71,13 @@ def stop_at(monkeypatch, *steps):
 def test_the_variants_have_every_choice():
     for f in fields(Config):
         if hasattr(f.metadata["kind"], "names") and f.name not in ("flow", "model"):
-            used = {getattr(config(**v), f.name) for v in VARIANTS}
+            used = {getattr(SHORT.changed(**v), f.name) for v in VARIANTS}
             assert used == set(f.metadata["kind"].names), f.name
 
 
 @pytest.mark.parametrize("settings", VARIANTS, ids=lambda v: ",".join(f"{k}={x}" for k, x in v.items()) or "default")
 def test_stopped_and_resumed_is_not_stopped(tmp_path, monkeypatch, settings):
-    c = config(**settings)
+    c = SHORT.changed(**settings)
     want = train.train(c, tmp_path / "whole", dataset=DATA)
     stop_at(monkeypatch, 1, 4, 8)  # in the middle of an epoch, at its end, in the last step of all
     for resume in (False, True, True):
@@ -95,7 +92,7 @@ def test_stopped_and_resumed_is_not_stopped(tmp_path, monkeypatch, settings):
 @pytest.mark.parametrize("when", ["before", "after"])
 def test_a_crash_at_any_write_loses_nothing(tmp_path, monkeypatch, when):
     """Among them the one between best.npz and last.npz."""
-    c = config(weight_average=0.9)
+    c = SHORT.changed(weight_average=0.9)
     train.train(c, tmp_path / "whole", dataset=DATA)
     want, replace_file, crashes = outcome(tmp_path / "whole"), os.replace, 0
 
@@ -129,7 +126,7 @@ def test_long_epochs_are_saved_within(tmp_path, monkeypatch):
     saved = []
     monkeypatch.setattr(train, "SAVE_EVERY", 0)
     monkeypatch.setattr(train, "save_run", lambda run, *_: saved.append((run.progress.epoch, run.progress.step)))
-    train.train(config(epochs=1), tmp_path / "run", dataset=DATA)
+    train.train(SHORT.changed(epochs=1), tmp_path / "run", dataset=DATA)
     assert saved == [(0, 1), (0, 2), (0, 3), (1, 0)]
 
 
@@ -137,9 +134,9 @@ TWICE = """
 import sys
 sys.path.insert(0, sys.argv[2])
 from pathlib import Path
-from runs import config, dataset
+from tiny import CLUTTER, SHORT, dataset
 from minram.training.train import train
-train(config(task="cluttered", canvas=(9, 8), distractor_size=3, core_units=64), Path(sys.argv[1]), dataset=dataset())
+train(SHORT.changed(core_units=64, **CLUTTER), Path(sys.argv[1]), dataset=dataset())
 """
 
 
@@ -149,7 +146,7 @@ def test_two_processes_give_the_same_bits(tmp_path):
         command = [sys.executable, "-c", TWICE, tmp_path / name, os.path.dirname(__file__)]
         subprocess.run(command, check=True, env=one_thread)
     assert outcome(tmp_path / "a") == outcome(tmp_path / "b")
-    other = config(seed=1, task="cluttered", canvas=(9, 8), distractor_size=3, core_units=64)
+    other = SHORT.changed(seed=1, core_units=64, **CLUTTER)
     train.train(other, tmp_path / "c", dataset=DATA)
     assert outcome(tmp_path / "c")["best.npz"][0] != outcome(tmp_path / "a")["best.npz"][0]
 
@@ -193,7 +190,7 @@ def recorded(monkeypatch, *names):
     ids=["falling", "random"],
 )
 def test_each_step_gets_what_the_settings_say_at_its_share_of_the_training(tmp_path, monkeypatch, settings):
-    c = config(epochs=2, **settings)
+    c = SHORT.changed(epochs=2, **settings)
     calls = recorded(monkeypatch, "make_images", "summed_area", "rollout", "cotangents", "update_in_place")
     train.train(c, tmp_path / "run", dataset=DATA)
     shares = [i / 6 for i in range(6)]  # two epochs of three steps
@@ -214,7 +211,7 @@ def test_each_step_gets_what_the_settings_say_at_its_share_of_the_training(tmp_p
 
 @pytest.mark.parametrize("settings", [{}, {"flow": ("location", "baseline")}, {"model": "fc"}])
 def test_an_update_takes_the_labels_of_its_images_and_the_flow_of_the_settings(tmp_path, monkeypatch, settings):
-    c = config(epochs=1, **settings)
+    c = SHORT.changed(epochs=1, **settings)
     names = ["classifier_gradients"] if c.model == "fc" else ["cotangents", "backward"]
     calls = recorded(monkeypatch, "make_images", *names)
     train.train(c, tmp_path / "run", dataset=DATA)
@@ -233,18 +230,18 @@ def test_each_epoch_takes_each_image_once_in_an_order_of_its_own(tmp_path, monke
 
     monkeypatch.setattr(train, "train_step", train_step)
     for seed in (0, 1):
-        train.train(config(seed=seed, epochs=2), tmp_path / str(seed), dataset=DATA)
+        train.train(SHORT.changed(seed=seed, epochs=2), tmp_path / str(seed), dataset=DATA)
     orders = np.reshape(taken, (4, 24))  # two runs of two epochs of three steps of eight images
     np.testing.assert_array_equal(np.sort(orders), [np.arange(24)] * 4)
     assert len({tuple(order) for order in orders.tolist()}) == 4
 
 
 def test_the_last_epoch_is_validated(tmp_path):
-    assert train.train(config(validate_every=5), tmp_path, dataset=DATA)["epoch"] == 3
+    assert train.train(SHORT.changed(validate_every=5), tmp_path, dataset=DATA)["epoch"] == 3
 
 
 def test_the_result_is_what_the_kept_parameters_do(tmp_path):
-    c, more = config(epochs=1, weight_average=0.9, std=0.5, start="centre"), dataset(200)
+    c, more = SHORT.changed(epochs=1, weight_average=0.9, std=0.5, start="centre"), dataset(200)
     data = DATA._replace(x_test=more.x_train, y_test=more.y_train)
     result = train.train(c, tmp_path, dataset=data)
     params, _, _ = load_params(tmp_path / "best.npz")
@@ -260,10 +257,9 @@ def test_the_result_is_what_the_kept_parameters_do(tmp_path):
 
 
 def test_n_val_is_heard(tmp_path):
-    c = config(data=str(save_npz(tmp_path / "d.npz", dataset())), n_val=3)
+    c = SHORT.changed(data=str(save_npz(tmp_path / "d.npz", dataset())), n_val=3)
     assert len(train.load_data(c).x_val) == 3
-    save_params(tmp_path / "p.npz", init_params(c, np.random.default_rng(0), 3), c, {})
-    assert len(show.look(tmp_path / "p.npz", 100).images) == 3
+    assert len(show.look(save_untrained(tmp_path / "p.npz", c), 100).images) == 3
 
 
 def test_the_first_epoch_with_the_fewest_validation_errors_is_kept(tmp_path, monkeypatch):
@@ -277,7 +273,7 @@ def test_the_first_epoch_with_the_fewest_validation_errors_is_kept(tmp_path, mon
         return evaluation
 
     monkeypatch.setattr(train, "evaluate", scripted)
-    result = train.train(config(epochs=4), tmp_path / "run", dataset=DATA)
+    result = train.train(SHORT.changed(epochs=4), tmp_path / "run", dataset=DATA)
     assert (result["epoch"], result["val_error"]) == (2, 0.1)
     kept, _, about = load_params(tmp_path / "run" / "best.npz")
     assert about["epoch"] == 2 and kept.keys() == validated[1].keys()
@@ -296,12 +292,12 @@ def test_every_request_to_stop_is_heard_unless_it_is_ignored(tmp_path, monkeypat
     stop_at(monkeypatch, 1)
     old = signal.signal(number, signal.SIG_IGN)  # as nohup does
     try:
-        train.train(config(), tmp_path / "ignored", dataset=DATA)
+        train.train(SHORT, tmp_path / "ignored", dataset=DATA)
     finally:
         signal.signal(number, old)
     stop_at(monkeypatch, 1)
     with pytest.raises(train.Stopped, match="2 steps after epoch 0"):
-        train.train(config(), tmp_path / "heard", dataset=DATA)
+        train.train(SHORT, tmp_path / "heard", dataset=DATA)
 
 
 def test_a_second_ctrl_c_does_not_wait(tmp_path, monkeypatch):
@@ -312,10 +308,10 @@ def test_a_second_ctrl_c_does_not_wait(tmp_path, monkeypatch):
 
     monkeypatch.setattr(train, "train_step", train_step)
     with pytest.raises(train.Stopped, match="at once"):
-        train.train(config(), tmp_path / "run", dataset=DATA)
+        train.train(SHORT, tmp_path / "run", dataset=DATA)
     monkeypatch.undo()
-    train.train(config(), tmp_path / "run", True, dataset=DATA)
-    train.train(config(), tmp_path / "whole", dataset=DATA)
+    train.train(SHORT, tmp_path / "run", True, dataset=DATA)
+    train.train(SHORT, tmp_path / "whole", dataset=DATA)
     assert outcome(tmp_path / "run") == outcome(tmp_path / "whole")
 
 
@@ -325,22 +321,22 @@ def test_ctrl_c_while_the_test_set_is_measured(tmp_path, monkeypatch):
 
     monkeypatch.setattr(train, "_finish", interrupted)
     with pytest.raises(train.Stopped, match="Go on with"):
-        train.train(config(), tmp_path / "run", dataset=DATA)
+        train.train(SHORT, tmp_path / "run", dataset=DATA)
     monkeypatch.undo()
-    result = train.train(config(), tmp_path / "run", True, dataset=DATA)
+    result = train.train(SHORT, tmp_path / "run", True, dataset=DATA)
     assert result["n_test"] == 10
 
 
 def test_a_finished_run_is_read_and_not_measured_again(tmp_path, monkeypatch):
-    want = train.train(config(), tmp_path / "run", dataset=DATA)
+    want = train.train(SHORT, tmp_path / "run", dataset=DATA)
     before = {path.name: path.read_bytes() for path in (tmp_path / "run").iterdir()}
     monkeypatch.setattr(train, "evaluate", None)
-    assert train.train(config(), tmp_path / "run", True, dataset=DATA) == want
+    assert train.train(SHORT, tmp_path / "run", True, dataset=DATA) == want
     assert before == {path.name: path.read_bytes() for path in (tmp_path / "run").iterdir()}
     for damaged in ('{"mean": ', json.dumps(want | {"mean": None}), json.dumps(want | {"mean": {"test_error": 0}})):
         (tmp_path / "run" / "result.json").write_text(damaged)
         with pytest.raises(InputError, match=r"result.json is damaged; remove it.*Go on with"):
-            train.train(config(), tmp_path / "run", True, dataset=DATA)
+            train.train(SHORT, tmp_path / "run", True, dataset=DATA)
 
 
 # ---- numbers that are not finite ----
@@ -360,7 +356,7 @@ def spoil(monkeypatch, name, at):
 
 def diverged(folder, c=None, data=DATA):
     with pytest.raises(train.Diverged) as caught:
-        train.train(c or config(), folder, dataset=data)
+        train.train(c or SHORT, folder, dataset=data)
     sentence = str(caught.value)
     assert f"last good checkpoint is {folder / 'last.npz'}" in sentence and "learning_rate=0.003" in sentence
     return sentence
@@ -381,16 +377,16 @@ def test_the_block_is_named_and_nothing_good_is_overwritten(tmp_path, monkeypatc
     with monkeypatch.context() as patch:
         stop_at(patch, 2)  # a run that saved the end of its first epoch, and no more
         with pytest.raises(train.Stopped):
-            train.train(config(), tmp_path / "run", dataset=DATA)
+            train.train(SHORT, tmp_path / "run", dataset=DATA)
     shutil.copytree(tmp_path / "run", tmp_path / "again")
     before = {path.name: path.read_bytes() for path in (tmp_path / "run").iterdir()}
     spoil(monkeypatch, name, at=1)
     at = "" if name in ("label.b", "baseline.b") else " at glimpse 1"
     with pytest.raises(train.Diverged, match=f"in step 2 of epoch 2, first in {BLOCKS[name]}{at}."):
-        train.train(config(), tmp_path / "run", True, dataset=DATA)
+        train.train(SHORT, tmp_path / "run", True, dataset=DATA)
     assert before == {path.name: path.read_bytes() for path in (tmp_path / "run").iterdir()}
     monkeypatch.undo()
-    train.train(config(), tmp_path / "again", True, dataset=DATA)  # the good checkpoint goes on
+    train.train(SHORT, tmp_path / "again", True, dataset=DATA)  # the good checkpoint goes on
 
 
 def test_images_that_are_not_finite_are_named(tmp_path):
@@ -437,12 +433,12 @@ def test_a_validation_that_is_not_finite_is_not_saved(tmp_path, monkeypatch):
         return step.train_step(run, *arguments)
 
     monkeypatch.setattr(train, "train_step", spoiled)
-    assert "validation after epoch 1" in diverged(tmp_path / "run", config(weight_average=0.9))
+    assert "validation after epoch 1" in diverged(tmp_path / "run", SHORT.changed(weight_average=0.9))
     assert not (tmp_path / "run" / "best.npz").exists()
 
 
 def test_a_run_that_really_diverges_says_so_without_warnings(tmp_path):
-    c = config(optimiser="sgd", learning_rate=100, momentum=0.99, epochs=100)
+    c = SHORT.changed(optimiser="sgd", learning_rate=100, momentum=0.99, epochs=100)
     with pytest.raises(train.Diverged, match=r"--set learning_rate=3e\+01"):
         train.train(c, tmp_path / "run", dataset=DATA)
 
@@ -451,7 +447,7 @@ def test_a_run_that_really_diverges_says_so_without_warnings(tmp_path):
 
 
 def test_a_full_disk_stops_with_the_last_save_intact(tmp_path, monkeypatch):
-    train.train(config(), tmp_path / "whole", dataset=DATA)
+    train.train(SHORT, tmp_path / "whole", dataset=DATA)
     sync, left = os.fsync, [6]
 
     def full(descriptor):
@@ -463,8 +459,8 @@ def test_a_full_disk_stops_with_the_last_save_intact(tmp_path, monkeypatch):
     with monkeypatch.context() as patch:
         patch.setattr(writing.os, "fsync", full)
         with pytest.raises(InputError, match=r"No space left.*unchanged.*Go on with: minram train --resume"):
-            train.train(config(), tmp_path / "run", dataset=DATA)
-    train.train(config(), tmp_path / "run", True, dataset=DATA)
+            train.train(SHORT, tmp_path / "run", dataset=DATA)
+    train.train(SHORT, tmp_path / "run", True, dataset=DATA)
     assert outcome(tmp_path / "run") == outcome(tmp_path / "whole")
 
 
@@ -475,7 +471,7 @@ def test_a_disk_that_is_really_full(tmp_path):
     if subprocess.run(["mount", "-t", "tmpfs", "-o", "size=64k", "tmpfs", disk], capture_output=True).returncode:
         pytest.skip("mounting is not allowed here")
     try:
-        c = config(core_units=16)
+        c = SHORT.changed(core_units=16)
         train.train(replace(c, epochs=1), disk / "run", dataset=DATA)
         shutil.rmtree(disk / "run")
         (disk / "ballast").write_bytes(bytes(24 * 1024))
@@ -508,7 +504,7 @@ def test_what_does_not_fit_is_refused_before_a_folder_is_made(tmp_path, settings
     if sentence is None:
         settings, sentence = settings | {"batch_size": 200}, "pixels in a step.*canvas"
     with pytest.raises(InputError, match=sentence):
-        train.train(config(**settings), tmp_path / "run", dataset=dataset(200) if "n_val" in settings else DATA)
+        train.train(SHORT.changed(**settings), tmp_path / "run", dataset=dataset(200) if "n_val" in settings else DATA)
     assert not (tmp_path / "run").exists()
 
 
@@ -517,35 +513,35 @@ def test_a_folder_that_cannot_be_used_is_refused(tmp_path, resume):
     (tmp_path / "file").write_text("mine")
     for folder in (tmp_path / "file", tmp_path / "file" / "below"):
         with pytest.raises(InputError, match="without --resume" if resume else "choose another folder"):
-            train.train(config(), folder, resume, dataset=DATA)
+            train.train(SHORT, folder, resume, dataset=DATA)
     assert (tmp_path / "file").read_text() == "mine"
 
 
 def test_a_run_is_not_begun_over_another(tmp_path):
-    train.train(config(epochs=1), tmp_path / "run", dataset=DATA)
+    train.train(SHORT.changed(epochs=1), tmp_path / "run", dataset=DATA)
     with pytest.raises(InputError, match="holds a run already; go on with --resume"):
-        train.train(config(), tmp_path / "run", dataset=DATA)
+        train.train(SHORT, tmp_path / "run", dataset=DATA)
 
 
 @pytest.mark.parametrize("left", ["best.npz", "result.json"])
 def test_what_is_left_of_another_run_is_not_taken_for_the_new_one_s(tmp_path, left):
-    train.train(config(epochs=1), tmp_path / "run", dataset=DATA)
+    train.train(SHORT.changed(epochs=1), tmp_path / "run", dataset=DATA)
     for path in (tmp_path / "run").iterdir():
         if path.name != left:
             path.unlink()
     with pytest.raises(InputError, match=f"holds the {left} of another run; choose another folder"):
-        train.train(config(epochs=1), tmp_path / "run", dataset=DATA)
+        train.train(SHORT.changed(epochs=1), tmp_path / "run", dataset=DATA)
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="has no such locks")
 def test_two_processes_do_not_train_in_one_folder(tmp_path):
-    train.train(config(epochs=1), tmp_path / "run", dataset=DATA)
+    train.train(SHORT.changed(epochs=1), tmp_path / "run", dataset=DATA)
     for folder, resume in ((tmp_path / "run", True), (tmp_path / "new", False)):
         writing.make_folder(folder)
         with writing.held(folder), pytest.raises(InputError, match="another process is training in"):
-            train.train(config(epochs=1), folder, resume, dataset=DATA)
+            train.train(SHORT.changed(epochs=1), folder, resume, dataset=DATA)
     assert not list((tmp_path / "new").iterdir())
-    train.train(config(epochs=1), tmp_path / "new", dataset=DATA)  # it is free again
+    train.train(SHORT.changed(epochs=1), tmp_path / "new", dataset=DATA)  # it is free again
 
 
 def test_metrics_are_the_means_of_the_steps(tmp_path, monkeypatch):
@@ -556,7 +552,7 @@ def test_metrics_are_the_means_of_the_steps(tmp_path, monkeypatch):
         return outcomes[-1]
 
     monkeypatch.setattr(train, "train_step", train_step)
-    train.train(config(epochs=2, baseline="batch"), tmp_path, dataset=DATA)
+    train.train(SHORT.changed(epochs=2, baseline="batch"), tmp_path, dataset=DATA)
     lines = [json.loads(line) for line in (tmp_path / "metrics.jsonl").read_text().splitlines()]
     for line, steps in zip(lines, (outcomes[:3], outcomes[3:]), strict=True):
         for name, of in {
@@ -570,7 +566,7 @@ def test_metrics_are_the_means_of_the_steps(tmp_path, monkeypatch):
 
 
 def test_metrics_are_means_over_the_epoch(tmp_path):
-    train.train(config(glimpses=1), tmp_path / "run", dataset=DATA)
+    train.train(SHORT.changed(glimpses=1), tmp_path / "run", dataset=DATA)
     lines = [json.loads(line) for line in (tmp_path / "run" / "metrics.jsonl").read_text().splitlines()]
     assert [line["epoch"] for line in lines] == [1, 2, 3]
     for line in lines:
