@@ -19,7 +19,8 @@ from minram.sensor import summed_area
 from minram.storage import checkpoint
 from minram.training.evaluate import evaluate
 from minram.training.run import find_model, load_params
-from runs import config, dataset, outcome
+from runs import outcome
+from tiny import SHORT, dataset
 
 AGENT = minram.load("pretrained:cluttered-60")
 DIGITS = data.load()
@@ -326,4 +327,4 @@ def test_wrong_training_calls_are_one_sentence(here):
     ):
         with pytest.raises(InputError, match=sentence):
             call()
-    assert config().changed(epochs=1).epochs == 1  # keywords simply work
+    assert SHORT.changed(epochs=1).epochs == 1  # keywords simply work

@@ -18,7 +18,7 @@ METHOD = ("ops", "sensor", "glimpse", "core", "heads", "policy", "agent", "reinf
 ROOMS = ("command", "pictures", "training", "datasets", "storage", "gradcheck")
 FLOORS = ("door", *ROOMS, "method", "errors")  # each imports itself and those below it
 OUTSIDE = {"numpy", "scipy", *sys.stdlib_module_names}  # of other packages, what any file may import
-DRAWING = ("door", "command", "pictures")  # where Matplotlib is imported too
+DRAWING = ("door", "command", "pictures", "datasets")  # where Matplotlib is imported too, to draw or to read pictures
 
 LINES, METHOD_LINES = 260, 1000  # of a file, and of the method in all
 
@@ -109,11 +109,10 @@ def circles(package):
 
 def places(package):
     """In the hall lie the method, what a package must have, and the rooms: nothing else, and nothing is missing."""
-    may = {"door.py", "py.typed"}
-    must = {f"{name}.py" for name in (*METHOD, "errors", "__init__", "__main__")} | set(ROOMS)
+    must = {f"{name}.py" for name in (*METHOD, "errors", "door", "__init__", "__main__")} | {"py.typed"} | set(ROOMS)
     there = {path.name for path in package.iterdir() if path.name != "__pycache__" and path.name[0] != "."}
     yield from (f"{name} is missing" for name in sorted(must - there))
-    yield from (f"{name} should lie in a room" for name in sorted(there - must - may))
+    yield from (f"{name} should lie in a room" for name in sorted(there - must))
     yield from (f"{name} should be a folder" for name in ROOMS if name in there and not (package / name).is_dir())
 
 
@@ -228,6 +227,7 @@ def build(tmp_path):
     def build(texts):
         files = [f"{name}.py" for name in (*METHOD, "errors", "door", "__init__", "__main__")]
         files += [f"{room}/__init__.py" for room in ROOMS] + ["training/config.py"]
+        files += ["py.typed"]
         for name, text in (dict.fromkeys(files, "") | texts).items():
             if text is not None:
                 (tmp_path / "minram" / name).parent.mkdir(parents=True, exist_ok=True)
