@@ -16,19 +16,20 @@ def save_untrained(path, config):
 
 
 def outcome(folder):
-    """Everything that a run has left, to the last bit, but the seconds it took."""
+    """Everything that a run has left, to the last bit, but the seconds it took and the machines it ran on."""
     files = {}
     for name in ("last.npz", "best.npz"):
         arrays, meta = checkpoint.load(folder / name)
-        files[name] = {k: (a.dtype.str, a.shape, a.tobytes()) for k, a in arrays.items()}, _timeless(meta)
+        files[name] = {k: (a.dtype.str, a.shape, a.tobytes()) for k, a in arrays.items()}, timeless(meta)
     lines = [json.loads(line) for line in (folder / "metrics.jsonl").read_text().splitlines()]
     result = json.loads((folder / "result.json").read_text())
-    return files | {"metrics": _timeless(lines), "result": _timeless(result)}
+    return files | {"metrics": timeless(lines), "result": timeless(result)}
 
 
-def _timeless(record):
+def timeless(record):
+    """A record without what differs from machine to machine."""
     if isinstance(record, list):
-        return [_timeless(r) for r in record]
+        return [timeless(r) for r in record]
     if isinstance(record, dict):
-        return {k: _timeless(r) for k, r in record.items() if k != "seconds"}
+        return {k: timeless(r) for k, r in record.items() if k not in ("seconds", "segments")}
     return record

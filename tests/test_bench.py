@@ -19,6 +19,7 @@ from minram.training import step
 from minram.training.optim import optimiser_state, pack
 from minram.training.process import VARIABLES
 from minram.training.run import Progress, Run
+from minram.training.shards import InProcess
 from tiny import CLUTTER, SHORT, dataset, save_npz
 
 
@@ -40,7 +41,7 @@ def test_stages_add_up_to_the_step(small):
 def test_uneven_steps_are_noise(small, monkeypatch):
     durations = itertools.cycle((0.002, 0.006))
 
-    def spin(*_, lap):
+    def spin(run, c, maker, index, i, lap):
         lap("images")
         lap("table")
         end = time.perf_counter() + next(durations)
@@ -58,9 +59,8 @@ def test_uneven_steps_are_noise(small, monkeypatch):
 def test_each_stage_of_the_step_is_timed_once_and_in_order(small, settings):
     laps, config, d = [], SHORT.changed(settings), dataset()
     vector, params = pack(init_params(config, np.random.default_rng(0), d.n_classes))
-    rng = np.random.default_rng(0)
-    run = Run(vector, params, optimiser_state(config, vector), rng, rng, Progress([]))
-    step.train_step(run, config, d, np.arange(8), np.empty_like(vector), 0, 10, lap=laps.append)
+    run = Run(vector, params, optimiser_state(config, vector), Progress([]))
+    step.train_step(run, config, InProcess(vector, params, config, d, 10), np.arange(8), 0, laps.append)
     assert laps == ["images", "table", "rollout", "backward", "update"]
 
 

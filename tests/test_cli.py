@@ -150,7 +150,9 @@ def test_trained_evaluated_and_finished_again(here, finished, capsys):
     before = {path.name: path.read_bytes() for path in folder.iterdir()}
     os.chdir(here / "runs")  # data are found from anywhere
     assert run("train", "--resume", "--out", "quick") == 0
-    assert capsys.readouterr().out.splitlines()[1:] == out.splitlines()[4:-1]
+    (rate, pictures, hint), again = out.splitlines()[4:], capsys.readouterr().out.splitlines()
+    assert rate.startswith("Validation error ") and pictures.startswith("Pictures: ")
+    assert again[1:] == [rate, hint.replace(os.path.join("runs", "quick"), "quick")]
     assert {path.name: path.read_bytes() for path in folder.iterdir()} == before
     os.chdir(here)
     assert run("train", "--data", "d.npz", "--set", *WORDS) == 0
@@ -178,11 +180,11 @@ def test_resume_takes_the_latest_run(here, capsys):
 @pytest.mark.parametrize(
     "options, first, lines",
     [
-        ("", "10 test images", 8),
-        ("--rollouts 1", "10 test images", 7),
-        ("--policy random --rollouts 3", "10 test images", 7),
+        ("", "6 validation images", 8),
+        ("--rollouts 1 --split test", "10 test images", 7),
+        ("--policy random --rollouts 3", "6 validation images", 7),
         ("--policy sampled --split validation", "6 validation images", 8),
-        ("--size 9x8 --rollouts 2", "10 test images", 8),
+        ("--size 9x8 --rollouts 2 --split test", "10 test images", 8),
     ],
 )
 def test_evaluate(finished, capsys, options, first, lines):
@@ -361,7 +363,12 @@ def test_evaluate_measures_what_it_says(tmp_path, monkeypatch, capsys):
         return evaluation.Evaluation(wrong, None)
 
     monkeypatch.setattr(evaluation, "evaluate", scripted)
-    assert cli.main(["evaluate", str(tmp_path / "p.npz"), *"--policy sampled --rollouts 3 --size 9x8".split()]) == 0
+    assert (
+        cli.main(
+            ["evaluate", str(tmp_path / "p.npz"), *"--policy sampled --rollouts 3 --size 9x8 --split test".split()]
+        )
+        == 0
+    )
     assert asked == [((9, 8), "sampled", 1), ((9, 8), "sampled", 3), ((9, 8), "random", 1)]
     lines = capsys.readouterr().out.splitlines()
     rates = [float(line.partition(" %")[0].split()[-1]) for line in lines if "[" in line]

@@ -23,7 +23,7 @@ NEEDS |= {key: {"task": "cluttered"} for key in ("distractors", "distractor_size
 @pytest.mark.parametrize("name", NUMBERS)
 def test_a_number_is_taken_up_to_its_range_and_no_further(name):
     low, high = RANGES[name]
-    others = NEEDS.get(name, {}) | ({"canvas": 4096} if name == "distractor_size" else {})
+    others = NEEDS.get(name, {}) | {"distractor_size": {"canvas": 4096}, "shards": {"batch_size": 1024}}.get(name, {})
     for value in (low, high):
         got = getattr(Config(**others | {name: value}), name)
         assert got == ((value, value) if name == "canvas" else (value,) if KINDS[name] is tuple else value)
@@ -113,6 +113,8 @@ def test_a_canvas_has_two_sides(wrong):
         ("curriculum=0.5", "set task=cluttered too"),
         ("objective=reinforce flow=label,location label_steps=every reward_steps=every", "set reward_steps=last"),
         ("reward_steps=every", "set label_steps=every"),
+        ("batch_size=4 shards=5", "set shards=4 or less"),
+        ("baseline=batch batch_size=8 shards=5", "2 or more a part"),
     ],
 )
 def test_contradictions_are_refused_with_the_fix(settings, fix):

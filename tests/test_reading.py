@@ -254,7 +254,7 @@ def make_npz(tmp_path):
 
 def make_checkpoint(tmp_path):
     arrays = {"params/W": np.ones((3, 4), np.float32), "step": np.array(3)}
-    checkpoint.save(tmp_path / "c.npz", arrays, {"rng": checkpoint.rng_state(np.random.default_rng(0))})
+    checkpoint.save(tmp_path / "c.npz", arrays, {"epoch": 3, "best": {"val_error": 0.5}})
     with zipfile.ZipFile(tmp_path / "c.npz") as archive:
         return {name: archive.read(name) for name in archive.namelist()}
 
@@ -309,10 +309,6 @@ FUZZED = {
 
 def json_like(meta):
     assert isinstance(meta, dict)
-    try:
-        checkpoint.restore_rng(meta.get("rng")).random()
-    except InputError:
-        pass
 
 
 @pytest.mark.parametrize("name", FUZZED)

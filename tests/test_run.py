@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from minram.agent import init_params
 from minram.errors import InputError
 from minram.storage import checkpoint
-from minram.training import run, train
+from minram.training import run, streams, train
 from runs import outcome
 from tiny import SHORT, dataset
 
@@ -181,14 +181,23 @@ def test_a_name_stands_for_a_file(finished, tmp_path):
             run.find_model(str(name))
 
 
-def test_the_seed_makes_the_parameters_and_two_streams(tmp_path):
+def test_each_purpose_and_place_has_a_stream_of_its_own():
+    keys = [(streams.PARAMETERS,), (streams.ORDER, 0), (streams.ORDER, 1)]
+    keys += [
+        (purpose, step, part) for purpose in (streams.IMAGES, streams.POLICY) for step in (0, 1) for part in (0, 1)
+    ]
+    first = [streams.stream(seed, *key).random() for seed in (0, 1) for key in keys]
+    assert len(set(first)) == len(first)
+    assert first[: len(keys)] == [streams.stream(0, *key).random() for key in keys]
+
+
+def test_the_seed_makes_the_parameters(tmp_path):
     runs = []
     for seed in (0, 1):
         (tmp_path / str(seed)).mkdir()
         runs.append(run.fresh(SHORT.changed(seed=seed), tmp_path / str(seed), DATA))
     first, second = (r.params["glimpse.what.W"] for r in runs)
     assert (first != second).all()
-    assert len({rng.random() for r in runs for rng in (r.task_rng, r.policy_rng)}) == 4
 
 
 # ---- checkpoints of runs ----
@@ -263,7 +272,7 @@ JSON = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False) | st.text(max_size=5),
     lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=5), inner, max_size=3),
 )
-KEYS = ["epoch", "step", "sums", "best", "seconds", "metrics", "data", "task_rng", "policy_rng", "config"]
+KEYS = ["epoch", "step", "sums", "best", "seconds", "metrics", "data", "own", "segments", "config"]
 
 
 @given(st.sampled_from(KEYS), JSON)
@@ -284,7 +293,7 @@ def test_any_account_of_the_training_is_taken_or_refused(tmp_path_factory, finis
         assert getattr(got.progress, key) == value and 0 <= got.progress.epoch <= c.epochs
         json.dumps(asdict(got.progress))
         (folder / "result.json").unlink()
-        assert train.train(c, folder, True, dataset=DATA)["n_test"] == len(DATA.y_test)  # it can go on to its end
+        assert train.train(c, folder, True, dataset=DATA)["n_val"] == len(DATA.y_val)  # it can go on to its end
 
 
 if __name__ == "__main__":  # python tests/test_run.py FOLDER KILLS: the long form of the test above

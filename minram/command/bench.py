@@ -4,7 +4,6 @@ Each setting is measured in a process of its own: a BLAS reads its number of thr
 peak of the memory is then that setting's. Times are medians in milliseconds.
 """
 
-import ctypes
 import json
 import os
 import subprocess
@@ -24,8 +23,9 @@ from minram.training import step
 from minram.training.config import Config
 from minram.training.evaluate import evaluate
 from minram.training.optim import optimiser_state, pack
-from minram.training.process import VARIABLES, keep_freed_memory
+from minram.training.process import VARIABLES, keep_freed_memory, kernel
 from minram.training.run import Progress, Run
+from minram.training.shards import InProcess
 from minram.training.train import load_data
 
 RETINA = {"patch_size": 12, "scales": (1, 2, 4)}
@@ -76,14 +76,15 @@ def measure(config: Config, repeats: int) -> dict:
     dataset, rng = load_data(config), np.random.default_rng(0)
     channels = int(np.prod(dataset.image_shape[2:]))
     vector, params = pack(init_params(config, rng, dataset.n_classes, channels))
-    state = Run(vector, params, optimiser_state(config, vector), rng, rng, Progress([]))
-    gradient, alone, steps = np.empty_like(vector), products(config, dataset.n_classes, channels), []
+    state = Run(vector, params, optimiser_state(config, vector), Progress([]))
+    maker = InProcess(vector, params, config, dataset, repeats + WARM_UP)
+    alone, steps = products(config, dataset.n_classes, channels), []
     begin, used = time.perf_counter(), time.thread_time()
     for i in range(repeats + WARM_UP):
         index = rng.integers(0, len(dataset.x_train), config.batch_size)
         look = looks(config, dataset, rng)
         watch = Stopwatch()
-        step.train_step(state, config, dataset, index, gradient, i, repeats + WARM_UP, lap=watch.lap)
+        step.train_step(state, config, maker, index, i, watch.lap)
         look()
         watch.lap("sensor")
         for a, b, out in alone:
@@ -179,22 +180,6 @@ def peak_mb() -> float | None:
     except ImportError:  # Windows
         return None
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / (2**20 if sys.platform == "darwin" else 2**10)
-
-
-def kernel() -> str | None:
-    """The processor type whose kernels OpenBLAS has chosen, or None for another BLAS or system."""
-    try:
-        with open("/proc/self/maps") as maps:
-            paths = {line.split()[-1] for line in maps if "openblas" in line}
-    except OSError:
-        return None
-    for library in map(ctypes.CDLL, sorted(paths)):
-        for name in ("scipy_openblas_get_corename64_", "scipy_openblas_get_corename", "openblas_get_corename"):
-            if hasattr(library, name):
-                function = getattr(library, name)
-                function.restype = ctypes.c_char_p
-                return function().decode()
-    return None
 
 
 def advice(kernel: str | None, cpuinfo: str = "/proc/cpuinfo") -> str | None:

@@ -72,12 +72,13 @@ def _parser():
         )
         return command
 
-    train = add("train", "train a model and test it", "minram train mnist-7 --set seed=1 --out runs/seven")
+    train = add("train", "train a model", "minram train mnist-7 --set seed=1 --out runs/seven")
     train.add_argument("recipe", nargs="?", help="a name that `minram recipes` lists (default: quick)")
     train.add_argument("--set", nargs="+", action="extend", default=[], metavar="key=value", help="change settings")
     train.add_argument("--data", metavar="PATH", help="your own images: a .npz file or a folder of IDX files")
     train.add_argument("--out", metavar="DIR", help="the run folder (default: a new one in runs/)")
     train.add_argument("--resume", action="store_true", help="go on with a run that was stopped")
+    train.add_argument("--workers", type=_workers, metavar="N", help="processes, at most one a shard (default: auto)")
     train.add_argument("--settings", action="store_true", help="list all settings and exit")
 
     run_help = "a run folder, a .npz with parameters, or pretrained:NAME"
@@ -87,7 +88,8 @@ def _parser():
     evaluate.add_argument("--policy", choices=["mean", "sampled", "random"], default="mean", help="default: mean")
     evaluate.add_argument("--data", metavar="PATH", help="other images than those of its training")
     evaluate.add_argument("--size", type=_size, metavar="HxW", help="another canvas: the same weights still fit")
-    evaluate.add_argument("--split", choices=["test", "validation"], default="test", help="default: test")
+    split_help = "validation, as often as you like (default), or the test set, once"
+    evaluate.add_argument("--split", choices=["validation", "test"], default="validation", help=split_help)
 
     show = add("show", "draw what a run does: PNG, GIF and HTML", "minram show runs/quick --n 8")
     show.add_argument("model", metavar="RUN", help=run_help)
@@ -121,6 +123,10 @@ def _positive(text):
 
 def _threads(text):
     return _whole(text, 1, 1024)
+
+
+def _workers(text):
+    return None if text == "auto" else _whole(text, 1, 1024)
 
 
 def _seed(text):

@@ -1,18 +1,19 @@
 """What each command does: call the package and print what it returns.
 
 When the reader of the output has gone, training goes on without it: log.txt has every epoch's line, result.json the
-test errors.
+best one.
 """
 
 import json
 import os
+import shlex
 import shutil
 import sys
 from argparse import Namespace
 from pathlib import Path
 
 from minram.errors import InputError
-from minram.training.evaluate import percent
+from minram.training.evaluate import percent, wilson
 from minram.training.models import MODELS
 from minram.training.run import find_model, load_params, new_folder
 
@@ -20,6 +21,7 @@ from minram.training.run import find_model, load_params, new_folder
 def train_command(args: Namespace) -> int:
     """Train a model, or go on with one, and draw what it does."""
     from minram.training.config import describe_settings
+    from minram.training.parallel import WorkerLost
     from minram.training.step import check_fit
     from minram.training.train import Diverged, Stopped, load_data, train
 
@@ -35,12 +37,12 @@ def train_command(args: Namespace) -> int:
     _say(f"Training in {folder}: {looks}, {config.epochs} epochs.")
     reporter = _Reporter(folder)
     try:
-        result = train(config, folder, args.resume, reporter.report, dataset)
+        result = train(config, folder, args.resume, reporter.report, dataset, workers=args.workers)
     except Stopped as stopped:
         _say(("\n" if reporter.terminal else "") + str(stopped))
         return 130
-    except Diverged as diverged:
-        print(f"minram train: {diverged}", file=sys.stderr)
+    except (Diverged, WorkerLost) as error:
+        print(f"minram train: {error}", file=sys.stderr)
         return 1
     _print_result(config, folder, result, dataset)
     return 0
@@ -90,20 +92,15 @@ class _Reporter:
 
 
 def _print_result(config, folder, result, dataset):
-    """Print the test errors and the names of the pictures, which are drawn if they are not there."""
+    """Print the validation error and what to do next, and the names of the pictures, drawn if they are not there."""
     from minram.pictures.show import training_figures
 
-    _say(f"Test error on {result['n_test']:,} images, with its 95 % Wilson interval:")
-    ways = {"mean": "the whole image at once"}
-    if MODELS[config.model].looks:
-        ways = {
-            "mean": f"one rollout, {config.rollout_policy('mean')} locations",
-            "average_10": f"average of 10 {config.rollout_policy('sampled')} rollouts",
-        }
-    for key, text in ways.items():
-        _say(f"  {text}: {percent(result[key]['test_error'], result[key]['interval'])}")
+    n = result["n_val"]
+    rate = percent(result["val_error"], wilson(round(result["val_error"] * n), n))
+    _say(f"Validation error {rate} on {n:,} images, the lowest, after epoch {result['epoch']} of {config.epochs}.")
     if not (folder / "curves.png").exists():  # `show` writes paths.png into the folder of an unfinished run too
         _say("Pictures: " + ", ".join(str(path) for path in training_figures(folder, dataset)))
+    _say(f"The test set is closed; to open it: minram evaluate {shlex.quote(str(folder))} --split test")
 
 
 def _say(text, end="\n"):
@@ -123,7 +120,7 @@ def _latest_run():
 
 def evaluate_command(args: Namespace) -> None:
     """Print error rates of a model."""
-    from minram.training.evaluate import evaluate, wilson
+    from minram.training.evaluate import evaluate
     from minram.training.train import load_data
 
     params, config, _ = load_params(find_model(args.model))

@@ -1,6 +1,7 @@
 """Labelled images, split into training, validation and test: the embedded MNIST, or your own."""
 
 import re
+import zlib
 from importlib import resources
 from pathlib import Path
 from typing import NamedTuple
@@ -36,6 +37,14 @@ class Dataset(NamedTuple):
     def image_shape(self) -> tuple[int, ...]:
         """(H, W) or (H, W, C)."""
         return self.x_train.shape[1:]
+
+    @property
+    def fingerprint(self) -> list[int]:
+        """What tells one data set from another: the shape of its training images and a checksum of everything."""
+        checksum = 0
+        for array in self:
+            checksum = zlib.crc32(np.ascontiguousarray(array).data, checksum)
+        return [*self.x_train.shape, checksum]
 
 
 def load(path: str | Path | None = None, n_val: int = 5000, seed: int = 0) -> Dataset:

@@ -67,29 +67,3 @@ def load(path: str | Path) -> tuple[dict[str, np.ndarray], dict[str, Any]]:
             f"{FORMAT}; continue with the version that wrote it."
         )
     return arrays, meta
-
-
-def rng_state(rng: np.random.Generator) -> Mapping[str, Any]:
-    """The state of a Generator as a dict that JSON can hold. Raises InputError for another kind than PCG64."""
-    state = rng.bit_generator.state
-    if state["bit_generator"] != "PCG64":
-        raise InputError(
-            f"The generator should be a PCG64, as numpy.random.default_rng gives, but is a {state['bit_generator']}."
-        )
-    return state
-
-
-def restore_rng(state: Any) -> np.random.Generator:
-    """A new Generator that goes on where `rng_state` was taken. Raises InputError for any other object."""
-    try:
-        words = state["state"]["state"], state["state"]["inc"], state["uinteger"], state["has_uint32"]
-        valid = state["bit_generator"] == "PCG64" and all(
-            type(word) is int and 0 <= word < 1 << n for word, n in zip(words, (128, 128, 32, 1))
-        )
-    except (KeyError, TypeError):
-        valid = False
-    if not valid:
-        raise InputError("The state of a random generator is not one of rng_state: resume from another save.")
-    bits = np.random.PCG64(0)
-    bits.state = state
-    return np.random.Generator(bits)

@@ -104,6 +104,7 @@ class Config:
     weight_decay: float = _setting(0.0, Real(0, 10), "share of the parameters that a step of size 1 would take away")
     weight_average: float = _setting(0.0, Real(0, 0.99999), "decay of an exponential average of the weights; 0: none")
     batch_size: int = _setting(128, Whole(1, 10**6), "images a step")
+    shards: int = _setting(1, Whole(1, 1024), "parts of a step, each with random numbers of its own, for as many cores")
     epochs: int = _setting(20, Whole(1, 10**6), "passes over the training images")
     validate_every: int = _setting(1, Whole(1, 10**6), "epochs between two looks at the validation images")
     seed: int = _setting(0, Whole(0, 2**63 - 1), "seed of everything random")

@@ -15,10 +15,12 @@ def contradictions(c: "Config") -> Iterator[str]:
             "baseline=rollouts compares the rollouts of one image, but rollouts is 1; set rollouts=2 or more, or "
             "take baseline=batch."
         )
-    if c.model == "ram" and c.baseline == "batch" and c.batch_size * c.rollouts < 2:
+    if c.shards > c.batch_size:
+        yield f"shards is {c.shards}, but there are {c.batch_size} images a step; set shards={c.batch_size} or less."
+    if c.model == "ram" and c.baseline == "batch" and c.batch_size // c.shards * c.rollouts < 2:
         yield (
-            "baseline=batch compares the rows of a minibatch, but there is only one; set batch_size=2 or more, or "
-            "take baseline=learned."
+            "baseline=batch compares the rows of each part of a minibatch, but there is only one; set batch_size=2 or "
+            "more a part, or take baseline=learned."
         )
     if pure and c.policy == "random":
         yield (

@@ -1,6 +1,8 @@
-"""What a process of its own should be told before, or as soon as, NumPy is loaded."""
+"""What a process of its own should be told before, or as soon as, NumPy is loaded, and what it runs on."""
 
+import ctypes
 import os
+import platform
 from collections.abc import MutableMapping
 
 VARIABLES = ("OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "OMP_NUM_THREADS", "VECLIB_MAXIMUM_THREADS")
@@ -25,3 +27,38 @@ def keep_freed_memory() -> None:
     import numpy as np
 
     np.empty(2**25 - 2**16, np.uint8)
+
+
+def kernel() -> str | None:
+    """The processor type whose kernels OpenBLAS has chosen, or None for another BLAS or system."""
+    try:
+        with open("/proc/self/maps") as maps:
+            paths = {line.split()[-1] for line in maps if "openblas" in line}
+    except OSError:
+        return None
+    for library in map(ctypes.CDLL, sorted(paths)):
+        for name in ("scipy_openblas_get_corename64_", "scipy_openblas_get_corename", "openblas_get_corename"):
+            if hasattr(library, name):
+                function = getattr(library, name)
+                function.restype = ctypes.c_char_p
+                return function().decode()
+    return None
+
+
+def usable_cores() -> int:
+    """How many cores this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+def machine() -> dict[str, str | int | None]:
+    """What the last bits of a training depend on: processor, BLAS kernels, threads."""
+    threads = next((os.environ[name] for name in VARIABLES if name in os.environ), None)
+    return {"processor": _processor(), "kernel": kernel(), "threads": threads, "cores": usable_cores()}
+
+
+def _processor():
+    try:
+        with open("/proc/cpuinfo") as lines:
+            return next(line.partition(":")[2].strip() for line in lines if line.startswith("model name"))
+    except (OSError, StopIteration):
+        return platform.processor() or platform.machine()

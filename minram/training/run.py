@@ -7,7 +7,6 @@ best.npz (the parameters of the best epoch), result.json. Every file is replaced
 import itertools
 import json
 import math
-import zlib
 from dataclasses import asdict, dataclass, field
 from importlib import resources
 from pathlib import Path
@@ -23,6 +22,7 @@ from minram.storage.writing import remove_temporaries, write_text
 from minram.training.config import Config
 from minram.training.models import MODELS
 from minram.training.optim import optimiser_state, pack, unpack
+from minram.training.streams import PARAMETERS, stream
 
 SUMS = ("loss", "error", "reward", "advantage_square", "baseline_error")  # a metrics line holds their means
 
@@ -39,6 +39,7 @@ class Progress:
     seconds: float = 0.0
     metrics: list[dict] = field(default_factory=list)  # a dict for each epoch
     own: dict[str, str] = field(default_factory=dict)  # the caller's own functions by name
+    segments: list[dict] = field(default_factory=list)  # the machine and the processes, from which step on
 
     @classmethod
     def read(cls, meta: dict, config: Config, n_steps: int) -> Self:
@@ -54,6 +55,10 @@ class Progress:
             and best["epoch"] <= p.epoch == len(p.metrics) <= config.epochs
             and len(p.sums) == len(SUMS)
             and all(type(x) is float and math.isfinite(x) for x in numbers)
+            and isinstance(p.own, dict)
+            and all(isinstance(text, str) for item in p.own.items() for text in item)
+            and isinstance(p.segments, list)
+            and all(isinstance(segment, dict) for segment in p.segments)
         )
         if not sound:
             raise ValueError("no account of a training")
@@ -66,8 +71,6 @@ class Run(NamedTuple):
     vector: Array  # the parameters, flat
     params: Params  # views into it
     optimiser: Params
-    task_rng: np.random.Generator  # makes the images
-    policy_rng: np.random.Generator  # draws locations
     progress: Progress
 
     @property
@@ -84,18 +87,9 @@ def fresh(config: Config, folder: Path, dataset: Dataset, own: dict[str, str] | 
         path = folder / name
         if path.exists() and path.stat().st_size > 0:
             raise InputError(f"{folder} holds the {name} of another run; choose another folder with --out.")
-    seeds = np.random.SeedSequence(config.seed).spawn(3)
-    init_rng, task_rng, policy_rng = (np.random.default_rng(seed) for seed in seeds)
-    init = MODELS[config.model].init
-    vector, params = pack(init(config, init_rng, dataset.n_classes, seen_shape(config, dataset)))
-    run = Run(
-        vector,
-        params,
-        optimiser_state(config, vector),
-        task_rng,
-        policy_rng,
-        Progress(_fingerprint(dataset), own=own or {}),
-    )
+    init, rng = MODELS[config.model].init, stream(config.seed, PARAMETERS)
+    vector, params = pack(init(config, rng, dataset.n_classes, seen_shape(config, dataset)))
+    run = Run(vector, params, optimiser_state(config, vector), Progress(dataset.fingerprint, own=own or {}))
     write_text(folder / "config.json", json.dumps(asdict(config) | ({"own": own} if own else {}), indent=1))
     write_text(folder / "metrics.jsonl", "")
     save_run(run, config, folder)
@@ -189,8 +183,7 @@ def save_run(run: Run, config: Config, folder: Path) -> None:
     """Write last.npz: all that a resume needs."""
     arrays = {f"params/{name}": a for name, a in run.params.items()}
     arrays |= {f"optimiser/{name}": a for name, a in run.optimiser.items()}
-    rngs = {"task_rng": checkpoint.rng_state(run.task_rng), "policy_rng": checkpoint.rng_state(run.policy_rng)}
-    checkpoint.save(folder / "last.npz", arrays, {"config": asdict(config), **asdict(run.progress), **rngs})
+    checkpoint.save(folder / "last.npz", arrays, {"config": asdict(config), **asdict(run.progress)})
 
 
 def resumed(config: Config, folder: Path, dataset: Dataset) -> Run:
@@ -201,7 +194,7 @@ def resumed(config: Config, folder: Path, dataset: Dataset) -> Run:
     params, saved_config, meta, arrays = _load(path)
     if saved_config != config:
         raise InputError(f"{folder} was begun with other settings; resume it without --set, or begin a new folder.")
-    if meta.get("data") != _fingerprint(dataset):
+    if meta.get("data") != dataset.fingerprint:
         raise InputError(f"{folder} was begun with other data; resume it with the same, or begin a new folder.")
     vector, params = pack(params)
     optimiser = optimiser_state(config, vector)
@@ -210,7 +203,6 @@ def resumed(config: Config, folder: Path, dataset: Dataset) -> Run:
         if saved is None or (saved.shape, saved.dtype) != (a.shape, a.dtype) or not np.isfinite(saved).all():
             raise InputError(f"{path} should hold the optimiser's {name}, but does not; begin a new run.")
         optimiser[name] = saved
-    task_rng, policy_rng = (checkpoint.restore_rng(meta.pop(name, None)) for name in ("task_rng", "policy_rng"))
     del meta["config"]
     try:
         progress = Progress.read(meta, config, len(dataset.x_train) // config.batch_size)
@@ -221,10 +213,4 @@ def resumed(config: Config, folder: Path, dataset: Dataset) -> Run:
     if progress.best and not (folder / "best.npz").is_file():
         raise InputError(f"{folder} should hold the best parameters so far in best.npz, but does not; begin a new run.")
     remove_temporaries(folder)
-    return Run(vector, params, optimiser, task_rng, policy_rng, progress)
-
-
-def _fingerprint(dataset):
-    """What tells one data set from another: the shape of its training images and a checksum, with the labels."""
-    checksum = zlib.crc32(dataset.y_train.data, zlib.crc32(np.ascontiguousarray(dataset.x_train).data))
-    return [*dataset.x_train.shape, checksum]
+    return Run(vector, params, optimiser, progress)

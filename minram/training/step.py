@@ -11,10 +11,10 @@ from minram.errors import InputError
 from minram.ops import Array
 from minram.reinforce import Outcome
 from minram.training.config import Config
-from minram.training.models import MODELS, Update, no_lap
+from minram.training.models import MODELS, no_lap
 from minram.training.optim import annealed, update_in_place
-from minram.training.own import Own
 from minram.training.run import Run, seen_shape
+from minram.training.shards import InProcess, add_up, merged, split
 
 MAX_NUMBERS = 2**31  # 8 GiB of float32
 
@@ -24,43 +24,36 @@ class Diverged(ArithmeticError):
 
 
 def train_step(
-    run: Run,
-    config: Config,
-    dataset: Dataset,
-    index: Array,
-    gradient: Array,
-    step: int,
-    n_steps: int,
-    own: Own = Own(),  # noqa: B008, a frozen record
-    lap: Callable[[str], None] = no_lap,
+    run: Run, config: Config, maker: InProcess, index: Array, step: int, lap: Callable[[str], None] = no_lap
 ) -> Outcome:
     """Update a Run's parameters by the gradient of one minibatch → what the minibatch came to.
 
-    index (B,): its training images. gradient: scratch space, as long as the vector of parameters. step: how many
-    of the `n_steps` of the whole training came before. Raises Diverged, with the name of the first block
-    that is not finite; the checkpoints are then as they were.
+    maker: makes the gradients of its parts. index (B,): its training images. step: how many steps came before. Raises
+    Diverged, with the name of the first block that is not finite; the checkpoints are then as they were.
     """
-    progress = step / n_steps
-    images = make_images(config.task_at(progress), dataset.x_train, index, run.task_rng)
-    lap("images")
-    gradients = MODELS[config.model].gradients
-    update = gradients(run.params, config, images, dataset.y_train[index], run.policy_rng, progress, own, lap)
-    np.concatenate([g.ravel() for g in update.grads.values()], out=gradient)
-    finite = np.isfinite(update.outcome.loss + gradient @ gradient)
+    parts = split(index, config.shards)
+    outcome = merged(maker.make(step, parts, lap), parts)
+    gradient = add_up(maker.rows, parts)  # (P,)
+    finite = np.isfinite(outcome.loss + gradient @ gradient)
     if finite:
-        update_in_place(config, run.vector, gradient, run.optimiser, step, annealed(config, progress))
+        update_in_place(config, run.vector, gradient, run.optimiser, step, annealed(config, step / maker.n_steps))
     if not (finite and np.isfinite(run.vector.sum())):
-        block = "the update" if finite else _where_not_finite(update)
-        epoch, step = divmod(step, n_steps // config.epochs)
+        block = "the update" if finite else _where_not_finite(maker, step, parts)
+        epoch, step = divmod(step, maker.n_steps // config.epochs)
         raise Diverged(f"A number is not finite in step {step + 1} of epoch {epoch + 1}, first in {block}.")
     lap("update")
-    return update.outcome
+    return outcome
 
 
-def _where_not_finite(update: Update) -> str:
+def _where_not_finite(maker, step, parts):
     """Name the first block, in the order of computation, with a number that is not finite."""
-    blocks = update.blocks() | {f"the gradient of {name}": a for name, a in update.grads.items()}
-    return next((name for name, a in blocks.items() if not np.isfinite(a).all()), "the norm of the gradient")
+    for part, index in parts:
+        update = maker.update(step, part, index)  # made again, here: nothing of it was kept
+        blocks = update.blocks() | {f"the gradient of {name}": a for name, a in update.grads.items()}
+        for name, a in blocks.items():
+            if not np.isfinite(a).all():
+                return name
+    return "the norm of the gradient"
 
 
 def check_fit(config: Config, dataset: Dataset) -> None:

@@ -1,8 +1,10 @@
-"""Training: minibatches, validation after each epoch, and the test set once, at the end.
+"""Training: minibatches, and validation after each epoch, which chooses the epoch whose parameters are kept.
 
-Validation chooses the epoch whose parameters are kept. Resuming gives the same bits as not stopping.
+The test set is not looked at: `minram evaluate RUN --split test` does that. Resuming gives the same bits as not
+stopping.
 """
 
+import contextlib
 import json
 import shlex
 import time
@@ -17,11 +19,14 @@ from minram.errors import InputError
 from minram.reinforce import Outcome
 from minram.storage.writing import held, make_folder, write_text
 from minram.training.config import Config
-from minram.training.evaluate import evaluate, percent, wilson
+from minram.training.evaluate import evaluate
 from minram.training.own import Own
-from minram.training.run import SUMS, Run, fresh, load_params, resumed, save_params, save_run
+from minram.training.parallel import WorkerLost, gradient_makers
+from minram.training.process import machine
+from minram.training.run import SUMS, Run, fresh, resumed, save_params, save_run
 from minram.training.signals import stop_requests
 from minram.training.step import Diverged, check_fit, train_step
+from minram.training.streams import ORDER, stream
 
 SAVE_EVERY = 60  # seconds; and after each epoch
 
@@ -38,24 +43,26 @@ def train(
     dataset: Dataset | None = None,
     own: Own = Own(),  # noqa: B008, a frozen record
     on_step: Callable[[int, Outcome], None] = lambda step, outcome: None,
+    workers: int | None = None,
 ) -> dict:
-    """Train from scratch, or go on from the folder's last checkpoint → the result as a dict.
+    """Train from scratch, or go on from the folder's last checkpoint → the best epoch, its validation error, seconds.
 
     report(line, epoch_done) is called after each epoch, and about twice a second within one; on_step(step, outcome)
-    after each step. Raises InputError for unusable settings, data or folders and for a full disk, Diverged where
+    after each step. workers: how many processes make the gradients (see `minram.training.parallel`); their number
+    changes no bit. Raises InputError for unusable settings, data or folders and for a full disk, Diverged where
     numbers stop being finite, and Stopped after Ctrl-C, a termination signal or the end of the terminal (not under
     nohup). A second Ctrl-C does not wait for the end of the step.
     """
     folder = Path(folder)
     dataset = dataset or load_data(config)
     check_fit(config, dataset)
-    checked = own.checked(config)
+    own.checked(config)
     if not resume:
         make_folder(folder)
     with held(folder):
         run = resumed(config, folder, dataset) if resume else fresh(config, folder, dataset, own.names)
         own.require_same(run.progress.own, folder)
-        return _train(run, config, folder, dataset, report, checked, on_step)
+        return _train(run, config, folder, dataset, report, own, on_step, workers)
 
 
 def load_data(config: Config) -> Dataset:
@@ -63,24 +70,20 @@ def load_data(config: Config) -> Dataset:
     return data.load(config.data or None, n_val=config.n_val)
 
 
-def _train(run, config, folder, dataset, report, own, on_step):
+def _train(run, config, folder, dataset, report, own, on_step, workers):
     """Train a Run to its end, or until it is stopped."""
     go_on = f"Go on with: minram train --resume --out {shlex.quote(str(folder))}"
     progress = run.progress
     try:
-        # Numbers that are not finite are found, and named, after each step.
-        with stop_requests() as stop_requested, np.errstate(all="ignore"):
-            while progress.epoch < config.epochs and not stop_requested():
-                if _train_epoch(run, config, folder, dataset, report, own, on_step, stop_requested):
-                    report(_finish_epoch(run, config, folder, dataset), True)
-            if stop_requested():
-                save_run(run, config, folder)
-                raise Stopped(f"Stopped and saved, {progress.step} steps after epoch {progress.epoch}. {go_on}")
-        return _finish(run, config, folder, dataset)
+        if progress.epoch < config.epochs:
+            _go_on(run, config, folder, dataset, report, own, on_step, workers, go_on)
+        return _finish(run, folder, dataset)
     except KeyboardInterrupt:
         raise Stopped(f"Stopped at once; what was saved before is whole. {go_on}") from None
     except InputError as error:
         raise InputError(f"{error} {go_on}") from error
+    except WorkerLost as error:
+        raise WorkerLost(f"{error} What was saved before is whole. {go_on} --workers 1") from None
     except Diverged as error:
         other = ["a larger std"] * (config.policy == "gaussian")
         other += ["recurrent_init=he"] * (config.recurrent_init != "he")
@@ -91,18 +94,36 @@ def _train(run, config, folder, dataset, report, own, on_step):
         ) from None
 
 
-def _train_epoch(run, config, folder, dataset, report, own, on_step, stop_requested):
+def _go_on(run, config, folder, dataset, report, own, on_step, workers, go_on):
+    """The epochs that are left. Raises Stopped where it was asked to stop."""
+    progress, n_steps = run.progress, config.epochs * (len(dataset.x_train) // config.batch_size)
+    with contextlib.ExitStack() as stack:
+        stop_requested = stack.enter_context(stop_requests())
+        stack.enter_context(np.errstate(all="ignore"))  # numbers that are not finite are found, and named, after a step
+        maker = stack.enter_context(
+            gradient_makers(run.vector, run.params, config, dataset, n_steps, own, workers, lambda s: report(s, True))
+        )
+        run = run._replace(vector=maker.vector, params=maker.params)
+        progress.segments.append({"epoch": progress.epoch, "step": progress.step, "workers": maker.n} | machine())
+        while progress.epoch < config.epochs and not stop_requested():
+            if _train_epoch(run, config, folder, dataset, report, maker, on_step, stop_requested):
+                report(_finish_epoch(run, config, folder, dataset), True)
+        if stop_requested():
+            save_run(run, config, folder)
+            raise Stopped(f"Stopped and saved, {progress.step} steps after epoch {progress.epoch}. {go_on}")
+
+
+def _train_epoch(run, config, folder, dataset, report, maker, on_step, stop_requested):
     """Train to the end of the epoch under way, or to a request to stop → did it end?"""
     n, progress = len(dataset.x_train), run.progress
     steps = n // config.batch_size  # of an epoch; the last few images of the permutation wait for the next
-    order = np.random.default_rng([config.seed, progress.epoch]).permutation(n)
-    gradient = np.empty_like(run.vector)
+    order = stream(config.seed, ORDER, progress.epoch).permutation(n)
     shown = saved = time.monotonic()
     start = shown - progress.seconds
     while progress.step < steps and not stop_requested():
         index = order[progress.step * config.batch_size :][: config.batch_size]
         done = progress.epoch * steps + progress.step
-        outcome = train_step(run, config, dataset, index, gradient, done, config.epochs * steps, own)
+        outcome = train_step(run, config, maker, index, done)
         progress.step, done = progress.step + 1, done + 1
         progress.sums = [total + float(x) for total, x in zip(progress.sums, _numbers(outcome))]
         on_step(done, outcome)
@@ -150,7 +171,7 @@ def _finish_epoch(run, config, folder, dataset):
     progress.metrics.append(record)
     # The order matters: what is newer than last.npz after a crash is written again by the resumed run.
     if improved:
-        save_params(folder / "best.npz", run.averaged, config, progress.best)
+        save_params(folder / "best.npz", run.averaged, config, progress.best | {"data": progress.data})
     write_text(folder / "metrics.jsonl", "".join(json.dumps(r) + "\n" for r in progress.metrics))
     save_run(run, config, folder)
     return _line(config, record, epoch, epoch * steps * config.batch_size)
@@ -166,26 +187,13 @@ def _line(config, record, epochs_done, images_done):
     )
 
 
-def _finish(run: Run, config: Config, folder: Path, dataset: Dataset) -> dict:
-    """The test set, once: a finished run's result is read, not measured again."""
-    path = folder / "result.json"
-    if path.exists():
-        try:
-            result = json.loads(path.read_bytes())
-            for way in ("mean", "average_10"):
-                percent(result[way]["test_error"], result[way]["interval"])  # as it will be printed
-            return result | {"n_test": int(result["n_test"])}
-        except (OSError, ValueError, KeyError, TypeError):
-            raise InputError(f"{path} is damaged; remove it, and it will be measured again.") from None
-    params, _, _ = load_params(folder / "best.npz")
-    n = len(dataset.y_test)
-    result = (run.progress.best or {}) | {"n_test": n, "seconds": round(run.progress.seconds, 1)}
-    for name, policy, rollouts in (("mean", "mean", 1), ("sampled", "sampled", 1), ("average_10", "sampled", 10)):
-        wrong = evaluate(params, config, dataset.x_test, dataset.y_test, policy, rollouts).wrong
-        result[name] = {
-            "test_error": float(wrong[-1].mean()),
-            "interval": list(wilson(wrong[-1].sum(), n)),  # as JSON gives it back
-            "by_glimpse": wrong.mean(axis=1).tolist(),
-        }
-    write_text(path, json.dumps(result, indent=1))
+def _finish(run: Run, folder: Path, dataset: Dataset) -> dict:
+    """Write result.json, the mark of a finished run: the epoch that validation chose. The test set stays closed."""
+    result = (run.progress.best or {}) | {
+        "n_val": len(dataset.y_val),
+        "seconds": round(run.progress.seconds, 1),
+        "segments": run.progress.segments,
+    }
+    if not (folder / "result.json").exists():
+        write_text(folder / "result.json", json.dumps(result, indent=1))
     return result
