@@ -17,7 +17,7 @@ from scipy.stats import chi2, norm
 from scipy.stats import t as student_t
 
 from lesson import show_source
-from minram.agent import backward, init_params, rollout
+from minram.agent import backward, init_params, next_location, rollout
 from minram.datasets import data
 from minram.ops import cross_entropy_forward
 from minram.pictures import plots, style
@@ -362,11 +362,12 @@ for n in range(3):
 assert all(np.any(theta[name] != start[name]) for name in theta)
 
 # %% [markdown]
-# The rollout itself is a short loop. You need not follow each line now, but find in it the sensor, the glimpse
-# network, the core, and the place where the policy draws a location. Every later lesson explains one of its lines.
+# The rollout itself is a short loop; before it the arguments are checked, and arrays are made for the loop to fill. You
+# need not follow each line now, but find in it the sensor, the glimpse network, the core, and the place where the
+# policy draws a location, by the function printed below it. Every later lesson explains one of its lines.
 
 # %%
-show_source(rollout)
+show_source(rollout, next_location)
 
 # %% [markdown]
 # ## What to remember

@@ -156,7 +156,9 @@ plt.show()
 # %% [markdown]
 # In the code the subtractions are made for all cells of a retina at once. `corners` holds the table at the
 # $(w+1) \times (w+1)$ edges of a square; the difference along one axis, then along the other, gives $w \times w$
-# sums. Neighbouring cells share their corners, so a cell costs even less than four look-ups.
+# sums. Neighbouring cells share their corners, so a cell costs even less than four look-ups. The table is made by two
+# running sums, down the columns and then along the rows. `_sums_along_y` and `_sums_along_x` do what NumPy's `cumsum`
+# does, only faster; below they are compared with it.
 
 # %%
 show_source(summed_area, sensor._cells)
@@ -227,13 +229,14 @@ print(f"table: {corners[0]} numbers at every scale; pixels: {pixels[0]} to {pixe
 # background 0 nothing is added when one goes on past the border, so $S$ is constant there, and it is enough to move an
 # edge that lies outside back to the border. No padding, and every square stays where it belongs.
 #
-# If the background is not black, `summed_area` subtracts it first. So a negative, white with background 255, must look
-# exactly like the digit with its sign changed, wherever the retina is.
+# If the background is not black, `summed_area` subtracts it first. It is given as a grey value from 0 to 1, for bytes
+# too. So a negative, whose background is white, must look exactly like the digit with its sign changed, wherever the
+# retina is.
 
 # %%
 corner = np.array([[0.8, -0.7]], np.float32)
 black, _ = sensor_forward(summed_area(digits[3:4]), corner, scales, w)
-white, _ = sensor_forward(summed_area(255 - digits[3:4], background=255), corner, scales, w)
+white, _ = sensor_forward(summed_area(255 - digits[3:4], background=1), corner, scales, w)
 forgotten, _ = sensor_forward(summed_area(255 - digits[3:4]), corner, scales, w)
 assert np.array_equal(black, -white)
 
@@ -242,7 +245,7 @@ plots.image(axes[0], 255 - digits[3])
 plots.retina_outline(axes[0], corner[0], (28, 28), retina)
 axes[0].set(title="a negative", xlim=(-1.1, 3.2), ylim=(1.6, -2.7))
 plots.retina_view(axes[1], white[0], Retina(scales, w, background=1))
-axes[1].set_title("background 255")
+axes[1].set_title("background 1")
 plots.retina_view(axes[2], forgotten[0], retina)
 axes[2].set_title("background forgotten")
 padded = np.pad(digits[3].astype(float), 60)  # the slow way, to check the fast one
@@ -345,7 +348,8 @@ plt.show()
 #
 # In the code the integral along an edge comes from the table as well. Between two edges $S$ is linear in $x$, so its
 # slope is the step to the next column edge, $\partial S / \partial x = S_{\cdot,\,j+1} - S_{\cdot,\,j}$, interpolated
-# along $y$; with this in place of $S$, the same four look-ups give the derivative of the cell's sum.
+# along $y$; with this in place of $S$, the same four look-ups give the derivative of the cell's sum. A mean is that sum
+# over $s^2$, and `_cotangent_of_cells` makes the cotangents of the sums from those of the means.
 
 # %%
 show_source(sensor_backward_location)
@@ -390,8 +394,8 @@ assert report.passed
 # $E$ looks entries up. Where a table entry is read twice, its cotangent comes back twice, so $E^{\mathsf T}$ adds each
 # cotangent at the place it was read from: `np.add.at`.
 #
-# $D$ takes differences of corners, $S_{i',j'} - S_{i,j'} - S_{i',j} + S_{i,j}$. So $D^{\mathsf T}$ gives each
-# cell's cotangent to its four corners, with those signs.
+# $D$ takes differences of corners, $S_{i',j'} - S_{i,j'} - S_{i',j} + S_{i,j}$, and divides them by $s^2$. So
+# $D^{\mathsf T}$ divides each cell's cotangent by $s^2$ and gives it to the four corners, with those signs.
 
 # %%
 show_source(sensor_backward_image)

@@ -20,11 +20,12 @@ from minram.core import CoreCache, core_backward, core_forward
 from minram.datasets import data
 from minram.glimpse import glimpse_backward, glimpse_forward
 from minram.gradcheck import check_gradient, check_pair, network
-from minram.ops import LinearCache, linear_backward, linear_forward
+from minram.ops import linear_backward, linear_forward, named
 from minram.pictures import style
 from minram.pictures.style import COLOURS
 from minram.sensor import summed_area
 from minram.training.config import Config
+from minram.training.recipes import SMALL
 
 style.use()
 rng = np.random.default_rng(0)
@@ -107,8 +108,14 @@ plt.show()
 # \end{aligned}$$
 #
 # Here it ends. The glimpse and the location are data: no parameter of this network is behind them that a derivative
-# should reach. (The location was drawn by a policy with parameters. That they learn nevertheless is the subject of
-# lesson 6.)
+# should reach. So training does without $\mathrm{d}\phi$ and $\mathrm{d}l$, each one more product that
+# `glimpse_backward` makes only if it is asked to. (The location was drawn by a policy with parameters. That they learn
+# nevertheless is the subject of lesson 6.)
+#
+# Every block of the network has the same form. Forward it takes the parameters and its inputs, and returns its output
+# and a cache of what went in and came out. Backward it takes the parameters, the cotangent of its output and the cache,
+# and returns the cotangents of its inputs and the gradients of its parameters, under their names: `named` makes
+# `core.W` of the `W` of a linear map.
 
 # %%
 show_source(glimpse_forward, glimpse_backward)
@@ -131,7 +138,7 @@ glimpse_params = {name: x for name, x in params.items() if name.startswith("glim
 phi, loc = rng.random((N, 8)), rng.uniform(-1, 1, (N, 2))
 report = check_pair(
     glimpse_forward,
-    lambda dg, cache: glimpse_backward(params, dg, cache),
+    lambda dg, cache: glimpse_backward(params, dg, cache)[1],  # the gradients of the parameters alone
     {"params": glimpse_params, "phi": phi, "loc": loc},
     wrt=glimpse_params,
     rng=rng,
@@ -164,7 +171,7 @@ assert report.passed
 x, dz = rng.standard_normal((T, N, 4)), rng.standard_normal((T, N, 3))  # time-major
 rows = x.reshape(T * N, 4)
 assert np.shares_memory(rows, x)
-_, once = linear_backward(dz.reshape(T * N, 3), LinearCache(rows, np.zeros((4, 3))), input_gradient=False)
+_, once = linear_backward(dz.reshape(T * N, 3), (rows, np.zeros((4, 3))), input_gradient=False)
 by_steps = sum(x[t].T @ dz[t] for t in range(T))
 error = np.abs(once["W"] - by_steps).max()
 print(f"one product and a sum of {T} products differ by {error:.1e}")
@@ -213,7 +220,9 @@ assert error <= T * N * np.finfo(float).eps * (np.abs(rows).T @ np.abs(dz.reshap
 show_source(core_forward, core_backward)
 
 # %% [markdown]
-# To check it we need a function of all its inputs at once: the features of all steps, and the parameters.
+# To check it we need a function of all its inputs at once: the features of all steps, and the parameters. It calls
+# `core_forward` for one step after the other, and puts the caches of the steps, arrays $(N, \cdot)$, into one of
+# arrays $(T, N, \cdot)$, which is what `core_backward` reads.
 
 
 # %%
@@ -222,20 +231,17 @@ inputs = {"g": rng.random((T, N, 8)), "params": {name: params[name] for name in 
 
 def unroll(g, params):
     """h of all steps (T, N, core), from the features g (T, N, glimpse)."""
-    hg, states = [], [np.zeros((g.shape[1], 9))]  # h_0
+    h, steps = np.zeros((g.shape[1], 9)), []  # h_0
     for g_t in g:
-        hg.append(np.concatenate([states[-1], g_t], axis=1))  # (N, core + glimpse)
-        states.append(core_forward(params, hg[-1]))
-    h = np.stack(states[1:])
-    return h, CoreCache(np.stack(hg), h)
+        h, cache = core_forward(params, np.concatenate([h, g_t], axis=1))  # (N, core)
+        steps.append(cache)
+    cache = CoreCache(*(np.stack(arrays) for arrays in zip(*steps)))  # each (T, N, …)
+    return cache.h, cache
 
 
-def unroll_backward(dh, cache):
-    dg, grads = core_backward(params, dh, cache)
-    return dg.reshape(T, N, 8), grads
-
-
-report = check_pair(unroll, unroll_backward, inputs, rng=rng, signature=lambda cache: (cache.h > 0,))
+report = check_pair(
+    unroll, lambda dh, cache: core_backward(params, dh, cache), inputs, rng=rng, signature=lambda cache: (cache.h > 0,)
+)
 print(report)
 assert report.passed
 
@@ -247,8 +253,8 @@ assert report.passed
 # %%
 def forgetful_backward(dh, cache):
     dz = (dh * (cache.h > 0)).reshape(T * N, -1)  # without dz_{t+1} W_hᵀ
-    _, grads = linear_backward(dz, LinearCache(cache.hg.reshape(T * N, -1), params["core.W"]), input_gradient=False)
-    return (dz @ params["core.W"][9:].T).reshape(T, N, 8), {"core.W": grads["W"], "core.b": grads["b"]}
+    _, grads = linear_backward(dz, (cache.hg.reshape(T * N, -1), params["core.W"]), input_gradient=False)
+    return (dz @ params["core.W"][9:].T).reshape(T, N, 8), named("core", grads)
 
 
 report = check_pair(unroll, forgetful_backward, inputs, rng=rng, signature=lambda cache: (cache.h > 0,))
@@ -354,8 +360,7 @@ theta, trajectory, dg = identity
 always = (trajectory.core.h > 0).all(axis=0)  # (N, core)
 # dg = dz W_gᵀ hides dz behind a product, so we let W_g be the identity too: then dg is dz.
 plain = theta | {"core.W": np.concatenate([np.eye(n_core, dtype=np.float32)] * 2)}
-dz, _ = core_backward(plain, dh, trajectory.core)
-dz = dz.reshape(T_long, 64, n_core)
+dz, _ = core_backward(plain, dh, trajectory.core)  # (T, N, core)
 print(f"{100 * always.mean():.0f} % of the units are on at all {T_long} steps")
 assert always.any() and np.array_equal(dz[0][always], dz[-1][always])
 assert np.all(dz[0][trajectory.core.h[0] == 0] == 0)
@@ -365,17 +370,18 @@ assert np.all(dz[0][trajectory.core.h[0] == 0] == 0)
 #
 # With the parts derived, the backward pass of the whole agent is a page of calls. It takes the cotangents of the heads'
 # outputs, from wherever they may come, and knows nothing of rewards. The heads are linear, so there is nothing new in
-# them. Find the two places where arrays become rows, and the one call that knows of time.
+# them. Find where arrays become rows, which `_rows` does; where a state that several heads have read gets the sum of
+# their cotangents; and the one call that knows of time.
 
 # %%
-show_source(agent.backward)
+show_source(agent.backward, agent._rows)
 
 # %% [markdown]
 # And the check of all parameters, through the sensor's glimpses, all steps and the label head, on a small agent with
 # frozen locations. It is the first of those that `minram gradcheck` runs.
 
 # %%
-title, f, small, grads, zero = next(network.objectives())
+title, f, small, grads, zero = next(network.objectives(SMALL))
 print(title)
 report = check_gradient(f, small, grads, expect_zero=zero, rng=np.random.default_rng(0))
 print(report)

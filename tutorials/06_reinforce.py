@@ -248,7 +248,7 @@ plt.show()
 # The right factor is a cotangent at the location head; the left one is what lesson 4's backward pass applies.
 # Here is where the package makes the cotangents. Look for the line with `log_prob_backward`: its first
 # argument is $-\lambda (G_t - b)/N$, one number for each decision, minus because the optimiser goes downhill. Here
-# $\lambda$ is 1 and does not fall, $b$, which lesson 7 explains, is 0, and all $G_t$ are the reward $r$.
+# $\lambda$, the `weight`, is 1 and does not fall, $b$, which lesson 7 explains, is 0, and all $G_t$ are the reward $r$.
 
 # %%
 show_source(reinforce.cotangents)
@@ -392,10 +392,10 @@ report.raise_if_failed()
 # %%
 
 
-def reinforce_gradient(params, N, rng):
+def reinforce_gradient(params, N, rng, own_reward=None):
     """One REINFORCE estimate of ∇J from N rollouts, as a flat vector."""
     t = rollout(params, config, area, rng, N)
-    heads, _ = reinforce.cotangents(t, [label], config.changed({"rollouts": N}))
+    heads, _ = reinforce.cotangents(t, [label], config.changed({"rollouts": N}), reward=own_reward)
     grads = backward(params, t, only(heads, "mu"), flow=("location",))
     return -np.concatenate([g.ravel() for g in grads.values()])  # the package's gradients are those of −J
 
@@ -491,19 +491,20 @@ for name, r in (("right", right_r), ("wrong", wrong_r)):
 # %% [markdown]
 # Both pass. The check has shown that the *backward pass* computes the gradient of the function in front of
 # it. It cannot know whether this function is the one we want, for the step from $J$ to the estimator is not a
-# derivative, it is a statement about an average. Only a comparison with the average finds the second mistake:
+# derivative, it is a statement about an average. Only a comparison with the average finds the second mistake.
+# `cotangents` can be given a reward of one's own, so we give it the wrong one:
+
 
 # %%
+def wrong_reward(t, labels):
+    """1 for a right label, plus the x of the first location that was drawn, after the last glimpse. → (T, N)"""
+    r = np.zeros(t.loc.shape[:2])
+    r[-1] = (t.logits[-1].argmax(axis=1) == labels) + t.sample[0, :, 0]
+    return r
+
+
 rng = np.random.default_rng(3)
-wrong = []
-for _ in range(100):
-    t = rollout(params, config, area, rng, 400)
-    r = (t.logits[-1].argmax(axis=1) == label) + t.sample[0, :, 0]
-    _, cache = policy.log_prob_forward(t.sample, t.mu, t.log_std)
-    dmu, _ = policy.log_prob_backward(np.broadcast_to(r / 400, (2, 400)), cache)
-    heads = Cotangents(np.zeros_like(t.logits), dmu, np.zeros(2), np.zeros_like(t.baseline))
-    wrong.append(np.concatenate([g.ravel() for g in backward(params, t, heads, flow=("location",)).values()]))
-wrong = np.array(wrong)[:, live]
+wrong = np.array([reinforce_gradient(params, 400, rng, wrong_reward) for _ in range(100)])[:, live]
 z_wrong = (wrong.mean(axis=0) - truth[live]) / (wrong.std(axis=0, ddof=1) / np.sqrt(len(wrong)))
 print(f"the wrong reward: off by up to {np.abs(z_wrong).max():.0f} standard errors")
 assert np.abs(z_wrong).max() > 10

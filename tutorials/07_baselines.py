@@ -96,7 +96,10 @@ plt.show()
 #   \nabla_\theta \log \pi_\theta(a_t^m \mid s_{1:t}^m)\, (r^m - b_t^m).
 # $$
 #
-# The difference $r - b$ is called the **advantage**: how much better it went than expected.
+# The difference $r - b$ is called the **advantage**: how much better it went than expected. In the function that makes
+# it, `BASELINES` is a table of four functions under the names of the setting: `none` gives 0, `batch` the mean of the
+# other rows, `rollouts` the mean of the other rollouts of the image, `learned` what a head of the network predicts. All
+# four come below.
 
 # %%
 z, weights = np.polynomial.hermite_e.hermegauss(20)

@@ -216,7 +216,7 @@ print(
 # seed. Both agents get the same first location, a random one, and sample the others.
 
 # %%
-first = np.random.SeedSequence(config.seed).spawn(3)[0]  # as minram.run.fresh does it
+first = np.random.SeedSequence(config.seed).spawn(3)[0]  # as minram.training.run.fresh does it
 before = init_params(config, np.random.default_rng(first))
 few = [int(np.flatnonzero(y == d)[0]) for d in (2, 3, 4, 5, 7, 9)]
 fig, axes = plt.subplots(2, 6, figsize=(10, 3.9))

@@ -49,7 +49,7 @@ x, y = digits.x_val, digits.y_val  # validation images; the test set is left alo
 
 # %%
 params, config, about = load_params(find_model("pretrained:cluttered-60"))
-task = config.make_task
+task = config.task_at()
 S, D, T = task.canvas[0], task.n_distractors, config.glimpses
 size = x.shape[1]  # of a digit
 index, seed = np.array([11]), 23  # a seed that gives patches with ink

@@ -31,6 +31,7 @@ from minram.pictures import style
 from minram.sensor import summed_area
 from minram.training import evaluate, optim
 from minram.training.config import Config
+from minram.training.recipes import SMALL
 
 style.use()
 COLOUR = style.COLOURS
@@ -38,7 +39,7 @@ COLOUR = style.COLOURS
 # %% [markdown]
 # ## How a bug is planted
 #
-# Each bug is a change of one or two lines. The context manager `planted` replaces text in the source of one
+# Each bug is a change of one to three lines. The context manager `planted` replaces text in the source of one
 # module, compiles it, and gives the functions their new code until the block ends. It insists that the old
 # text occurs exactly once: a bug that has not been planted would be easy to miss.
 
@@ -106,31 +107,34 @@ BUGS = {
     # The baseline's squared error flows into the core, whatever the setting says.
     "F  baseline trains the core": (
         "agent",
-        [("h = trajectory.core.h", 'flow = sorted({*flow, "baseline"}); h = trajectory.core.h')],
+        [('_rows(h[deciding]), "baseline" in flow)', "_rows(h[deciding]), True)")],
     ),
     # b_t is made from the state that has already seen the glimpse it is to judge, forwards and backwards.
     "G  baseline saw the action": (
         "agent",
         [
-            ("baseline_forward(params, h[:-1].", "baseline_forward(params, h[1:]."),
-            ('"baseline": slice(0, T - 1)}', '"baseline": slice(1, T)}'),
+            ("baseline_forward(params, _rows(h[:-1]))", "baseline_forward(params, _rows(h[1:]))"),
+            ("dbaseline, _rows(h[deciding])", "dbaseline, _rows(h[1:])"),
+            ("(deciding, dh_baseline)", "(slice(1, T), dh_baseline)"),
         ],
     ),
     # The mean over the rollouts of an image contains the rollout itself.
     "H  mean includes itself": ("reinforce", [("- per_image) / (rollouts - 1)", "+ 0 * per_image) / rollouts")]),
     # The sum over time became a mean.
-    "I  mean over time": (
-        "reinforce",
-        [("-location_weight / N * advantage", "-location_weight / advantage.size * advantage")],
-    ),
+    "I  mean over time": ("reinforce", [("-weight / N * advantage", "-weight / advantage.size * advantage")]),
     # A variance is taken for a standard deviation.
     "J  variance scored": ("policy", [("std = np.exp(log_std)\n    z", "std = np.exp(2 * log_std)\n    z")]),
     # The baselines of different rows and times are mixed up by a reshape that should be none.
     "K  (T, N) became (N, T)": ("agent", [("baseline.reshape(T - 1, N)", "baseline.reshape(N, T - 1).T")]),
     # Log-probabilities are averaged over rollouts.
     "L  log p averaged": (
-        "training.evaluate",
-        [("-1).mean(axis=2))", "-1)); chunks[-1] = np.exp(np.log(chunks[-1]).mean(axis=2))")],
+        "training.models",
+        [
+            (
+                "return p.reshape(len(p), len(images), rollouts, -1).mean(axis=2)",
+                "return np.exp(np.log(p.reshape(len(p), len(images), rollouts, -1)).mean(axis=2))",
+            )
+        ],
     ),
 }
 
@@ -177,9 +181,7 @@ assert check_sensor()
 # Rewards do not occur.
 
 # %%
-FROZEN = network.freeze(
-    network.SMALL, np.random.default_rng(1).random((3, 11, 13)), np.array([0, 3, 1]), n_classes=4, seed=1
-)
+FROZEN = network.freeze(SMALL, np.random.default_rng(1).random((3, 11, 13)), np.array([0, 3, 1]), n_classes=4, seed=1)
 
 
 def check_network():
@@ -316,7 +318,7 @@ assert check_separation()
 
 
 def check_evaluation():
-    config = network.SMALL.changed({"std": 0.5})
+    config = SMALL.changed({"std": 0.5})
     images, labels = np.random.default_rng(4).random((6, 11, 13)), np.arange(6) % 4
     found = evaluate.evaluate(FROZEN.params, config, images, labels, "sampled", rollouts=5)
     return np.abs(found.probabilities.sum(axis=-1) - 1).max() < 1e-14 * 4 * 5  # 4 classes, 5 rollouts to add
@@ -520,7 +522,7 @@ MYSTERY = [codecs.decode(line, "rot13") for line in ("qu[g] + qm[g + 1]", "qu[g 
 
 def cross_entropy_report(glimpses):
     images, labels = np.random.default_rng(5).random((3, 11, 13)), np.array([2, 0, 1])
-    config = network.SMALL.changed({"glimpses": glimpses, "label_steps": "every", "std": 0.5})
+    config = SMALL.changed({"glimpses": glimpses, "label_steps": "every", "std": 0.5})
     frozen = network.freeze(config, images, labels, n_classes=4, seed=5)
     grads = backward(frozen.params, frozen.trajectory, only(frozen.cotangents, "logits"))
     zero = [name for name in grads if name.startswith(("location", "baseline"))]
@@ -560,11 +562,12 @@ inputs = {
 
 
 def forward(params, g):
-    h, hg = np.zeros((T + 1, N, n)), []
-    for t in range(T):
-        hg.append(np.concatenate([h[t], g[t]], axis=1))
-        h[t + 1] = core.core_forward(params, hg[t])
-    return h[1:], core.CoreCache(np.array(hg), h[1:])
+    h, steps = np.zeros((N, n)), []
+    for g_t in g:
+        h, cache = core.core_forward(params, np.concatenate([h, g_t], axis=1))
+        steps.append(cache)
+    cache = core.CoreCache(*(np.stack(arrays) for arrays in zip(*steps)))  # each (T, N, …)
+    return cache.h, cache
 
 
 def backward_with(step):

@@ -115,21 +115,21 @@ for task, runs in MEASURED.items():
 # **Outside looks like the background.** A square near the border covers pixels that do not exist. Filled with
 # noise, or with zeros where the background is not zero, they draw a line around the image, and the border becomes
 # a cue that tells the network where it is. Here the background is subtracted before anything is summed,
-# [`pixels -= background`](../minram/sensor.py#L52),
+# [`inside -= background`](../minram/sensor.py#L61),
 # so that outside the sum does not grow, and an edge outside is simply moved to the border:
-# [`rows = np.clip(cache.edges[0] + row_step, 0, H1 - 1) * W1`](../minram/sensor.py#L166).
+# [`rows = np.clip(cache.edges[0] + row_step, 0, H1 - 1) * W1`](../minram/sensor.py#L190).
 # No image is padded, so no padding can be forgotten when locations become pixels.
 #
 # **Pixel edges, not pixel centres.** The image reaches from −1 to 1, from the first pixel's left edge to the last
 # pixel's right edge, so that $-1$ is edge 0 and $+1$ is edge $W$:
-# [`centre = (loc.T + 1) * np.array([[W / 2], [H / 2]], loc.dtype)`](../minram/sensor.py#L90).
+# [`centre = (loc.T + 1) * np.array([[W / 2], [H / 2]], loc.dtype)`](../minram/sensor.py#L114).
 # With $(W-1)/2$ instead the middle would be half a pixel off. Width belongs to x and height to y, which only images
 # that are not square can show.
 #
 # **One rounding for each square.** The first edge of a square is rounded,
-# [`first = np.floor(start if continuous else start + loc.dtype.type(0.5))`](../minram/sensor.py#L92),
+# [`first = np.floor(start if continuous else start + loc.dtype.type(0.5))`](../minram/sensor.py#L116),
 # and the others are counted from it,
-# [`edges = first.astype(np.intp) + s * np.arange(patch_size + 1)[:, None]`](../minram/sensor.py#L93),
+# [`edges = first.astype(np.intp) + s * np.arange(patch_size + 1)[:, None]`](../minram/sensor.py#L117),
 # so all cells have the same size, odd patches too. It is `floor(x + 0.5)` and not `round`: the latter rounds halves to
 # the even neighbour, which moves squares by a pixel in every second place. No square is pushed back inside, so near
 # a border the scales stay concentric.
@@ -139,7 +139,7 @@ for task, runs in MEASURED.items():
 #
 # **Integer tables.** A summed-area table of bytes holds integers, and float32 holds all integers up to $2^{24}$.
 # While $255\,HW$ stays below, four look-ups give the exact sum,
-# [`exact = images.dtype == np.uint8 and 255 * H * W <= 2**24`](../minram/sensor.py#L40).
+# [`np.float32 if bytes_ and 255 * H * W <= 2**24 else np.float64`](../minram/sensor.py#L42).
 # Beyond, neighbouring integers fall together, and the difference of two large sums would be noise; so larger images
 # get float64.
 
@@ -165,7 +165,7 @@ effect("one-scale")
 #
 # **Easy canvases first.** Where nothing is found nothing is rewarded, and among many distractors that may last for
 # epochs. A curriculum (Bengio et al. 2009) begins with none and adds them one by one,
-# [`n = int(progress / self.curriculum * (task.n_distractors + 1))`](../minram/training/config.py#L141),
+# [`n = min(n, int(progress / self.curriculum * (n + 1)))`](../minram/training/config.py#L124),
 # each number for an equal time. The recipe of the 100×100 canvas, with its eight distractors, does so, though lesson 13
 # tells of a run that learned faster without. Among four there is no gain to be seen:
 
@@ -177,9 +177,9 @@ effect("curriculum")
 #
 # **Score the raw sample, look at the clipped one.** A sample of the Gaussian may lie outside the image. Where the
 # sensor looks it is clipped,
-# [`np.clip(samples[t], -1, 1, out=loc[t + 1])`](../minram/agent.py#L150),
+# [`np.clip(samples[t], -1, 1, out=loc[t + 1])`](../minram/agent.py#L148),
 # and what is scored is the sample itself:
-# [`_, cache = log_prob_forward(trajectory.sample, trajectory.mu, trajectory.log_std)`](../minram/reinforce.py#L120).
+# [`_, policy = log_prob_forward(trajectory.sample, trajectory.mu, trajectory.log_std)`](../minram/reinforce.py#L149).
 # The clipped location has another distribution, with lumps of probability on the border; scored as if it were
 # Gaussian, its score does not have mean zero. Lesson 5 computes the bias.
 #
@@ -188,14 +188,14 @@ effect("curriculum")
 # linear, [`mu, _ = linear_forward(hidden, params["location.W"], params["location.b"])`](../minram/heads.py#L38).
 #
 # **It starts in the middle.** The weights of μ begin at a hundredth of their usual size,
-# [`"location": (location, 2, 0.01),`](../minram/agent.py#L47),
+# [`"location": (config.location_units or core, 2, 0.01),`](../minram/agent.py#L63),
 # so that the first locations are a cloud around the centre, where the digits are, and none is outside.
 #
 # **The first glimpse, on which nobody decides.** The paper draws it uniformly, and so does the default. Where the
 # digits are in the middle, it then often sees nothing, and of two glimpses that is half. At the centre it sees enough,
 # but always the same, and a small data set is soon known by heart. The setting `start=gaussian` draws it as the policy
 # draws the others, with a mean that stays 0:
-# [`np.clip(sample(rng, np.zeros((N, 2), dtype), sigma), -1, 1, out=loc[0])`](../minram/agent.py#L133).
+# [`return np.clip(sample(rng, centre, sigma), -1, 1)`](../minram/agent.py#L166).
 # No parameter has a part in that mean, so the draw has no score, and the gradient stays what it is.
 #
 # **A hidden layer before μ.** The paper's location head is linear. As its gradient does not reach the core, it can
@@ -205,16 +205,16 @@ effect("curriculum")
 #
 # **T − 1 decisions.** Of $T$ glimpses the first is at a random place, and after the last one nobody looks again. A
 # location drawn then would earn praise and blame that it has no part in: no bias, but noise. So none is drawn:
-# [`if t < T - 1:`](../minram/agent.py#L140).
+# [`break  # a location after the last glimpse would only add variance`](../minram/agent.py#L143).
 #
 # **log σ, not σ, and σ, not σ².** What is stored is $\log\sigma$. It may be any number, steps of it are relative, and
 # if it is learned its gradient is well scaled. In
-# [`return mu + np.exp(log_std) * eps`](../minram/policy.py#L18)
+# [`return mu + np.exp(log_std) * eps`](../minram/policy.py#L20)
 # and in the score the same exponential stands, so that nobody can pass a variance where a deviation is meant.
 #
 # **The size of σ.** The variance of the score is $1/\sigma^2$, so small σ is noisy to learn from; large σ looks past
 # what μ points at. It may fall in the course of training,
-# [`return np.full(2, np.log(config.std) + progress * np.log(config.final_std)`](../minram/agent.py#L76).
+# [`return np.full(2, np.log(config.std) + progress * np.log(config.final_std)`](../minram/agent.py#L92).
 # The recipes of the paper's tables let it fall, on MNIST to a fifth of what it was, so that the mean locations, which
 # are used in the end, are also what the core has learned to live with. `quick` keeps it. What that does in short
 # runs is below.
@@ -226,14 +226,14 @@ effect("small-std", "large-std", "annealed-std", "constant-std", "linear-locatio
 # ## The estimator
 #
 # **A sample is data.** The score differentiates $\log\pi(a \mid \mu)$ with $a$ held fixed:
-# [`dmu = dlogp[..., None] * cache.z / cache.std`](../minram/policy.py#L38).
+# [`dmu = dlogp[..., None] * cache.z / cache.std`](../minram/policy.py#L41).
 # Frameworks that follow every operation back must be told so, by a `detach` at the right place. If the sample is
 # followed, μ gets no gradient at all, as $a - \mu$ does not depend on it; if μ is detached in its stead, the same.
 # Without autograd there is nothing to forget. Lesson 11 plants this bug.
 #
 # **Sum over time, mean over rows.** $\log p_\theta(\tau)$ is a sum over decisions; an average over rollouts estimates
 # the expectation. So the cotangent is divided by $N$ and not by $T$:
-# [`dmu, dlog_std = log_prob_backward(-location_weight / N * advantage, cache)`](../minram/reinforce.py#L124).
+# [`dmu, dlog_std = log_prob_backward(-weight / N * advantage, policy)`](../minram/reinforce.py#L150).
 #
 # **λ hardly matters, with Adam, where its gradient stays in the location head.** Many programs scale the REINFORCE
 # term by 0.01 or so. If its gradient goes into the shared core, that is a choice between two goals. If it stays in
@@ -262,7 +262,7 @@ effect("small-location-term", "large-location-term")
 # **λ may fall with σ.** The score $(a - \mu)/\sigma^2$ has the size $1/\sigma$: as σ falls, REINFORCE's gradient grows,
 # and its noise with it. Where that flows into the core, it disturbs what the label needs. So λ may fall in the course
 # of the training too, and stay large at the start, when there is most to learn about where to look:
-# [`location_weight = config.location_weight * config.final_location_weight**progress`](../minram/reinforce.py#L121).
+# [`weight = config.location_weight * config.final_location_weight**progress`](../minram/reinforce.py#L146).
 # Among clutter with eight glimpses σ falls to 0.3 of what it was, and λ to 0.1.
 
 # %%
@@ -271,46 +271,48 @@ effect("constant-location-term", "neither")
 # %% [markdown]
 # **A baseline must not know the action it judges.** The mean of the batch that includes the row itself scales the
 # gradient by $1 - 1/N$; the mean of the others does not:
-# [`return (reward.sum(axis=-1, keepdims=True) - reward) / (reward.shape[-1] - 1)`](../minram/reinforce.py#L37).
+# [`return (G.sum(axis=-1, keepdims=True) - G) / (G.shape[-1] - 1)`](../minram/reinforce.py#L62).
 # The learned baseline for the choice of $l_{t+1}$ is made from $h_t$, which has not seen it:
-# [`baseline, _ = baseline_forward(params, h[:-1].reshape(-1, n_core))`](../minram/agent.py#L155).
+# [`baseline, _ = baseline_forward(params, _rows(h[:-1]))`](../minram/agent.py#L153).
 # Made from $h_{t+1}$ it would be biased, and look better. Lesson 7 computes by how much.
 #
 # **Several rollouts of an image.** The best judge of a rollout is another rollout of the same image, because what is
 # due to the image cancels:
-# [`return ((per_image.sum(axis=-1, keepdims=True) - per_image) / (rollouts - 1))`](../minram/reinforce.py#L46).
+# [`return ((per_image.sum(axis=-1, keepdims=True) - per_image) / (rollouts - 1))`](../minram/reinforce.py#L71).
 # Lesson 9 measures what share of the reward's variance that is. It costs $M$ times the work. On
 # MNIST the default spends that on more epochs instead; the recipes of the paper's tables take several rollouts.
 #
 # **Which gradient flows on.** REINFORCE trains the location head, the squared error of the baseline trains the
 # baseline head, and neither flows into the core, unless the setting `flow` says so:
-# [`for head in flow:`](../minram/agent.py#L196). A core that follows the label alone has no reason to keep what would
-# tell *where* the digit is. With the digit in the middle that costs little; among clutter it costs several points
-# (below), so there the recipes let REINFORCE flow, weighted by a $\lambda$ small enough not to drown the label.
+# [`dh_location, location = location_backward(params, dmu, cache, "location" in flow)`](../minram/agent.py#L202).
+# A core that follows the label alone has no reason to keep what would tell *where* the digit is. With the digit in the
+# middle that costs little; among clutter it costs several points (below), so there the recipes let REINFORCE flow,
+# weighted by a $\lambda$ small enough not to drown the label.
 #
 # **What came before a decision cannot judge it.** The paper rewards the last glimpse alone, so that every location of
 # a rollout is praised or blamed for the same number. With a reward after each glimpse, a location answers for what
 # came after it,
-# [`return reward[:0:-1].cumsum(axis=0)[::-1]`](../minram/reinforce.py#L29),
+# [`return reward[:0:-1].cumsum(axis=0)[::-1]`](../minram/reinforce.py#L54),
 # which leaves out rewards that it could not change. They would have mean zero in the gradient, and variance.
 #
 # **No silent broadcasting.** $(T-1, N)$ minus $(N,)$ is what is meant; $(N, 1)$ minus $(N,)$ would be an
 # $N \times N$ matrix, and its mean would still be a number. Advantages are broadcast once, to a named shape,
-# [`return np.broadcast_to(G - b, baseline.shape)`](../minram/reinforce.py#L67),
+# [`return np.broadcast_to(G - BASELINES[kind](G, head, rollouts), head.shape)`](../minram/reinforce.py#L94),
 # and what is made as rows of all steps is given its two axes back in the order in which they were joined:
-# [`baseline.reshape(T - 1, N),`](../minram/agent.py#L159).
+# [`baseline=baseline.reshape(T - 1, N)`](../minram/agent.py#L154).
 #
 # **When to ask for the label.** The cross-entropy is taken after the last glimpse, as in the paper, or at every step,
 # averaged:
-# [`dlogits = cross_entropy_backward(np.full_like(loss, 1 / loss.size), ce_cache)`](../minram/reinforce.py#L133).
+# [`dlogits = cross_entropy_backward(np.full_like(loss, 1 / loss.size), cache)`](../minram/reinforce.py#L159).
 # The second makes an agent that can be stopped early, and asks the core for something else: each prefix of the path
 # has to stand on its own.
 #
 # **How much a right label is worth.** 1, as in the paper, or its probability, which also tells a narrow escape from a
-# safe one. With its logarithm, $\lambda = 1$ and both gradients in the core, the update would be the gradient of one
+# safe one: [`"probability": lambda loss, right: np.exp(-loss),`](../minram/reinforce.py#L44).
+# With its logarithm, $\lambda = 1$ and both gradients in the core, the update would be the gradient of one
 # function, a bound on the likelihood of the labels (Ba et al. 2015); but a logarithm has no lowest value, and one
 # confident mistake can outweigh the rest of the batch:
-# [`scored = -loss if config.reward == "log_probability" else np.exp(-loss)`](../minram/reinforce.py#L113).
+# [`"log_probability": lambda loss, right: -loss,`](../minram/reinforce.py#L45).
 
 # %%
 effect("no-baseline", "learned-baseline", "one-rollout", "two-rollouts", "four-rollouts")
@@ -323,22 +325,22 @@ assert np.allclose(r - r.mean(), (1 - 1 / r.size) * (r - reinforce.batch_baselin
 #
 # **One product for all rows.** A weight's gradient is a sum over rows, and a row does not know its time. So each
 # layer's backward pass runs once, with the rows of all steps; even the core's, once the loop has its cotangents:
-# [`_, grads = linear_backward(rows, LinearCache(cache.hg.reshape(T * N, -1), W)`](../minram/core.py#L47).
+# [`_, grads = linear_backward(rows, (cache.hg.reshape(T * N, -1), W)`](../minram/core.py#L49).
 # Lesson 4 shows that the result is the same, and `minram bench` what it saves.
 #
 # **One array for two inputs.** The core reads $[h_{t-1}, g_t]$. Each is written by its layer straight into the place
 # where the product will read it,
-# [`hg = np.empty((T + 1, N, n_core + config.glimpse_units), dtype)`](../minram/agent.py#L117),
+# [`hg = np.empty((T + 1, N, n_core + config.glimpse_units), dtype)`](../minram/agent.py#L229),
 # and nothing is copied.
 #
 # **How recurrent weights begin.** As the identity, $h_t$ starts as a sum of all that was seen, and gradients pass
 # through time undiminished:
-# [`params["core.W"][: config.core_units] = np.eye(config.core_units, dtype=dtype)`](../minram/agent.py#L66).
+# [`params["core.W"][: config.core_units] = np.eye(config.core_units, dtype=dtype)`](../minram/agent.py#L82).
 # That is a rule for hundreds of steps. The random weights of the recipes, of the size of He et al. for both inputs
 # together, let a gradient fade to a fifth over five steps (lesson 4); the line below says how the comparison came out.
 #
 # **A softmax that cannot overflow.** The largest logit is subtracted first,
-# [`z = logits - logits.max(axis=-1, keepdims=True)`](../minram/ops.py#L71),
+# [`z = logits - logits.max(axis=-1, keepdims=True)`](../minram/ops.py#L101),
 # which changes nothing but the range of `exp`.
 
 # %%
@@ -348,44 +350,44 @@ effect("identity-core", "2-glimpses", "4-glimpses", "8-glimpses")
 # ## The optimiser and the program
 #
 # **One flat vector.** All parameters are views into one array,
-# [`views[name] = vector[start : start + a.size].reshape(a.shape)`](../minram/training/optim.py#L28).
+# [`views[name] = vector[start : start + a.size].reshape(a.shape)`](../minram/training/optim.py#L31).
 # An update is a few operations on it, however many layers there are, and Adam's memory is two more such arrays.
 #
 # **The rate falls to zero.** Half a cosine,
-# [`share = 0.5 * (1 + math.cos(math.pi * progress))`](../minram/training/optim.py#L35):
+# [`share = 0.5 * (1 + math.cos(math.pi * progress))`](../minram/training/optim.py#L38):
 # long at a high rate, then a smooth landing. A run that is to be twice as long is another run from its first step on.
 #
 # **An average of the weights.** Validation and test use an exponential average of the weights, with a shorter memory at
 # the start, when old weights mean little:
-# [`decay = min(config.weight_average, (step + 1) / (step + 10))`](../minram/training/optim.py#L61).
+# [`decay = min(config.weight_average, (step + 1) / (step + 10))`](../minram/training/optim.py#L64).
 # It takes the last steps' noise out, at the cost of one array. It matters most while the rate is still high.
 #
 # **Weight decay beside the gradient, not in it.** Small weights learn less by heart. The textbook adds
 # $\tfrac{\omega}{2} \lVert\theta\rVert^2$ to the loss, so $\omega\theta$ to the gradient. But Adam divides a gradient
 # by its size: where nothing else pulls, it takes steps of the full rate, whatever $\omega$ is; and where the
 # gradients of the loss are large, $\omega\theta$ drowns. So the weights are shrunk beside the step, as Loshchilov and
-# Hutter (2019) propose: [`theta *= 1 - rate * config.weight_decay`](../minram/training/optim.py#L84). What it gains in
+# Hutter (2019) propose: [`theta *= 1 - rate * config.weight_decay`](../minram/training/optim.py#L87). What it gains in
 # long runs on MNIST is in [lesson 13](tables/README.md), and in one among clutter below.
 #
 # **Randomness is an argument.** No function draws from a global generator. Three seeds are spawned from one: for the
 # parameters, the data and the policy,
-# [`seeds = np.random.SeedSequence(config.seed).spawn(3)`](../minram/training/run.py#L52),
+# [`for seed in np.random.SeedSequence(config.seed).spawn(3)`](../minram/training/run.py#L86),
 # so that another policy does not see other canvases. The order of an epoch depends on seed and epoch alone,
-# [`order = np.random.default_rng([config.seed, meta["epoch"]]).permutation(n)`](../minram/training/train.py#L83).
+# [`order = np.random.default_rng([config.seed, progress.epoch]).permutation(n)`](../minram/training/train.py#L98).
 #
 # **Resuming to the bit.** A checkpoint holds the states of both generators,
-# [`rngs = {"task_rng": checkpoint.rng_state(run.task_rng)`](../minram/training/run.py#L143),
+# [`rngs = {"task_rng": checkpoint.rng_state(run.task_rng)`](../minram/training/run.py#L163),
 # the optimiser's memory and the step within the epoch. A run that is stopped and resumed ends with the same bits as
 # one that was left in peace, and a test compares them.
 #
 # **Threads of the matrix library.** Sums of floats depend on their order, and a product that is shared among threads
 # may be summed in another order than one that is not. The same seed gives the same bits on the same machine with the
 # same number of threads. For matrices as small as these one thread is often faster than many:
-# [`VARIABLES = ("OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS",`](../minram/command/cli.py#L15).
+# [`environ.update(dict.fromkeys(VARIABLES, "1"))`](../minram/training/process.py#L16).
 #
 # **Stop at the first number that is not one.** A single NaN in a gradient spreads to all parameters in one step, and
 # the last good weights are gone. Each step looks, at the price of one dot product:
-# [`finite = np.isfinite(outcome.loss + gradient @ gradient)`](../minram/training/step.py#L35).
+# [`finite = np.isfinite(update.outcome.loss + gradient @ gradient)`](../minram/training/step.py#L49).
 
 # %%
 assert (0.1 + 0.2) + 0.3 != 0.1 + (0.2 + 0.3)
@@ -410,23 +412,23 @@ effect("no-average", "double-rate", "momentum", "no-decay")
 # ## Evaluation
 #
 # **Mean or sampled locations.** After training one may take μ itself,
-# [`samples[t] = mu[t] if policy == "mean" else sample(rng, mu[t], sigma)`](../minram/agent.py#L149).
+# [`return mu if policy == "mean" else sample(rng, mu, sigma)`](../minram/agent.py#L173).
 # It is not obvious that this is better: the label head was trained on sampled paths.
 #
 # **Average probabilities, not their logarithms.** With several rollouts of an image, the agent that picks one at random
 # has the probabilities $\tfrac1M\sum_m p_m$, so these are averaged:
-# [`chunks.append(p.reshape(len(p), len(batch), rollouts, -1).mean(axis=2))`](../minram/training/evaluate.py#L59).
+# [`return p.reshape(len(p), len(images), rollouts, -1).mean(axis=2)`](../minram/training/models.py#L93).
 # A mean of logarithms is a product of experts, in which one rollout that is sure of nonsense has a veto. Often the
 # two agree; they are two numbers, and a paper should say which.
 #
 # **The epoch is chosen on validation images, the test set is read once.** The best epoch so far is found by
-# [`improved = "val_error" in record and`](../minram/training/train.py#L125), and the finished run's test result is
-# stored and from then on only read: [`path = folder / "result.json"`](../minram/training/train.py#L150). To take the
+# [`improved = "val_error" in record and`](../minram/training/train.py#L146), and the finished run's test result is
+# stored and from then on only read: [`path = folder / "result.json"`](../minram/training/train.py#L171). To take the
 # best test error of all epochs is to report a maximum of many noisy numbers.
 #
 # **All images, and an interval.** The test covers all images, the last incomplete batch too, and every error rate comes
 # with its interval,
-# [`interval = binomtest(int(wrong), int(n)).proportion_ci(method="wilson")`](../minram/training/evaluate.py#L68).
+# [`interval = binomtest(int(wrong), int(n)).proportion_ci(method="wilson")`](../minram/training/evaluate.py#L63).
 
 # %%
 params = load_params(CHECKPOINTS / "mnist" / "best.npz")[0]
