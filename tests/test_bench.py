@@ -41,7 +41,7 @@ def test_stages_add_up_to_the_step(small):
 def test_uneven_steps_are_noise(small, monkeypatch):
     durations = itertools.cycle((0.002, 0.006))
 
-    def spin(run, c, maker, index, i, lap):
+    def spin(maker, index, i, lap):
         lap("images")
         lap("table")
         end = time.perf_counter() + next(durations)
@@ -60,7 +60,7 @@ def test_each_stage_of_the_step_is_timed_once_and_in_order(small, settings):
     laps, config, d = [], SHORT.changed(settings), dataset()
     vector, params = pack(init_params(config, np.random.default_rng(0), d.n_classes))
     run = Run(vector, params, optimiser_state(config, vector), Progress([]))
-    step.train_step(run, config, InProcess(vector, params, config, d, 10), np.arange(8), 0, laps.append)
+    step.train_step(InProcess(run, config, d, 10), np.arange(8), 0, laps.append)
     assert laps == ["images", "table", "rollout", "backward", "update"]
 
 

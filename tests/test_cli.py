@@ -302,7 +302,7 @@ def test_on_a_terminal_progress_stays_on_one_line(here):
 
     save_npz(here / "d.npz", dataset(20_000))  # an epoch takes more than the half second between two reports
     leader, follower = pty.openpty()
-    words = ["train", "--data", "d.npz", "--out", "run", "--set", *LONG, "batch_size=2"]
+    words = ["train", "--data", "d.npz", "--out", "run", "--set", *LONG, "batch_size=2", "shards=1"]
     seen, deadline, asked = "", time.monotonic() + 60, False
     with process(*words, stdout=follower, env=environment(COLUMNS="50", LINES="20")) as training:
         os.close(follower)

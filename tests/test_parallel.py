@@ -37,8 +37,7 @@ def method(request, monkeypatch):
 
 
 def maker(config, tmp_path, make=InProcess, **more):
-    run = fresh(config, tmp_path, DATA)
-    return make(run.vector, run.params, config, DATA, 9, Own(), **more)
+    return make(fresh(config, tmp_path, DATA), config, DATA, 9, Own(), **more)
 
 
 # The sum
@@ -48,10 +47,10 @@ def test_a_split_has_every_image_once_in_parts_as_equal_as_can_be():
     index = np.arange(10) * 7
     for shards in (1, 2, 3, 4, 10):
         parts = split(index, shards)
-        assert [part for part, _ in parts] == list(range(shards))
-        np.testing.assert_array_equal(np.concatenate([some for _, some in parts]), index)
-        sizes = [len(some) for _, some in parts]
-        assert max(sizes) - min(sizes) <= 1
+        assert [part for part, _, _ in parts] == list(range(shards))
+        np.testing.assert_array_equal(np.concatenate([some for _, _, some in parts]), index)
+        sizes = [len(some) for _, _, some in parts]
+        assert max(sizes) - min(sizes) <= 1 and [share * 10 for _, share, _ in parts] == sizes
 
 
 @pytest.mark.parametrize("baseline", ["none", "learned"])
@@ -72,8 +71,8 @@ def test_the_gradient_of_a_batch_is_the_sum_of_its_parts(baseline):
     want, outcome = gradient(np.arange(10))
     for shards in (2, 3, 10):
         parts = split(np.arange(10), shards)
-        made = [gradient(rows) for _, rows in parts]
-        got = add_up(np.stack([g for g, _ in made]), parts)
+        made = [gradient(rows) for _, _, rows in parts]
+        got = add_up(np.stack([share * g for (_, share, _), (g, _) in zip(parts, made)]))
         np.testing.assert_allclose(got, want, rtol=0, atol=50 * np.finfo(float).eps * np.abs(want).max())
         together = merged([o for _, o in made], parts)
         np.testing.assert_allclose(together.loss, outcome.loss, rtol=1e-14)
@@ -87,7 +86,7 @@ def test_a_baseline_of_other_rows_compares_those_of_the_part(tmp_path):
     config = FOUR.changed(baseline="batch", reward="probability")
     m = maker(config, tmp_path)
     parts = split(np.arange(8), 4)
-    for (_, index), made in zip(parts, m.make(0, parts)):
+    for (_, _, index), made in zip(parts, m.make(0, parts)):
         np.testing.assert_allclose(made.advantage.sum(axis=1), 0, atol=1e-6)  # of two rows, each the other's baseline
         assert made.advantage.shape == (2, len(index))
 
@@ -95,10 +94,10 @@ def test_a_baseline_of_other_rows_compares_those_of_the_part(tmp_path):
 def test_each_step_and_part_has_its_own_randomness(tmp_path):
     m = maker(FOUR.changed(**CLUTTER), tmp_path)
     index = np.arange(2)
-    kept = {(step, part): m.update(step, part, index) for step in (0, 1) for part in (0, 1)}
+    kept = {(step, part): m.part(step, part, 1.0, index) for step in (0, 1) for part in (0, 1)}
     first = {key: update.blocks()["the sensor at glimpse 1"].tobytes() for key, update in kept.items()}
     assert len(set(first.values())) == 4
-    again = m.update(1, 0, index).blocks()["the sensor at glimpse 1"].tobytes()
+    again = m.part(1, 0, 1.0, index).blocks()["the sensor at glimpse 1"].tobytes()
     assert again == first[1, 0]
 
 
@@ -156,7 +155,7 @@ def test_auto_is_the_smaller_of_parts_and_cores(tmp_path, monkeypatch, shards, w
     monkeypatch.setattr(parallel, "usable_cores", lambda: cores)
     config = SHORT.changed(shards=shards)
     run = fresh(config, tmp_path, DATA)
-    with gradient_makers(run.vector, run.params, config, DATA, 9, Own(), workers):
+    with gradient_makers(run, config, DATA, 9, Own(), workers):
         pass
     assert (started or [1]) == [want]
 
@@ -200,7 +199,7 @@ def test_a_debugger_gets_one_process(tmp_path, monkeypatch):
     monkeypatch.setattr(parallel.sys, "gettrace", lambda: print)
     monkeypatch.setattr(parallel, "usable_cores", lambda: 4)
     said, run = [], fresh(FOUR, tmp_path, DATA)
-    with gradient_makers(run.vector, run.params, FOUR, DATA, 9, Own(), None, said.append) as m:
+    with gradient_makers(run, FOUR, DATA, 9, Own(), None, said.append) as m:
         assert type(m) is InProcess
     assert "debugger" in said[0]
 
@@ -222,9 +221,11 @@ def test_a_killed_process_is_one_sentence_and_the_last_checkpoint_whole(tmp_path
 
 
 def test_a_process_that_cannot_begin_leaves_this_one_to_do_it(tmp_path, monkeypatch, method):
-    monkeypatch.setattr(parallel, "START", 0.0)  # none is that fast
+    monkeypatch.setattr(parallel, "START", 0)
+    monkeypatch.setattr(parallel, "_soon", lambda end: False)  # however fast it is
+    monkeypatch.setattr(parallel.connection, "wait", lambda ends, timeout=None: [])
     said, run = [], fresh(FOUR, tmp_path, DATA)
-    with gradient_makers(run.vector, run.params, FOUR, DATA, 9, Own(), 3, said.append) as m:
+    with gradient_makers(run, FOUR, DATA, 9, Own(), 3, said.append) as m:
         assert type(m) is InProcess
     assert "could not be started" in said[0] and children() == []
 
@@ -232,7 +233,7 @@ def test_a_process_that_cannot_begin_leaves_this_one_to_do_it(tmp_path, monkeypa
 def test_nothing_is_left_behind(tmp_path, method):
     before = set(os.listdir("/dev/shm")) if os.path.isdir("/dev/shm") else set()
     run = fresh(FOUR, tmp_path, DATA)
-    workers = Workers(run.vector, run.params, FOUR, DATA, 9, Own(), 3)
+    workers = Workers(run, FOUR, DATA, 9, Own(), 3)
     assert len(children()) == 2
     workers.close()
     assert children() == []

@@ -225,9 +225,9 @@ def test_an_update_takes_the_labels_of_its_images_and_the_flow_of_the_settings(t
 def test_each_epoch_takes_each_image_once_in_an_order_of_its_own(tmp_path, monkeypatch):
     taken = []
 
-    def train_step(run, c, maker, index, *arguments):
+    def train_step(maker, index, *arguments):
         taken.append(index.copy())
-        return step.train_step(run, c, maker, index, *arguments)
+        return step.train_step(maker, index, *arguments)
 
     monkeypatch.setattr(train, "train_step", train_step)
     for seed in (0, 1):
@@ -353,10 +353,10 @@ def spoil(monkeypatch, name, at):
     """Make a parameter infinite before step `at`."""
     count = iter(range(10**6))
 
-    def train_step(run, *arguments):
+    def train_step(maker, *arguments):
         if next(count) == at:
-            run.params[name].flat[0] = np.nan
-        return step.train_step(run, *arguments)
+            maker.run.params[name].flat[0] = np.nan
+        return step.train_step(maker, *arguments)
 
     monkeypatch.setattr(train, "train_step", train_step)
 
@@ -417,10 +417,10 @@ def test_a_parameter_that_is_not_finite_is_not_saved(tmp_path, monkeypatch):
     def overflowing(c, vector, *_):
         vector *= np.float32(1e30)
 
-    monkeypatch.setattr(step, "update_in_place", overflowing)
+    monkeypatch.setattr(shards, "update_in_place", overflowing)
     assert "step 2 of epoch 1, first in the " in diverged(tmp_path / "run")
     for spoilt in (slice(None), slice(5, 6)):  # all, or one of them
-        monkeypatch.setattr(step, "update_in_place", lambda c, vector, *_, part=spoilt: vector[part].fill(np.inf))
+        monkeypatch.setattr(shards, "update_in_place", lambda c, vector, *_, part=spoilt: vector[part].fill(np.inf))
         assert "step 1 of epoch 1, first in the update." in diverged(tmp_path / f"other-{spoilt.start}")
 
 
@@ -435,9 +435,9 @@ def test_a_loss_that_is_not_finite_is_an_end_though_its_gradients_are(tmp_path, 
 
 
 def test_a_validation_that_is_not_finite_is_not_saved(tmp_path, monkeypatch):
-    def spoiled(run, *arguments):
-        run.optimiser["average"][:] = np.nan
-        return step.train_step(run, *arguments)
+    def spoiled(maker, *arguments):
+        maker.run.optimiser["average"][:] = np.nan
+        return step.train_step(maker, *arguments)
 
     monkeypatch.setattr(train, "train_step", spoiled)
     assert "validation after epoch 1" in diverged(tmp_path / "run", SHORT.changed(weight_average=0.9))

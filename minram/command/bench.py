@@ -77,14 +77,14 @@ def measure(config: Config, repeats: int) -> dict:
     channels = int(np.prod(dataset.image_shape[2:]))
     vector, params = pack(init_params(config, rng, dataset.n_classes, channels))
     state = Run(vector, params, optimiser_state(config, vector), Progress([]))
-    maker = InProcess(vector, params, config, dataset, repeats + WARM_UP)
+    maker = InProcess(state, config, dataset, repeats + WARM_UP)
     alone, steps = products(config, dataset.n_classes, channels), []
     begin, used = time.perf_counter(), time.thread_time()
     for i in range(repeats + WARM_UP):
         index = rng.integers(0, len(dataset.x_train), config.batch_size)
         look = looks(config, dataset, rng)
         watch = Stopwatch()
-        step.train_step(state, config, maker, index, i, watch.lap)
+        step.train_step(maker, index, i, watch.lap)
         look()
         watch.lap("sensor")
         for a, b, out in alone:

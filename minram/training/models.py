@@ -21,9 +21,9 @@ Sizes = dict[str, tuple[int, int, float]]  # of the layers by name: inputs, outp
 
 
 class Update(NamedTuple):
-    """What a minibatch says of the parameters."""
+    """What a minibatch, or a part of one, says of the parameters."""
 
-    grads: Params
+    grads: Params  # times the share that the part has of the minibatch
     outcome: Outcome
     blocks: Callable[[], dict[str, Array]]  # what was computed on the way, by name and in order
 
@@ -39,7 +39,7 @@ class Model(NamedTuple):
     init: Callable[..., Params]  # (config, rng, n_classes, image_shape)
     layers: Callable[..., Sizes]  # (config, n_classes, image_shape)
     layers_of: Callable[..., Sizes]  # (config, params), where the shape of the images is not known
-    gradients: Callable[..., Update]  # (params, config, images, labels, rng, progress, own, lap)
+    gradients: Callable[..., Update]  # (params, config, images, labels, rng, progress, share, own, lap)
     probabilities: Callable[..., Array]  # (params, config, images, rng, policy, rollouts) → (T, n, K)
 
 
@@ -57,7 +57,7 @@ def _agent_layers_of(config, params):
     return layers(config, np.size(params.get("label.b")), channels)
 
 
-def _agent_gradients(params, config, images, labels, rng, progress=1.0, own=Own(), lap=no_lap):  # noqa: B008
+def _agent_gradients(params, config, images, labels, rng, progress=1.0, share=1.0, own=Own(), lap=no_lap):  # noqa: B008
     """Look, be rewarded, and go back."""
     area = summed_area(images, config.background)
     lap("table")
@@ -65,6 +65,7 @@ def _agent_gradients(params, config, images, labels, rng, progress=1.0, own=Own(
     trajectory = rollout(params, config, area, rng, config.rollouts, policy, every, progress=progress)
     lap("rollout")
     heads, outcome = cotangents(trajectory, labels, config, rng, progress, own.reward, own.baseline)
+    heads = heads if share == 1 else Cotangents(*(share * a for a in heads))
     grads = backward(params, trajectory, heads, config.flow)
     lap("backward")
     return Update(grads, outcome, lambda: _blocks(trajectory, heads))
@@ -93,8 +94,8 @@ def _agent_probabilities(params, config, images, rng, policy="mean", rollouts=1)
     return p.reshape(len(p), len(images), rollouts, -1).mean(axis=2)
 
 
-def _classifier_gradients(params, config, images, labels, rng, progress=1.0, own=Own(), lap=no_lap):  # noqa: B008
-    grads, outcome = classifiers.classifier_gradients(params, images, labels)
+def _classifier_gradients(params, config, images, labels, rng, progress=1.0, share=1.0, own=Own(), lap=no_lap):  # noqa: B008
+    grads, outcome = classifiers.classifier_gradients(params, images, labels, share)
     lap("backward")
     return Update(grads, outcome, dict)
 

@@ -8,9 +8,13 @@ be left behind.
 
 import contextlib
 import ctypes
+import itertools
 import os
+import pickle
+import select
 import signal
 import sys
+import time
 import traceback
 from collections.abc import Callable, Iterator
 from multiprocessing import connection, get_context, parent_process
@@ -19,16 +23,17 @@ from typing import Any
 import numpy as np
 
 from minram.datasets.data import Dataset
-from minram.ops import Array, Params
 from minram.reinforce import Outcome
 from minram.training.config import Config
 from minram.training.models import no_lap
 from minram.training.optim import unpack
 from minram.training.own import Own
 from minram.training.process import VARIABLES, keep_freed_memory, usable_cores
+from minram.training.run import Progress, Run
 from minram.training.shards import InProcess, Parts
 
 START = 60  # seconds that a process may take to begin
+SPIN = 0.003  # seconds of asking before sleeping: waking up takes 0.1 ms or more, a fiftieth of a step
 
 
 class WorkerLost(RuntimeError):
@@ -36,26 +41,28 @@ class WorkerLost(RuntimeError):
 
 
 class Workers(InProcess):
-    """Makes the gradients of parts in n processes; to be used as a context, and closed by it."""
+    """Makes the gradients of parts in n processes, and updates a piece of the parameters in each; to be closed."""
 
-    def __init__(
-        self, vector: Array, params: Params, config: Config, dataset: Dataset, n_steps: int, own: Own, n: int
-    ) -> None:
-        """vector: the flat parameters, copied into shared memory: go on with `self.vector` and `self.params`."""
+    def __init__(self, run: Run, config: Config, dataset: Dataset, n_steps: int, own: Own, n: int) -> None:
+        """run: copied into shared memory; go on with `self.run`."""
         context: Any = get_context("fork" if _alone() else "spawn")
-        raw = context.RawArray(ctypes.c_byte, (1 + config.shards) * vector.nbytes)
-        shared, rows = _views(raw, vector.dtype, config.shards)
-        shared[:] = vector
-        super().__init__(shared, unpack(shared, params), config, dataset, n_steps, own, rows)
-        self.n = n
-        self.children: list[tuple[Any, connection.Connection]] = []
-        shapes = {name: a.shape for name, a in params.items()}
+        shapes = {name: (a.shape, a.dtype.str) for name, a in run.params.items()}
+        state = [run.vector, *run.optimiser.values()]
+        raw = context.RawArray(ctypes.c_byte, (len(state) + config.shards) * run.vector.nbytes)
+        shared, rows = _views(raw, shapes, list(run.optimiser))
+        for there, here in zip([shared.vector, *shared.optimiser.values()], state):
+            there[:] = here
+        super().__init__(shared._replace(progress=run.progress), config, dataset, n_steps, own, rows)
+        self.n, self.children = n, []
+        # Pieces begin where a line of the cache does.
+        edges = [64 * round(i * run.vector.size / n / 64) for i in range(n)] + [run.vector.size]
+        self.pieces = [slice(*pair) for pair in itertools.pairwise(edges)]
         images = Dataset(dataset.x_train, dataset.y_train, *[dataset.x_train[:0], dataset.y_train[:0]] * 2)
         try:
             with _one_thread_each():
                 for _ in range(1, n):
                     here, there = context.Pipe()
-                    arguments = (there, here, raw, vector.dtype.str, shapes, config, images, n_steps, own)
+                    arguments = (there, here, raw, shapes, list(run.optimiser), config, images, n_steps, own)
                     child = context.Process(target=_work, args=arguments, daemon=True)
                     self.children.append((child, here))
                     child.start()
@@ -67,26 +74,34 @@ class Workers(InProcess):
             raise
 
     def make(self, step: int, parts: Parts, lap: Callable[[str], None] = no_lap) -> list[Outcome]:
-        """Fill the rows of these parts, each by the process whose turn it is → their outcomes.
+        """As one process does it, each part by the process whose turn it is.
 
         Raises WorkerLost if a process is gone, and what an own function raised in one of them.
         """
         n = self.n
-        for i, (_, here) in enumerate(self.children, start=1):
-            with contextlib.suppress(OSError):  # that it is gone is found below
-                here.send((step, parts[i::n]))
-        outcomes: dict[int, Outcome] = {}
-        outcomes |= zip((part for part, _ in parts[::n]), super().make(step, parts[::n], lap))
-        for i, (child, here) in enumerate(self.children, start=1):
-            outcomes |= zip((part for part, _ in parts[i::n]), self._receive(child, here))
+        self._send(("make", step, parts[i::n]) for i in range(1, n))
+        made = [super().make(step, parts[::n], lap), *self._answers()]
         lap("waiting")
-        return [outcomes[part] for part, _ in parts]
+        return [made[i % n][i // n] for i in range(len(parts))]
+
+    def take(self, step: int, piece: slice = slice(None)) -> bool:
+        """As one process does it, a piece of the parameters by each. Raises WorkerLost if a process is gone."""
+        self._send(("take", step, piece) for piece in self.pieces[1:])
+        return all([super().take(step, self.pieces[0]), *self._answers()])
+
+    def _send(self, tasks):
+        for (_, here), task in zip(self.children, tasks):
+            with contextlib.suppress(OSError):  # that it is gone is found when it should answer
+                here.send_bytes(pickle.dumps(task))  # a connection's own pickler takes twice as long
+
+    def _answers(self):
+        return [self._receive(child, here) for child, here in self.children]
 
     def _receive(self, child, here, timeout=None):
-        ready = connection.wait([here, child.sentinel], timeout)
+        ready = [here] if _soon(here) else connection.wait([here, child.sentinel], timeout)
         with contextlib.suppress(EOFError, OSError):
             if here in ready:
-                answer = here.recv()
+                answer = pickle.loads(here.recv_bytes())
                 if isinstance(answer, BaseException):
                     raise answer
                 return answer
@@ -98,7 +113,7 @@ class Workers(InProcess):
         """End the processes."""
         for _, here in self.children:
             with contextlib.suppress(OSError):
-                here.send(None)
+                here.send_bytes(pickle.dumps(None))
         for child, here in self.children:
             here.close()
             if child.pid is not None:
@@ -111,8 +126,7 @@ class Workers(InProcess):
 
 @contextlib.contextmanager
 def gradient_makers(
-    vector: Array,
-    params: Params,
+    run: Run,
     config: Config,
     dataset: Dataset,
     n_steps: int,
@@ -120,7 +134,7 @@ def gradient_makers(
     workers: int | None = None,
     say: Callable[[str], None] = print,
 ) -> Iterator[InProcess]:
-    """Whoever makes the gradients in this block; go on with its `vector` and `params`, which it reads.
+    """Whoever makes the gradients in this block; go on with its `run`.
 
     workers: how many processes, at most one a part; None: as many as there are parts and cores. Where they cannot be
     started, or a debugger is to step through, this process does it alone, and `say` is told why.
@@ -131,59 +145,67 @@ def gradient_makers(
         say("Gradients are made in this process alone, so that a debugger can step through it.")
     elif n > 1:
         try:
-            maker = Workers(vector, params, config, dataset, n_steps, own, n)
+            maker = Workers(run, config, dataset, n_steps, own, n)
         except Exception as error:  # whatever a system, a pickle or a half-imported script can raise
             say(f"Gradients are made in this process alone; others could not be started ({error}).")
-    if maker is None:
-        yield InProcess(vector, params, config, dataset, n_steps, own)
-        return
     try:
-        yield maker
+        yield maker or InProcess(run, config, dataset, n_steps, own)
     finally:
-        maker.close()
+        if maker is not None:
+            maker.close()
 
 
-def _work(there, here, raw, dtype, shapes, config, images, n_steps, own):
-    """A process of its own: make the gradients that are asked for, until there is nobody to ask."""
+def _work(there, here, raw, shapes, optimiser, config, images, n_steps, own):
+    """A process of its own: do what is asked for, until there is nobody to ask."""
     for name in ("SIGINT", "SIGHUP"):  # of the terminal: the first process decides
         if hasattr(signal, name):
             signal.signal(getattr(signal, name), signal.SIG_IGN)
     signal.signal(signal.SIGTERM, signal.SIG_DFL)
     here.close()  # a copy that a fork has made would keep the pipe open
     keep_freed_memory()
-    vector, rows = _views(raw, np.dtype(dtype), config.shards)
-    like = {name: np.empty(shape, dtype) for name, shape in shapes.items()}
-    maker = InProcess(vector, unpack(vector, like), config, images, n_steps, own, rows)
+    run, rows = _views(raw, shapes, optimiser)
+    maker = InProcess(run, config, images, n_steps, own, rows)
     first: Any = parent_process()
-    there.send([])
+    there.send_bytes(pickle.dumps("ready"))
     with np.errstate(all="ignore"), contextlib.suppress(EOFError, OSError):
-        while there in connection.wait([there, first.sentinel]):
-            task = there.recv()
+        while _soon(there) or there in connection.wait([there, first.sentinel]):
+            task = pickle.loads(there.recv_bytes())
             if task is None:
                 break
             try:
-                answer = maker.make(*task)
+                answer = getattr(maker, task[0])(*task[1:])
             except Exception as error:
                 answer = _portable(error)
-            there.send(answer)
+            there.send_bytes(pickle.dumps(answer))
+
+
+def _soon(end):
+    """Has something come through the pipe within SPIN seconds?"""
+    if os.name == "nt":  # its pipes cannot be selected
+        return end.poll(0)
+    until = time.perf_counter() + SPIN
+    while time.perf_counter() < until:
+        if select.select([end], [], [], 0)[0]:
+            return True
+    return False
 
 
 def _portable(error):
     """The exception as one that can be sent, with its traceback as a note."""
     error.add_note(traceback.format_exc())
     try:
-        import pickle
-
         pickle.loads(pickle.dumps(error))
     except Exception:
         return RuntimeError(f"{type(error).__name__} in a process that makes gradients:\n{traceback.format_exc()}")
     return error
 
 
-def _views(raw, dtype, shards):
-    """The parameters (P,) and the gradients of the parts (S, P) in the shared memory."""
-    both = np.frombuffer(raw, dtype).reshape(1 + shards, -1)
-    return both[0], both[1:]
+def _views(raw, shapes, optimiser):
+    """The Run in the shared memory, with no progress, and below it the gradients of the parts (S, P)."""
+    like = {name: np.empty(shape, dtype) for name, (shape, dtype) in shapes.items()}
+    rows = np.frombuffer(raw, next(iter(like.values())).dtype).reshape(-1, sum(a.size for a in like.values()))
+    state = dict(zip(optimiser, rows[1:]))
+    return Run(rows[0], unpack(rows[0], like), state, Progress([])), rows[1 + len(optimiser) :]
 
 
 def _alone():

@@ -12,9 +12,8 @@ from minram.ops import Array
 from minram.reinforce import Outcome
 from minram.training.config import Config
 from minram.training.models import MODELS, no_lap
-from minram.training.optim import annealed, update_in_place
-from minram.training.run import Run, seen_shape
-from minram.training.shards import InProcess, add_up, merged, split
+from minram.training.run import seen_shape
+from minram.training.shards import InProcess, merged, split
 
 MAX_NUMBERS = 2**31  # 8 GiB of float32
 
@@ -23,23 +22,19 @@ class Diverged(ArithmeticError):
     """A loss, gradient or parameter that is not finite: training stopped before anything good was overwritten."""
 
 
-def train_step(
-    run: Run, config: Config, maker: InProcess, index: Array, step: int, lap: Callable[[str], None] = no_lap
-) -> Outcome:
-    """Update a Run's parameters by the gradient of one minibatch → what the minibatch came to.
+def train_step(maker: InProcess, index: Array, step: int, lap: Callable[[str], None] = no_lap) -> Outcome:
+    """Update a run's parameters by the gradient of one minibatch → what the minibatch came to.
 
-    maker: makes the gradients of its parts. index (B,): its training images. step: how many steps came before. Raises
-    Diverged, with the name of the first block that is not finite; the checkpoints are then as they were.
+    maker: makes the gradients of its parts, and takes the step. index (B,): its training images. step: how many steps
+    came before. Raises Diverged, with the name of the first block that is not finite; the checkpoints are then as they
+    were.
     """
-    parts = split(index, config.shards)
+    parts = split(index, maker.config.shards)
     outcome = merged(maker.make(step, parts, lap), parts)
-    gradient = add_up(maker.rows, parts)  # (P,)
-    finite = np.isfinite(outcome.loss + gradient @ gradient)
-    if finite:
-        update_in_place(config, run.vector, gradient, run.optimiser, step, annealed(config, step / maker.n_steps))
-    if not (finite and np.isfinite(run.vector.sum())):
+    finite = math.isfinite(outcome.loss)
+    if not (finite and maker.take(step)):
         block = "the update" if finite else _where_not_finite(maker, step, parts)
-        epoch, step = divmod(step, maker.n_steps // config.epochs)
+        epoch, step = divmod(step, maker.n_steps // maker.config.epochs)
         raise Diverged(f"A number is not finite in step {step + 1} of epoch {epoch + 1}, first in {block}.")
     lap("update")
     return outcome
@@ -47,8 +42,8 @@ def train_step(
 
 def _where_not_finite(maker, step, parts):
     """Name the first block, in the order of computation, with a number that is not finite."""
-    for part, index in parts:
-        update = maker.update(step, part, index)  # made again, here: nothing of it was kept
+    for part, share, index in parts:
+        update = maker.part(step, part, share, index)  # made again, here: nothing of it was kept
         blocks = update.blocks() | {f"the gradient of {name}": a for name, a in update.grads.items()}
         for name, a in blocks.items():
             if not np.isfinite(a).all():

@@ -101,9 +101,9 @@ def _go_on(run, config, folder, dataset, report, own, on_step, workers, go_on):
         stop_requested = stack.enter_context(stop_requests())
         stack.enter_context(np.errstate(all="ignore"))  # numbers that are not finite are found, and named, after a step
         maker = stack.enter_context(
-            gradient_makers(run.vector, run.params, config, dataset, n_steps, own, workers, lambda s: report(s, True))
+            gradient_makers(run, config, dataset, n_steps, own, workers, lambda s: report(s, True))
         )
-        run = run._replace(vector=maker.vector, params=maker.params)
+        run = maker.run  # in shared memory, where several processes read it
         progress.segments.append({"epoch": progress.epoch, "step": progress.step, "workers": maker.n} | machine())
         while progress.epoch < config.epochs and not stop_requested():
             if _train_epoch(run, config, folder, dataset, report, maker, on_step, stop_requested):
@@ -123,7 +123,7 @@ def _train_epoch(run, config, folder, dataset, report, maker, on_step, stop_requ
     while progress.step < steps and not stop_requested():
         index = order[progress.step * config.batch_size :][: config.batch_size]
         done = progress.epoch * steps + progress.step
-        outcome = train_step(run, config, maker, index, done)
+        outcome = train_step(maker, index, done)
         progress.step, done = progress.step + 1, done + 1
         progress.sums = [total + float(x) for total, x in zip(progress.sums, _numbers(outcome))]
         on_step(done, outcome)
