@@ -10,18 +10,10 @@ from typing import Any, NamedTuple, Protocol
 
 import numpy as np
 
+from minram import heads
 from minram.core import CoreCache, core_backward, core_forward
 from minram.errors import InputError
 from minram.glimpse import GlimpseCache, glimpse_backward, glimpse_forward
-from minram.heads import (
-    LocationCache,
-    baseline_backward,
-    baseline_forward,
-    label_backward,
-    label_forward,
-    location_backward,
-    location_forward,
-)
 from minram.ops import Array, Params, show_shapes
 from minram.policy import sample
 from minram.sensor import SummedArea, sensor_forward
@@ -105,7 +97,7 @@ class Trajectory(NamedTuple):
     baseline: Array  # (T−1, N) b_t from h_t, the state that decides on location t+1
     glimpse: GlimpseCache  # each (T, N, …)
     core: CoreCache  # each (T, N, …)
-    location: LocationCache  # each (T−1, N, …)
+    location: heads.LocationCache  # each (T−1, N, …)
 
 
 def rollout(
@@ -132,25 +124,30 @@ def rollout(
     image = np.repeat(np.arange(len(area.table)), rollouts)  # (N,)
     T, N = config.glimpses, len(image)
     trajectory = _empty_trajectory(params, config, image, log_std(params, config, progress))
-    _, loc, samples, mu, sigma, _, _, (phi, _, hidden, g), (hg, h), location = trajectory
+    loc, samples, mu, sigma = trajectory.loc, trajectory.sample, trajectory.mu, trajectory.log_std
+    phi, _, hidden, g = trajectory.glimpse  # each (T, N, …): what step t makes is written into [t]
+    hg, h = trajectory.core
 
-    loc[0] = frozen.loc[0] if frozen else first_location(config, rng, N, policy, sigma) if start is None else start
+    if frozen is not None:
+        loc[0] = frozen.loc[0]
+    else:
+        loc[0] = first_location(config, rng, N, policy, sigma) if start is None else start
     for t in range(T):
         sensor_forward(area, loc[t], config.scales, config.patch_size, image, config.continuous, out=phi[t])
         glimpse_forward(params, phi[t], loc[t], hidden[t], out=g[t])
         core_forward(params, hg[t], out=h[t])
         if t == T - 1:
             break  # a location after the last glimpse would only add variance
-        mu[t], cache = location_forward(params, h[t])
+        mu[t], cache = heads.location_forward(params, h[t])
         if config.location_units:
-            location.hidden[t] = cache.hidden
-        samples[t] = frozen.sample[t] if frozen else next_location(rng, mu[t], sigma, policy)
+            trajectory.location.hidden[t] = cache.hidden
+        samples[t] = next_location(rng, mu[t], sigma, policy) if frozen is None else frozen.sample[t]
         np.clip(samples[t], -1, 1, out=loc[t + 1])
 
     # The other two heads decide nothing on the way, so they read all steps at once.
     labelled = h if every_step else h[-1:]  # (S, N, core)
-    logits, _ = label_forward(params, _rows(labelled))
-    baseline, _ = baseline_forward(params, _rows(h[:-1]))
+    logits, _ = heads.label_forward(params, _rows(labelled))
+    baseline, _ = heads.baseline_forward(params, _rows(h[:-1]))
     return trajectory._replace(logits=logits.reshape(len(labelled), N, -1), baseline=baseline.reshape(T - 1, N))
 
 
@@ -197,13 +194,13 @@ def backward(params: Params, trajectory: Trajectory, cotangents: Cotangents, flo
     labelled, deciding = slice(T - len(trajectory.logits), T), slice(0, T - 1)  # the steps that a head has read
     # A product of which nothing flows on is left out: 3 % of a step, more where the location head is deep.
     dlogits, dmu, dbaseline = _rows(cotangents.logits), _rows(cotangents.mu), cotangents.baseline.reshape(-1)
-    cache = LocationCache(*(_rows(a) for a in trajectory.location))
-    dh_label, label = label_backward(params, dlogits, _rows(h[labelled]), "label" in flow)
-    dh_location, location = location_backward(params, dmu, cache, "location" in flow)
-    dh_baseline, baseline = baseline_backward(params, dbaseline, _rows(h[deciding]), "baseline" in flow)
+    cache = heads.LocationCache(*(_rows(a) for a in trajectory.location))
+    dh_label, label = heads.label_backward(params, dlogits, _rows(h[labelled]), "label" in flow)
+    dh_location, location = heads.location_backward(params, dmu, cache, "location" in flow)
+    dh_baseline, baseline = heads.baseline_backward(params, dbaseline, _rows(h[deciding]), "baseline" in flow)
     dh = np.zeros((T, N, n_core), h.dtype)  # a state that several heads have read gets the sum
     for steps, part in ((labelled, dh_label), (deciding, dh_location), (deciding, dh_baseline)):
-        if part is not None:
+        if part is not None:  # the head is in `flow`
             dh[steps] += part.reshape(-1, N, n_core)
 
     # Written over, not beside it: what a step touches is several times the cache.
@@ -235,7 +232,7 @@ def _empty_trajectory(params, config, image, sigma):
     loc, sample, mu = (np.empty((steps, N, 2), dtype) for steps in (T, T - 1, T - 1))
     deep = np.empty((T - 1, N, config.location_units), dtype) if config.location_units else h[:-1]
     none = np.empty((0, N), dtype)  # of the two heads that read all steps at once, in the end
-    glimpse, core, location = GlimpseCache(phi, loc, hidden, g), CoreCache(hg[:T], h), LocationCache(h[:-1], deep)
+    glimpse, core, location = GlimpseCache(phi, loc, hidden, g), CoreCache(hg[:T], h), heads.LocationCache(h[:-1], deep)
     return Trajectory(image, loc, sample, mu, sigma, none, none, glimpse, core, location)
 
 

@@ -131,35 +131,35 @@ def cotangents(
     pure = config.objective == "reinforce"
     guess = draw(cache.p[-1], rng) if pure else labels  # (N,) what is rewarded
     if reward is not None:
-        r = reward(trajectory, labels)  # (T, N)
+        rewards = reward(trajectory, labels)  # (T, N)
     else:
         scored = (guess == labels)[None].astype(loss.dtype) if pure else REWARDS[config.reward](loss, right)
         rewarded = len(scored) if config.reward_steps == "every" else 1  # the glimpses, counted from the last
-        r = np.zeros(trajectory.loc.shape[:2], loss.dtype)
-        r[-rewarded:] = scored[-rewarded:]
-    G = returns(r)  # (T−1, N)
+        rewards = np.zeros(trajectory.loc.shape[:2], loss.dtype)
+        rewards[-rewarded:] = scored[-rewarded:]
+    G = returns(rewards)  # (T−1, N)
     if baseline is not None:
         advantage = G - baseline(trajectory, G)
     else:
         advantage = advantages(G, trajectory.baseline, config.baseline, config.rollouts)
 
-    weight = config.location_weight * config.final_location_weight**progress  # λ
+    location_weight = config.location_weight * config.final_location_weight**progress  # λ
     if config.policy == "random":
-        weight = 0  # the location head, of which nothing is used, did not draw these locations
-    _, policy = log_prob_forward(trajectory.sample, trajectory.mu, trajectory.log_std)
-    dmu, dlog_std = log_prob_backward(-weight / N * advantage, policy)
+        location_weight = 0.0  # the location head, of which nothing is used, did not draw these locations
+    _, score = log_prob_forward(trajectory.sample, trajectory.mu, trajectory.log_std)
+    dmu, dlog_std = log_prob_backward(-location_weight / N * advantage, score)
     if pure:
         # −log π(guess) is a cross-entropy with the drawn label, weighted by the advantage. The label's baseline is
         # the last b_t, which a single glimpse has not, or the row baselines as above.
-        head = trajectory.baseline[-1:] if len(trajectory.baseline) else np.zeros_like(r)
+        head = trajectory.baseline[-1:] if len(trajectory.baseline) else np.zeros_like(rewards)
         dloss = np.zeros_like(loss)
-        dloss[-1] = advantages(r[-1], head, config.baseline, config.rollouts)[0] / N
+        dloss[-1] = advantages(rewards[-1], head, config.baseline, config.rollouts)[0] / N
         dlogits = cross_entropy_backward(dloss, cache._replace(labels=np.broadcast_to(guess, loss.shape)))
     else:
         dlogits = cross_entropy_backward(np.full_like(loss, 1 / loss.size), cache)
     residual = trajectory.baseline - G  # (T−1, N)
     squared = float(np.mean(residual**2)) if residual.size else 0.0
-    outcome = Outcome(float(loss[-1].mean()), float(np.mean(~right[-1])), r[-1], G, advantage, squared)
+    outcome = Outcome(float(loss[-1].mean()), float(np.mean(~right[-1])), rewards[-1], G, advantage, squared)
     return Cotangents(dlogits, dmu, dlog_std, config.baseline_weight / N * residual), outcome
 
 

@@ -167,8 +167,8 @@ TRAPS = {
         agent,
         [
             (
-                "mu[t], cache = location_forward(params, h[t])",
-                "mu[t], cache = location_forward(params, h[t]); np.clip(mu[t], -1, 1, out=mu[t])",
+                "mu[t], cache = heads.location_forward(params, h[t])",
+                "mu[t], cache = heads.location_forward(params, h[t]); np.clip(mu[t], -1, 1, out=mu[t])",
             )
         ],
         test_network.test_rollout_is_the_papers_recurrence,
@@ -177,8 +177,8 @@ TRAPS = {
         agent,
         [
             (
-                "mu[t], cache = location_forward(params, h[t])",
-                "mu[t], cache = location_forward(params, h[t]); np.tanh(mu[t], out=mu[t])",
+                "mu[t], cache = heads.location_forward(params, h[t])",
+                "mu[t], cache = heads.location_forward(params, h[t]); np.tanh(mu[t], out=mu[t])",
             )
         ],
         test_network.test_rollout_is_the_papers_recurrence,
@@ -186,7 +186,7 @@ TRAPS = {
     "8: REINFORCE leaks into the baseline": (
         reinforce,
         [
-            ("    _, policy = log_prob_forward(", "    logp, policy = log_prob_forward("),
+            ("    _, score = log_prob_forward(", "    logp, score = log_prob_forward("),
             (
                 "config.baseline_weight / N * residual",
                 "config.baseline_weight / N * residual + config.location_weight / N * logp",
@@ -236,12 +236,12 @@ TRAPS = {
     ),
     "11: a mean over time": (
         reinforce,
-        [("-weight / N * advantage", "-weight * (advantage / advantage.size)")],
+        [("-location_weight / N * advantage", "-location_weight * (advantage / advantage.size)")],
         test_hybrid.test_cotangents_are_the_formulas,
     ),
     "11: a sum over rows": (
         reinforce,
-        [("-weight / N * advantage", "-weight * advantage")],
+        [("-location_weight / N * advantage", "-location_weight * advantage")],
         test_hybrid.test_cotangents_are_the_formulas,
     ),
     "12: a location after the last glimpse": (

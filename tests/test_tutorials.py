@@ -91,7 +91,7 @@ def test_notebook_is_small(lesson):
 @each_lesson
 def test_notebook_shows_the_package_as_it_is(lesson):
     # What lesson.show_source prints: the file's name, the line of the definition, and all that is indented under it.
-    shown = r"^# (minram/[\w/]+\.py)\n((?:@.*\n)*(?:def|class) .*\n(?:(?: .*)?\n)*)"
+    shown = r"^# (minram/[\w/]+\.py)\n((?:@.*\n)*(?:def|class) .*\n(?:(?:[ )].*)?\n)*)"
     printed = ["".join(output.get("text", [])) for output in outputs(lesson)]
     found = [match for text in printed for match in re.findall(shown, text, re.M)]
     assert len(found) == sum(text.count("# minram/") for text in printed)

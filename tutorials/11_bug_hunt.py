@@ -121,7 +121,10 @@ BUGS = {
     # The mean over the rollouts of an image contains the rollout itself.
     "H  mean includes itself": ("reinforce", [("- per_image) / (rollouts - 1)", "+ 0 * per_image) / rollouts")]),
     # The sum over time became a mean.
-    "I  mean over time": ("reinforce", [("-weight / N * advantage", "-weight / advantage.size * advantage")]),
+    "I  mean over time": (
+        "reinforce",
+        [("-location_weight / N * advantage", "-location_weight / advantage.size * advantage")],
+    ),
     # A variance is taken for a standard deviation.
     "J  variance scored": ("policy", [("std = np.exp(log_std)\n    z", "std = np.exp(2 * log_std)\n    z")]),
     # The baselines of different rows and times are mixed up by a reshape that should be none.

@@ -7,10 +7,13 @@ recipes         named settings: the quick default, and the rows of the paper's t
 models          one record for each kind of model: the agent, and the networks without attention
 own             a caller's own reward and baseline
 optim           Adam and SGD on one flat vector, and the average of the weights
-step            one update: images, rollout, cotangents, gradients, parameters
+streams         where every random number comes from
+shards          a batch is a sum: its gradient in parts, and their outcome
+parallel        the parts made by several processes at once, with the same bits
+step            one update: the parts' gradients, their sum, the parameters
 signals         Ctrl-C and termination, asked for between two steps
 process         threads and memory of a process
-train           epochs, validation after each, the test once at the end
+train           epochs, and validation after each
 run             a run's folder: what is saved, read back, and gone on with
 evaluate        how often the agent is wrong, with an interval
 classifiers     the networks without attention that the paper compares with
