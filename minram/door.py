@@ -178,6 +178,7 @@ def train(
     baseline: str | Callable[[Trajectory, Array], Any] | None = None,
     on_step: Callable[[int, Outcome], None] = lambda step, outcome: None,
     report: Callable[[str], None] | None = print,
+    workers: int | None = None,
     **settings: Any,
 ) -> TrainedRun:
     """Train a recipe, with some settings changed → a TrainedRun.
@@ -187,7 +188,8 @@ def train(
     setting's value, or an own function: reward(trajectory, labels (N,)) → (T, N), what each glimpse earns, and
     baseline(trajectory, returns (T−1, N)) → (T−1, N), which must not depend on the action that it judges. A run
     remembers own functions by name, and they are passed again to resume it. on_step(step, outcome) is called after
-    each step, report(line) after each epoch. Raises InputError for what cannot be, and Stopped and Diverged as
+    each step, report(line) after each epoch. workers: how many processes make the gradients; None: as many as there
+    are shards and cores. Raises InputError for what cannot be, and Stopped and Diverged as
     `minram.training.train.train` does.
 
     >>> run = minram.train("quick", epochs=2, reward=lambda t, labels: -np.abs(t.loc).sum(axis=2))
@@ -207,7 +209,7 @@ def train(
             config = config.changed(data=os.path.abspath(data))
         folder = Path(out) if out is not None else new_folder(recipe)
     say = (lambda line, done: report(line) if done else None) if report else (lambda line, done: None)
-    result = train_in_folder(config, folder, resume is not None, say, dataset, own, on_step)
+    result = train_in_folder(config, folder, resume is not None, say, dataset, own, on_step, workers)
     return TrainedRun(folder, result, load(folder))
 
 

@@ -12,6 +12,11 @@
 # beside this lesson.
 
 # %%
+from minram.training.process import one_thread
+
+one_thread()  # before NumPy: small products are as fast on one thread, and many times faster beside other programs
+
+# %%
 import json
 from itertools import product
 
@@ -32,6 +37,7 @@ from minram.sensor import summed_area
 from minram.training import optim
 from minram.training.evaluate import evaluate, percent, wilson
 from minram.training.run import load_params
+from minram.training.streams import PARAMETERS, stream
 
 style.use()
 COLOUR = style.COLOURS
@@ -216,8 +222,7 @@ print(
 # seed. Both agents get the same first location, a random one, and sample the others.
 
 # %%
-first = np.random.SeedSequence(config.seed).spawn(3)[0]  # as minram.training.run.fresh does it
-before = init_params(config, np.random.default_rng(first))
+before = init_params(config, stream(config.seed, PARAMETERS))
 few = [int(np.flatnonzero(y == d)[0]) for d in (2, 3, 4, 5, 7, 9)]
 fig, axes = plt.subplots(2, 6, figsize=(10, 3.9))
 for row, (name, p) in zip(axes, (("before", before), ("after", params))):

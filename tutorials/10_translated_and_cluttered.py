@@ -11,6 +11,11 @@
 # **How long it runs.** About fifteen seconds. The training took far longer; its weights are in the package.
 
 # %%
+from minram.training.process import one_thread
+
+one_thread()  # before NumPy: small products are as fast on one thread, and many times faster beside other programs
+
+# %%
 import matplotlib.pyplot as plt
 import numpy as np
 from scipy.stats import chi2

@@ -10,6 +10,11 @@
 # **How long it runs.** About half a minute, most of it training broken agents.
 
 # %%
+from minram.training.process import one_thread
+
+one_thread()  # before NumPy: small products are as fast on one thread, and many times faster beside other programs
+
+# %%
 import codecs
 import importlib
 import inspect

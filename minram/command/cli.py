@@ -110,6 +110,8 @@ def _parser():
     tasks = ["mnist", "translated-60", "cluttered-60", "cluttered-100"]
     bench.add_argument("--task", nargs="+", choices=tasks, metavar="TASK", help=f"of {', '.join(tasks)} (all)")
     bench.add_argument("--threads", type=_threads, default=1, metavar="N", help="threads of the matrix products (1)")
+    text = "also steps in N parts by N processes, in turn with steps by one (1)"
+    bench.add_argument("--workers", type=_threads, default=1, metavar="N", help=text)
     bench.add_argument("--repeats", type=_positive, default=50, metavar="N", help="training steps to measure (50)")
     bench.add_argument("--json", action="store_true", help="print an object with one entry a task, for programs")
     text = "draw the time against T, M, k and the size of the images"

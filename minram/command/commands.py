@@ -207,7 +207,7 @@ def bench_command(args: Namespace) -> None:
 
     results = {}
     for task in args.task or bench.TASKS:
-        results[task] = r = bench.run(Config().changed(bench.TASKS[task]), args.threads, args.repeats)
+        results[task] = r = bench.run(Config().changed(bench.TASKS[task]), args.threads, args.repeats, args.workers)
         if args.json:
             continue
         if len(results) == 1:
@@ -224,6 +224,12 @@ def bench_command(args: Namespace) -> None:
             f"{r['data_ms'] / r['step_ms']:7.0%} | {r['images_per_s']:8,.0f} {r['evaluate_s']:6.2f} s {memory}",
             flush=True,
         )
+        if args.workers > 1:
+            print(
+                f"{'':14} with fresh data {r['one_worker_ms']:.2f} ms by one process, {r['workers_ms']:.2f} by "
+                f"{r['workers']} in as many parts: {r['speedup']:.2f} times as fast",
+                flush=True,
+            )
     if args.json:
         print(json.dumps(results, indent=1))
     if advice := bench.advice(r["kernel"]):

@@ -22,7 +22,7 @@ from minram.training.config import Config
 from minram.training.evaluate import evaluate
 from minram.training.own import Own
 from minram.training.parallel import WorkerLost, gradient_makers
-from minram.training.process import machine
+from minram.training.process import machine, one_thread
 from minram.training.run import SUMS, Run, fresh, resumed, save_params, save_run
 from minram.training.signals import stop_requests
 from minram.training.step import Diverged, check_fit, train_step
@@ -53,6 +53,7 @@ def train(
     numbers stop being finite, and Stopped after Ctrl-C, a termination signal or the end of the terminal (not under
     nohup). A second Ctrl-C does not wait for the end of the step.
     """
+    one_thread()
     folder = Path(folder)
     dataset = dataset or load_data(config)
     check_fit(config, dataset)
