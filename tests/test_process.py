@@ -28,7 +28,8 @@ LOADED = """
 import numpy
 from minram.training import process
 names = ("scipy_openblas_get_num_threads64_", "scipy_openblas_get_num_threads", "openblas_get_num_threads")
-threads = lambda: {getattr(library, name)() for library in process._openblas() for name in names if hasattr(library, name)}
+found = [getattr(library, name) for library in process._openblas() for name in names if hasattr(library, name)]
+threads = lambda: {f() for f in found}
 process.one_thread({"OMP_NUM_THREADS": "2"})
 print(threads())
 process.one_thread({})
