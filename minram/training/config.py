@@ -17,6 +17,7 @@ from minram.reinforce import BASELINES, REWARDS
 from minram.training.contradictions import contradictions
 from minram.training.ranges import Choice, Real, Size, Subset, Switch, Text, Whole, Wholes
 
+STD = Real(1e-4, 10)  # what σ may be, in image half-widths; a learned one is kept within it
 TASKS = ("original", "translated", "cluttered")
 
 
@@ -74,9 +75,9 @@ class Config:
     policy: str = _agent(
         "gaussian", Choice(("gaussian", "random")), "locations from the location head, or uniform ones"
     )
-    std: float = _agent(0.1, Real(1e-4, 10), "σ of the location policy, in image half-widths")
+    std: float = _agent(0.1, STD, "σ of the location policy, in image half-widths")
     final_std: float = _agent(1.0, Real(1e-4, 1), "σ at the end of training, as a share of std; it falls geometrically")
-    learn_std: bool = _agent(False, Switch(), "learn log σ")
+    learn_std: bool = _agent(False, Switch(), f"learn log σ, within the range of std, {STD.low:g} to {STD.high}")
     start: str = _agent("uniform", Choice(("uniform", "centre", "gaussian")), "the first location; gaussian: N(0, σ²)")
     recurrent_init: str = _agent("identity", Choice(("identity", "he")), "initial weights from h_{t−1} to h_t")
 
@@ -93,6 +94,9 @@ class Config:
     location_weight: float = _agent(1.0, Real(0, 1000), "λ, weight of the location term")
     final_location_weight: float = _agent(
         1.0, Real(1e-4, 1), "λ at the end, as a share of the first; it falls as σ does"
+    )
+    border_weight: float = _agent(
+        0.0, Real(0, 1000), "weight, times λ, of ½ (distance to the image)² of a mean outside"
     )
     baseline_weight: float = _agent(1.0, Real(0, 1000), "weight of the baseline's squared error")
 

@@ -19,7 +19,7 @@ from minram.errors import InputError
 from minram.ops import Array, Params
 from minram.storage import checkpoint
 from minram.storage.writing import remove_temporaries, write_text
-from minram.training.config import Config
+from minram.training.config import STD, Config
 from minram.training.models import MODELS
 from minram.training.optim import optimiser_state, pack, unpack
 from minram.training.streams import PARAMETERS, stream
@@ -140,6 +140,9 @@ def _load(path):
             raise InputError(f"{path} should hold floats of one type, but {name} is {a.dtype}; take another file.")
         if not np.isfinite(a).all():
             raise InputError(f"{path} has numbers in {name} that are not finite; take an earlier checkpoint.")
+    log_std = params.get("location.log_std", np.zeros(2))
+    if not (math.log(STD.low) - 0.01 < log_std.min() and log_std.max() < math.log(STD.high) + 0.01):  # 0.01: as float16
+        raise InputError(f"{path} has a learned σ outside {STD.low:g} to {STD.high}; take an earlier checkpoint.")
     return {name: params[name] for name in shapes}, config, meta, arrays
 
 
