@@ -1,4 +1,4 @@
-"""The ledger of looks at the test set only grows; recipes are frozen before their reported seeds; a run is tested once."""
+"""The ledger of looks at the test set only grows; recipes are frozen before reported seeds; a run is tested once."""
 
 import hashlib
 import json
@@ -34,7 +34,9 @@ ERRORS = ("mean", "sampled", "average_10")
 def test_the_recovered_part_is_what_the_history_held():
     text = "".join(ledger.LEDGER.read_text(encoding="utf-8").splitlines(True)[: len(RECOVERED)])
     assert len(RECOVERED) == 92 and LINES[:92] == RECOVERED
-    assert hashlib.sha256(text.encode()).hexdigest() == "464ba0d80ab05f501fcbae0e534fae46bbcc2524dcfe6dc7ee89f4c5ab72454f"
+    assert (
+        hashlib.sha256(text.encode()).hexdigest() == "464ba0d80ab05f501fcbae0e534fae46bbcc2524dcfe6dc7ee89f4c5ab72454f"
+    )
 
 
 def test_lines_are_whole_and_in_order_of_date():
@@ -119,7 +121,7 @@ def test_a_recipe_is_frozen_before_and_not_after(files, monkeypatch):
     assert line["digest"] == record.digest(job.config) != record.digest(other.config)
     assert ledger.freeze("mnist-2", job.config) == line and len(ledger.read(ledger.FROZEN)) == 1  # once is enough
     assert ledger.require_frozen("mnist-2", job.config) == line["digest"]
-    with pytest.raises(InputError, match="frozen on .* with other settings"):
+    with pytest.raises(InputError, match=r"frozen on .* with other settings"):
         ledger.require_frozen("mnist-2", other.config)
     with pytest.raises(InputError, match="reported seeds begin at 20, but this is 19"):
         ledger.require_frozen("mnist-2", Job("mnist-2", 19).config)
@@ -129,7 +131,7 @@ def test_a_recipe_is_frozen_before_and_not_after(files, monkeypatch):
     with pytest.raises(InputError, match="not in the last commit"):
         ledger.require_frozen("mnist-2", other.config)
     ledger.append(ledger.LEDGER, {"row": "mnist-2", "seed": 20})
-    with pytest.raises(InputError, match="was tested on .* not changed because of a test figure"):
+    with pytest.raises(InputError, match=r"was tested on .* not changed because of a test figure"):
         ledger.freeze("mnist-2", job.config)
 
 
@@ -204,7 +206,7 @@ def test_the_same_row_and_seed_in_another_folder_is_not_tested(finished, files):
     record.finish(job, folder, "f").unlink()
     train(Short.config, files / "again", dataset=d)
     looks.clear()
-    with pytest.raises(InputError, match="mnist-2-s20 was tested on .* a run is tested once"):
+    with pytest.raises(InputError, match=r"mnist-2-s20 was tested on .* a run is tested once"):
         record.finish(job, files / "again", "f")
     assert not looks and not record.result_path(job).exists()
 

@@ -181,6 +181,6 @@ def metrics(stem):
 
 
 def level(epochs):
-    """The validation error at the end of a training: the mean of its last ten epochs, or of a quarter if it is short."""
+    """The validation error at the end of a training: the mean of ten epochs, or of a quarter of a short one."""
     last = [m["val_error"] for m in epochs if "val_error" in m]
     return float(np.mean(last[-max(1, min(10, len(last) // 4)) :]))

@@ -12,7 +12,8 @@ sys.path.append(str(Path(__file__).resolve().parents[1]))  # where jobs.py is
 
 from minram.training.process import one_thread
 
-one_thread()  # results are compared, and they are tested here
+if __name__ == "__main__":
+    one_thread()  # results are compared, and they are tested here
 
 import ladder
 import ledger
@@ -21,11 +22,11 @@ from jobs import ABLATED, Job
 from minram.errors import InputError
 from minram.training.recipes import RECIPES
 from paper import HEADLINES, reported_seeds
+from pretrained import pretrain
 from record import RUNS
 from status import status
 from table import rebuild
 from verify import verify
-from pretrained import pretrain
 
 SEEDS = {"ablations": range(20, 25), "ladder": range(20, 23), "paper": range(20, 23)}
 

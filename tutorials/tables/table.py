@@ -1,5 +1,6 @@
 """The tables in README.md, made from the results and from nothing else."""
 
+import itertools
 from pathlib import Path
 
 import numpy as np
@@ -7,7 +8,7 @@ import numpy as np
 import ladder
 import ledger
 from figure import draw
-from intervals import Mean, against, holm, interval, paired, two_way
+from intervals import Mean, against, holm, paired, two_way
 from jobs import ABLATED, words
 from minram.errors import InputError
 from minram.pictures import style
@@ -70,7 +71,9 @@ class Summary:
             self.mean = two_way(outcomes(self.runs))
         elif self.whole:
             self.runs, error = self.v1, self.v1[0]["mean"]["test_error"]
-            self.mean = Mean(error, np.sqrt(error * (1 - error) / N_PAPER), N_PAPER - 1, *self.runs[0]["mean"]["interval"])
+            self.mean = Mean(
+                error, np.sqrt(error * (1 - error) / N_PAPER), N_PAPER - 1, *self.runs[0]["mean"]["interval"]
+            )
         self.difference = self.mean and against(self.mean, row.paper / 100, N_PAPER)
 
     def error(self, way):
@@ -169,10 +172,10 @@ def ladder_table(results, recipe):
     """Each rung with the best of its rates, and what it gains over the one before; Holm's p over the ladder."""
     texts = ["the paper's recipe", *(text for text, _ in ladder.RUNGS.values())]
     rungs = [_rung(results, recipe, i) for i in range(len(texts))]
-    differences = [_paired(new, old) for old, new in zip(rungs, rungs[1:])]
+    differences = [_paired(new, old) for old, new in itertools.pairwise(rungs)]
     p = iter(holm([d.p for d in differences if d]))
     lines = [
-        "| rung | the rung before, with | learning rate | epochs | minutes | validation error, % | seeds | change | p |",
+        "| rung | the rung before, with | rate | epochs | minutes | validation error, % | seeds | change | p |",
         "|--:|:--|--:|--:|--:|--:|--:|:-:|--:|",
     ]
     for i, (text, runs, d) in enumerate(zip(texts, rungs, [None, *differences])):

@@ -1,13 +1,16 @@
 """The first epoch of a stored result, trained again: the same bits, or what is different."""
 
+import contextlib
 import json
 import tempfile
 
 import ledger
 from minram.errors import InputError
+from minram.storage import checkpoint
 from minram.training.config import Config
+from minram.training.run import read_metrics
 from minram.training.train import train
-from record import RESULTS, data_of, metrics, versions
+from record import data_of, metrics, result_path, versions
 
 
 class _Enough(Exception):
@@ -22,13 +25,8 @@ def first_epoch(config, dataset):
             raise _Enough
 
     with tempfile.TemporaryDirectory() as folder:
-        try:
+        with contextlib.suppress(_Enough):
             train(config, folder, report=stop, dataset=dataset, workers=1)
-        except _Enough:
-            pass
-        from minram.storage import checkpoint
-        from minram.training.run import read_metrics
-
         return read_metrics(folder)[0], checkpoint.load(f"{folder}/last.npz")[1]["segments"][0]
 
 
@@ -37,7 +35,7 @@ def verify(job, dataset=None):
 
     Raises InputError for a job without a result.
     """
-    path = RESULTS / f"{job.stem}.json"
+    path = result_path(job)
     if not path.exists():
         raise InputError(f"{job.stem} has no result to verify; run it first.")
     stored = json.loads(path.read_bytes())
@@ -46,7 +44,9 @@ def verify(job, dataset=None):
     again, segment = first_epoch(config, dataset)
     before = metrics(job.stem)[0]
     wrong = [key for key in before if key != "seconds" and before[key] != again.get(key)]
-    lines = [f"{job.stem}: the first epoch again, {'the same bits' if not wrong else 'other bits in ' + ', '.join(wrong)}"]
+    lines = [
+        f"{job.stem}: the first epoch again, {'the same bits' if not wrong else 'other bits in ' + ', '.join(wrong)}"
+    ]
     lines += [f"  {name}: was {old}, is {new}" for name, old, new in differences(stored, job, dataset, segment)]
     if wrong and len(lines) == 1:
         lines.append("  every ingredient that is recorded is the same; look for one that is not")
