@@ -150,7 +150,7 @@ def test_the_quoted_training_is_the_stored_one():
 
 
 def test_the_measured_results_are_the_stored_ones():
-    stored = ROOT / "tutorials" / "checkpoints" / "mnist"
+    stored = ROOT / "tutorials" / "checkpoints" / "v1" / "mnist"
     results = [json.loads((stored / f"result{seed}.json").read_text()) for seed in ("", "-1", "-2")]
     for result in results:
         assert percent(result["mean"]["test_error"], result["mean"]["interval"]) in README

@@ -275,7 +275,7 @@ plt.show()
 #
 # Two different questions. How wrong is *this* agent if it is stopped early? And how wrong is an agent that
 # was *trained* for fewer glimpses? The first is read off the evaluation. For the second, short trainings with
-# 2, 4, 6 and 8 glimpses were run, of which the file `ablations.py` keeps the results.
+# 2, 4, 6 and 8 glimpses were run, whose results are stored.
 
 # %%
 ablation = ablation_results()
@@ -464,7 +464,7 @@ print("mean locations minus average of 8:", difference(final.wrong[-1], averaged
 #
 # Short trainings of the same recipe, each with one thing changed, made by
 #
-#     python tutorials/ablations.py
+#     python tutorials/tables/run.py ablation quick
 #
 # A dot is one training; a second dot is another seed. The bars are Wilson's intervals, the grey band is that
 # of the recipe itself.

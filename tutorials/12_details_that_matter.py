@@ -41,12 +41,12 @@ COLOUR = style.COLOURS
 # ## What was measured
 #
 # Four sets of short trainings, in each of which one choice is changed, or two that belong together: the default recipe
-# on MNIST, by `python tutorials/ablations.py`, and three of the paper's rows, the cluttered task with six and with
-# eight glimpses and MNIST with two, by `python tutorials/tables/run.py ablation`. What is changed is a recipe
-# with fewer epochs, and, with six glimpses among clutter and with two on MNIST, without weight decay and with a λ that
-# does not fall. A bar is the difference to it on the same validation images, in percentage points, with its 95 %
-# interval, as if the images had been different ones; that is too wide, as both err on the same difficult ones (exercise
-# 2 of lesson 9). Differences between seeds come on top.
+# on MNIST, and three of the paper's rows, the cluttered task with six and with eight glimpses and MNIST with two, of
+# the [first protocol](tables/results/v1/README.md). What is changed is a recipe with fewer epochs, and, with six
+# glimpses among clutter and with two on MNIST, without weight decay and with a λ that does not fall. A bar is the
+# difference to it on the same validation images, in percentage points, with its 95 % interval, as if the images had
+# been different ones; that is too wide, as both err on the same difficult ones (exercise 2 of lesson 9). Differences
+# between seeds come on top.
 
 # %% tags=["picture"]
 rows, texts = paper_ablations()
