@@ -78,7 +78,7 @@ def test_one_entry_shows_no_factor_that_has_no_reading():
 
 
 def test_a_factor_is_told_apart_from_its_neighbour():
-    """Readings are equal to 1e-6: 16.0001 is not 16, and an entry off by 1e-6 is not explained by the others' factor."""
+    """Readings are equal to 1e-6: 16.0001 is not 16, and one entry off by 1e-6 is no part of it."""
     assert "M:" not in said(16.0001 * NUMBERS, NUMBERS, facts={"M": 16})["factor"]
     spoilt = 16 * NUMBERS
     spoilt[1, 2] *= 1 + 1e-6
