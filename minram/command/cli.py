@@ -101,6 +101,8 @@ def _parser():
 
     check = add("gradcheck", "prove every gradient of the model", "minram gradcheck --picture check.png")
     check.add_argument("--full", action="store_true", help="the network at full size, by random directions")
+    text = "instead, a gradient of your own: (f, params, grads), (forward, backward, inputs), or what returns one"
+    check.add_argument("--function", metavar="module:name", help=text)
     text = "draw Taylor slopes and the error against the step size"
     check.add_argument("--picture", type=_picture, metavar="PATH", help=text)
 

@@ -180,7 +180,15 @@ def recipes_command(args: Namespace) -> None:
 
 
 def gradcheck_command(args: Namespace) -> int:
-    """Check every gradient of the network."""
+    """Check every gradient of the network, or one of the user's own."""
+    if args.function is not None:
+        from minram.command.function import check_function
+
+        if args.full or args.picture:
+            raise InputError("--function checks that function alone; leave out --full and --picture.")
+        found = check_function(args.function)
+        print(found)
+        return 0 if found.passed else 1
     from minram.gradcheck import network
     from minram.training.config import Config
     from minram.training.recipes import SMALL

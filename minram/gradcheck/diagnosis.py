@@ -27,7 +27,8 @@ def explain(seen: Seen) -> list[Finding]:
     if seen.projected:
         found = list(scaled(seen))
     else:
-        found = [finding for mistake in (*WHOLE, masked, place) for finding in mistake(seen)]
+        found = [finding for mistake in (*WHOLE, masked) for finding in mistake(seen)]
+        found += [finding for finding in place(seen) if finding.name not in {f.name for f in found}]
         found = found or list(imprecise(seen))
     wrong, known = int(seen.wrong.sum()), int(seen.known.sum())
     return found or [

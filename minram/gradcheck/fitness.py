@@ -43,15 +43,19 @@ def base_point(
                 f"f should return the same for the same params, but differs from call to call by about {spread:.1g}; "
                 "fix its random numbers, or give that as noise=."
             )
-    d = _direction(f, theta, rng)
-    values = np.array([nearby(f, move(theta, d, k * FINE))[0] for k in range(1, 25)])
-    sigma = max(np.sqrt(np.mean(np.diff(values, 3) ** 2) / 20), EPS * np.abs(values).max() / 2)
+    d = random_direction(theta, rng)
+    inward = {name: a * np.minimum(1, np.abs(theta[name])) for name, a in d.items()}  # steps relative to each entry
+    error, sigma, d = _rounding(f, theta, d, value, signature)
+    if error > INEXACT * abs(value):  # or f bends so fast that a step relative to its params is wanted, as log near 0
+        error, sigma, d = min(_rounding(f, theta, inward, value, signature), (error, sigma, d), key=lambda r: r[0])
+    if not np.isfinite(error):
+        raise InputError("f should be defined near its params, but is not, in any direction; take other params.")
     if names := list(_in_single_precision(f, theta, d, value, sigma)):
         raise InputError(
             f"f should be exact to about 16 digits, but computes in single precision (rounding {', '.join(names)} to "
             "float32 changes nothing); convert nothing to float32 inside, data and constants too."
         )
-    if (error := max(sigma, _coarse_error(f, theta, d, signature))) > INEXACT * np.abs(values).max():
+    if error > INEXACT * abs(value):
         raise InputError(
             f"f should be exact to about 16 digits, but f = {value:.3g} has a rounding error of {error:.1g}; compute "
             "in float64 (float32 inside is not enough), let its terms not cancel, or give noise=."
@@ -69,24 +73,34 @@ def unchanged(theta: Params, before: Params) -> None:
             )
 
 
-def _direction(f, theta, rng):
-    """A random direction that does not leave the domain of f over the steps by which rounding is seen."""
-    d = random_direction(theta, rng)
-    inward = {name: a * np.minimum(1, np.abs(theta[name])) for name, a in d.items()}  # relative to each entry
+def _rounding(f, theta, d, value, signature):
+    """The largest error seen over short and longer steps, σ from the short ones, and the direction of the steps.
+
+    (inf, nan, d) where f is not defined along d, turned this way or that.
+    """
     for turn in (lambda a: a, np.negative, np.abs, lambda a: -np.abs(a)):
-        for given in (d, inward):
-            tried = {name: turn(a) for name, a in given.items()}
-            if all(np.isfinite(nearby(f, move(theta, tried, k * FINE))[0]) for k in (1, 8, 24)):
-                return tried
-    raise InputError("f should be defined near its params, but is not, in any direction; take other params.")
+        turned = {name: turn(a) for name, a in d.items()}
+        values = np.array([nearby(f, move(theta, turned, k * FINE))[0] for k in range(1, 25)])
+        if np.all(np.isfinite(values)):
+            sigma = max(np.sqrt(np.mean(np.diff(values, 3) ** 2) / 20), EPS * np.abs(values).max() / 2)
+            return max(sigma, _coarse_error(f, theta, turned, value, signature)), sigma, turned
+    return np.inf, np.nan, d
 
 
-def _coarse_error(f, theta, d, signature):
-    """The rounding error of f over longer steps, which show float32 inside; kinks are few, so not in the median."""
+def _coarse_error(f, theta, d, value, signature):
+    """The rounding error of f over longer steps, which show float32 inside; kinks are few, so not in the quantile."""
     points = [nearby(f, move(theta, d, k * COARSE)) for k in range(1, 21)]
     values = np.array([value if same_piece(signature, piece) else np.nan for value, piece in points])
     third = np.abs(np.diff(values, 3))
-    return 0.0 if np.isnan(third).all() else float(np.nanquantile(third, 0.7)) / np.sqrt(20)
+    if np.isnan(third).all():
+        return 0.0
+    error = float(np.nanquantile(third, 0.7)) / np.sqrt(20)
+    if len(set(values.tolist())) > 3:
+        return error
+    # Stairs: three values at most in twenty steps, of a function that changes over longer ones.
+    near, far = (abs(nearby(f, move(theta, d, t))[0] - value) for t in (5e-5, 1e-4))
+    stairs = far * 20 * COARSE / 1e-4
+    return max(error, stairs) if 0 < near != far and stairs > 1000 * EPS * abs(value) else error
 
 
 def _in_single_precision(f, theta, d, value, sigma) -> Iterator[str]:

@@ -75,7 +75,8 @@ def kink_finding(
         side = "one of the slopes there, or between them" if kink.at == 0 else "the slope on its side"
         is_right = f"yours, {a:.4g}, is {'' if i in kinks[-1:] else 'not '}{side}"
         index = ",".join(str(int(j)) for j in np.unravel_index(i, x.shape))
-        where = f"at {name}({index}) = {old + kink.at:.3g}" + (f", {abs(kink.at):.1g} away" if kink.at else "")
+        place = old + kink.at if abs(old + kink.at) > 1e-2 * abs(kink.at) else 0.0  # it is not known to more digits
+        where = f"at {name}({index}) = {place:.3g}" + (f", {abs(kink.at):.1g} away" if kink.at else "")
         texts.append(f"{where} (slopes {kink.left:.4g} and {kink.right:.4g}; {is_right})")
     if not texts:
         return [], ()

@@ -71,14 +71,15 @@ OF_PARAMETER: dict[str, Callable[[np.ndarray], np.ndarray]] = {
 
 def scaled_by_parameter(seen: Seen) -> Iterator[Finding]:
     """An elementwise factor of the chain rule that is missing, or there once too often."""
-    if seen.theta is None or np.ptp(seen.theta[seen.big], axis=None) == 0 if seen.big.any() else True:
+    x, big = seen.theta, seen.big
+    if x is None or not big.any() or np.ptp(x[big]) == 0:
         return
     for text, g in OF_PARAMETER.items():
         with np.errstate(all="ignore"):
-            factor = g(seen.theta)
+            factor = g(x)
             for what, c in (("missing", 1 / factor), ("there once too often", factor)):
                 if np.all(np.isfinite(c)) and seen.explained_by(seen.numeric * c):
-                    yield Finding("chain rule", f"a factor is {what}: {text} ({int(seen.big.sum())} entries)")
+                    yield Finding("chain rule", f"a factor is {what}: {text} ({int(big.sum())} entries)")
 
 
 def moved(seen: Seen) -> Iterator[Finding]:
