@@ -26,7 +26,7 @@ from minram.training.models import MODELS
 from minram.training.own import Own
 from minram.training.process import keep_freed_memory
 from minram.training.recipes import recipe as recipe_settings
-from minram.training.run import find_model, load_params, new_folder, read_metrics
+from minram.training.run import class_names, find_model, load_params, new_folder, read_metrics
 from minram.training.train import train as train_in_folder
 
 
@@ -44,6 +44,7 @@ class Agent:
 
     params: Params
     config: Config
+    names: tuple[str, ...] = ()  # of the classes; (): their numbers
 
     @property
     def classes(self) -> int:
@@ -76,7 +77,9 @@ class Agent:
         for i, one in enumerate([image] if batch is None else batch):
             x = read_image(one, self.channels)
             area, rng = summed_area(x[None], config.background), np.random.default_rng(seed + i)
-            looks.append(Look(x, rollout(self.params, config, area, rng, 1, policy, True, start=first), config))
+            looks.append(
+                Look(x, rollout(self.params, config, area, rng, 1, policy, True, start=first), config, self.names)
+            )
         return looks[0] if batch is None else looks
 
     def steps(self, image: Any, **how: Any) -> Iterator[Step]:
@@ -164,8 +167,8 @@ def load(name: str | Path) -> Agent:
 
     >>> agent = minram.load("pretrained:cluttered-60")
     """
-    params, config, _ = load_params(find_model(str(name)))
-    return Agent(params, config)
+    params, config, meta = load_params(find_model(str(name)))
+    return Agent(params, config, class_names(meta, params["label.b"].size))
 
 
 def train(

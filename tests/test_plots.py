@@ -367,7 +367,7 @@ def test_training_figures_come_from_the_run_folder(tmp_path):
 def test_wrong_input_says_what_to_do(tmp_path):
     config = tiny.SHORT.changed(glimpses=2)
     dataset = checkpoint(tmp_path / "run", config, (8, 8), 3)
-    colour = Dataset(*(np.repeat(a[..., None], 3, -1) if a.ndim == 3 else a for a in dataset))
+    colour = Dataset(*(np.repeat(a[..., None], 3, -1) if a.ndim == 3 else a for a in dataset[:6]))
     more_classes = dataset._replace(y_train=dataset.y_train + 1)
     (tmp_path / "file").write_text("")
     for message, source, out, keywords in [

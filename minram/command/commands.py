@@ -82,7 +82,7 @@ class _Reporter:
     def report(self, line: str, epoch_done: bool) -> None:
         """One line of progress; with `epoch_done` it stays."""
         if self.terminal:
-            width = shutil.get_terminal_size().columns - 1
+            width = None if line.startswith("Note: ") else shutil.get_terminal_size().columns - 1
             _say("\r\033[K" + line[:width], end="\n" if epoch_done else "")
         elif epoch_done:
             _say(line)

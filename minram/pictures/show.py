@@ -8,7 +8,6 @@ from matplotlib.figure import Figure
 from scipy.special import softmax
 
 from minram.agent import rollout
-from minram.datasets import data
 from minram.datasets.data import Dataset
 from minram.datasets.tasks import fixed_images
 from minram.errors import InputError
@@ -19,7 +18,8 @@ from minram.sensor import summed_area
 from minram.storage.writing import atomic_write, make_folder
 from minram.training.evaluate import PIXELS
 from minram.training.models import MODELS
-from minram.training.run import load_params, read_metrics
+from minram.training.run import class_names, load_params, read_metrics
+from minram.training.train import load_data
 
 POOL = 400  # validation images that are looked at: enough to map the policy of each class
 
@@ -61,10 +61,10 @@ def look(source: str | Path, n: int, seed: int = 0, dataset: Dataset | None = No
     Raises InputError for a source without an agent, or for data of another kind than it was trained on.
     """
     path = Path(source) / "best.npz" if Path(source).is_dir() else Path(source)
-    params, config, _ = load_params(path)
+    params, config, meta = load_params(path)
     if not MODELS[config.model].looks:
         raise InputError(f"{path} holds a network that sees the whole image at once; show draws an agent's glimpses.")
-    dataset = dataset or data.load(config.data or None, n_val=config.n_val)
+    dataset = dataset or load_data(config)
     pixels = math.prod(config.task_at().canvas or dataset.image_shape[:2])
     n = min(n, max(1, PIXELS // pixels))  # fewer of large ones, which are looked at all at once
     index = np.random.default_rng(seed).permutation(len(dataset.x_val))[:n]
@@ -80,7 +80,8 @@ def look(source: str | Path, n: int, seed: int = 0, dataset: Dataset | None = No
     policy = config.rollout_policy("mean")
     t = rollout(params, config, area, np.random.default_rng(seed), policy=policy, every_step=True)
     probabilities = softmax(t.logits, axis=-1)  # (T, n, K)
-    return figures.Scene(images, dataset.y_val[index], retina, t.loc, t.glimpse.phi, probabilities)
+    names = class_names(meta, probabilities.shape[-1])
+    return figures.Scene(images, dataset.y_val[index], retina, t.loc, t.glimpse.phi, probabilities, names)
 
 
 @style.context()

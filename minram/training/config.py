@@ -15,7 +15,7 @@ from minram.datasets.tasks import Task
 from minram.errors import InputError
 from minram.reinforce import BASELINES, REWARDS
 from minram.training.contradictions import contradictions
-from minram.training.ranges import Choice, Real, Size, Subset, Switch, Text, Whole, Wholes
+from minram.training.ranges import Choice, Real, Shape, Size, Subset, Switch, Text, Whole, Wholes
 
 STD = Real(1e-4, 10)  # what σ may be, in image half-widths; a learned one is kept within it
 TASKS = ("original", "translated", "cluttered")
@@ -41,7 +41,10 @@ class Config:
     """
 
     # The data
-    data: str = _setting("", Text(), "a .npz file or a folder of IDX files; empty: the embedded MNIST")
+    data: str = _setting("", Text(), "a .npz file, or a folder of pictures or IDX files; empty: MNIST")
+    image_shape: tuple[int, ...] = _setting(
+        (), Shape(1, 4096), "HxW, or HxWxC, that your images are brought to; empty: none"
+    )
     task: str = _setting("original", Choice(TASKS), "images as they are, on a canvas, or among clutter")
     canvas: tuple[int, int] = _canvas(
         (60, 60), Size(1, 4096), "height and width of the canvas, in pixels (not for 'original')"

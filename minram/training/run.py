@@ -10,7 +10,7 @@ import math
 from dataclasses import asdict, dataclass, field
 from importlib import resources
 from pathlib import Path
-from typing import NamedTuple, Self
+from typing import Any, NamedTuple, Self
 
 import numpy as np
 
@@ -39,6 +39,7 @@ class Progress:
     seconds: float = 0.0
     metrics: list[dict] = field(default_factory=list)  # a dict for each epoch
     own: dict[str, str] = field(default_factory=dict)  # the caller's own functions by name
+    about: dict[str, Any] = field(default_factory=dict)  # the data: names of classes, notes, size and brightness
     segments: list[dict] = field(default_factory=list)  # the machine and the processes, from which step on
 
     @classmethod
@@ -56,6 +57,7 @@ class Progress:
             and len(p.sums) == len(SUMS)
             and all(type(x) is float and math.isfinite(x) for x in numbers)
             and isinstance(p.own, dict)
+            and isinstance(p.about, dict)
             and all(isinstance(text, str) for item in p.own.items() for text in item)
             and isinstance(p.segments, list)
             and all(isinstance(segment, dict) for segment in p.segments)
@@ -89,7 +91,12 @@ def fresh(config: Config, folder: Path, dataset: Dataset, own: dict[str, str] | 
             raise InputError(f"{folder} holds the {name} of another run; choose another folder with --out.")
     init, rng = MODELS[config.model].init, stream(config.seed, PARAMETERS)
     vector, params = pack(init(config, rng, dataset.n_classes, seen_shape(config, dataset)))
-    run = Run(vector, params, optimiser_state(config, vector), Progress(dataset.fingerprint, own=own or {}))
+    run = Run(
+        vector,
+        params,
+        optimiser_state(config, vector),
+        Progress(dataset.fingerprint, own=own or {}, about=dataset.about),
+    )
     write_text(folder / "config.json", json.dumps(asdict(config) | ({"own": own} if own else {}), indent=1))
     write_text(folder / "metrics.jsonl", "")
     save_run(run, config, folder)
@@ -144,6 +151,15 @@ def _load(path):
     if not (math.log(STD.low) - 0.01 < log_std.min() and log_std.max() < math.log(STD.high) + 0.01):  # 0.01: as float16
         raise InputError(f"{path} has a learned σ outside {STD.low:g} to {STD.high}; take an earlier checkpoint.")
     return {name: params[name] for name in shapes}, config, meta, arrays
+
+
+def class_names(meta: dict, n_classes: int) -> tuple[str, ...]:
+    """The names of the classes that a checkpoint's meta has, or () where there are none for each class."""
+    about = meta.get("about")
+    names = about.get("names") if isinstance(about, dict) else None
+    if isinstance(names, list) and len(names) == n_classes and all(isinstance(name, str) for name in names):
+        return tuple(names)
+    return ()
 
 
 def find_model(name: str) -> Path:

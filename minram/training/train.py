@@ -63,12 +63,14 @@ def train(
     with held(folder):
         run = resumed(config, folder, dataset) if resume else fresh(config, folder, dataset, own.names)
         own.require_same(run.progress.own, folder)
+        for note in () if resume else dataset.notes:
+            report(f"Note: {note}", True)
         return _train(run, config, folder, dataset, report, own, on_step, workers)
 
 
 def load_data(config: Config) -> Dataset:
     """The data set that a configuration names."""
-    return data.load(config.data or None, n_val=config.n_val)
+    return data.load(config.data or None, n_val=config.n_val, image_shape=config.image_shape)
 
 
 def _train(run, config, folder, dataset, report, own, on_step, workers):
@@ -172,7 +174,9 @@ def _finish_epoch(run, config, folder, dataset):
     progress.metrics.append(record)
     # The order matters: what is newer than last.npz after a crash is written again by the resumed run.
     if improved:
-        save_params(folder / "best.npz", run.averaged, config, progress.best | {"data": progress.data})
+        save_params(
+            folder / "best.npz", run.averaged, config, progress.best | {"data": progress.data, "about": progress.about}
+        )
     write_text(folder / "metrics.jsonl", "".join(json.dumps(r) + "\n" for r in progress.metrics))
     save_run(run, config, folder)
     return _line(config, record, epoch, epoch * steps * config.batch_size)
