@@ -260,6 +260,14 @@ def test_a_table_that_is_made_in_pieces_is_that_of_each_image():
     np.testing.assert_array_equal(table, images.astype(int).cumsum(axis=1).cumsum(axis=2))
 
 
+@pytest.mark.parametrize("shape", [(2, 600, 500), (1, 300, 300, 3), (3, 512, 512)])  # 2¹⁸ numbers are 512 × 512
+def test_an_image_larger_than_a_piece_is_a_piece(shape):
+    images = np.random.default_rng(0).integers(0, 256, shape, dtype=np.uint8)
+    table = summed_area(images).table[:, :, 1:, 1:]
+    want = images.reshape(*shape[:3], -1).astype(int).cumsum(axis=1).cumsum(axis=2)
+    np.testing.assert_array_equal(table, want.transpose(0, 3, 1, 2))
+
+
 @pytest.mark.parametrize(
     "images",
     [
