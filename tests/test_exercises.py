@@ -4,14 +4,24 @@ import os
 import re
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
-import attempts
 from lessons import WHOLE, each_whole_lesson, exercises, halves, run
 from minram.training.process import VARIABLES
 
-WRONG = [(lesson, *attempt) for lesson in WHOLE for attempt in attempts.WRONG.get(lesson.stem[:2], ())]
+ATTEMPTS = Path(__file__).parent / "attempts"  # for each lesson a percent script; "# %% 4: what the check has to say"
+
+
+def wrong(lesson):
+    """The typical wrong answers to a lesson's exercises: [(number, name of the function, its source, reason)]."""
+    text = (ATTEMPTS / f"{lesson.name[:2]}.py").read_text(encoding="utf-8")
+    found = re.findall(r"^# %% (\d): (.*)\n((?:(?!# %%).*\n?)+)", text, re.M)
+    return [(number, re.search(r"def (\w+)", source)[1], source, reason) for number, reason, source in found]
+
+
+WRONG = [(lesson, *attempt) for lesson in WHOLE for attempt in wrong(lesson)]
 
 
 def said(lesson, capsys, instead=None):
@@ -39,14 +49,14 @@ def test_the_solutions_are_right_and_there_are_five(lesson, capsys):
 )
 def test_a_typical_wrong_answer_is_told_what_is_wrong(lesson, number, name, source, reason, capsys):
     told = said(lesson, capsys, {name: source})
-    wrong = told.pop(number)
-    assert wrong.startswith("not yet. ") and reason in wrong
+    of_this = told.pop(number)
+    assert of_this.startswith("not yet. ") and reason in of_this
     assert set(told.values()) == {"right."}  # the others are reached
 
 
 @each_whole_lesson
 def test_each_exercise_has_two_wrong_answers(lesson):
-    numbers = [attempt[0] for attempt in attempts.WRONG[lesson.stem[:2]]]
+    numbers = [attempt[0] for attempt in wrong(lesson)]
     assert all(numbers.count(number) >= 2 for number in "12345"), numbers
 
 

@@ -35,7 +35,7 @@ def draw(ax, nodes, edges, colours=None):
                 "shrinkB": 13,
             }
             ax.annotate("", tip + shift, tail + shift, arrowprops=look)
-            place = (p + q) / 2 + sign * 0.22 * side
+            place = (p + q) / 2 + sign * (0.22 + 0.16 * abs(side[0])) * side  # texts are wider than high
             clear = {"boxstyle": "square,pad=0.05", "facecolor": "white", "edgecolor": "none"}
             ax.text(*place, text, color=colour, ha="center", va="center", fontsize=9, bbox=clear)
     for name, node in nodes.items():

@@ -76,7 +76,8 @@ def check_complex_step(
 ) -> Report:
     """Compare entries with Im f(θ + ih)/h, h = 1e-30: nothing is subtracted, so it is exact to rounding.
 
-    For f of analytic operations that accept complex arrays: no abs, maximum, comparison or conjugate.
+    For f of operations that accept complex arrays and are analytic near θ: no abs or conjugate. A maximum, such as
+    ReLU, will do: NumPy compares real parts, which the step leaves alone, so that no kink is crossed, however near.
     Raises InputError if f returns a real number.
     """
     rng = np.random.default_rng(0) if rng is None else rng

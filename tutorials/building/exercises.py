@@ -13,7 +13,7 @@ from building.lessons import TUTORIALS, lessons
 from minram.errors import InputError
 
 SHARED = ("lesson.py", "jobs.py", "exercise.py", "graph.py")  # what lessons import
-HOW = "Replace each `raise NotImplementedError` and run the sheet; hints, one after the other, are at its end."
+HOW = "Write what each function lacks, and run the sheet as often as you like. Hints, in stages, are at its end."
 
 
 def register(commands):
