@@ -329,8 +329,8 @@ plt.show()
 # Three things of lesson 3. $L$ is any one number that is computed from what the sensor sees, and the *cotangent*
 # $\mathrm{d}\phi$ is $\partial L / \partial \phi$, one number for each cell. A location is used by all its cells, and
 # *uses add up*: $\partial L / \partial l$ is a sum over cells. And `check_pair` draws cotangents at random, and
-# compares what a backward function makes of them with *finite differences*, $(L(l + s) - L(l - s)) / 2s$ for a small
-# step $s$.
+# compares what a backward function makes of them with *finite differences*: how much $L$ changes from a place a little
+# to the left to one a little to the right, divided by their distance.
 #
 # A cell with the edges $u$ and $u + s$ in $x$, and $v$ and $v + s$ in $y$, sees the mean
 #
