@@ -119,7 +119,7 @@ def test_the_notation_table_names_what_the_code_has():
     table = README.split("## Notation")[1].split("##")[0]
     cells = [row.split("|")[2] for row in table.splitlines() if row.startswith("|")]
     names = {name for cell in cells for name in re.findall(r"`(\w+)`", cell)}
-    known = {*Trajectory._fields, *Outcome._fields, *vars(Config()), "images", "phi", "g", "h"}
+    known = {*Trajectory._fields, *Outcome._fields, *vars(Config()), "images", "phi", "g", "h", "dh"}
     assert names <= known and len(names) > 15
 
 

@@ -5,6 +5,8 @@ import json
 from dataclasses import asdict
 from pathlib import Path
 
+import matplotlib.pyplot as plt
+
 from jobs import V1, words
 from minram.training.recipes import recipe
 
@@ -18,6 +20,17 @@ def show_source(*functions):
     """Print the source of functions or classes of the package, under the name of their file."""
     for f in functions:
         print(f"# {f.__module__.replace('.', '/')}.py\n{inspect.getsource(f)}")
+
+
+def show(alt):
+    """Show the figure that has been drawn; `alt` says what is on it, to whoever cannot see it."""
+    if "inline" not in plt.get_backend():
+        plt.show()
+        return
+    from IPython.display import display  # a notebook has it
+
+    display(plt.gcf(), metadata={"image/png": {"alt": alt}})
+    plt.close()
 
 
 def training_command(config, name="quick"):

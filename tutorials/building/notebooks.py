@@ -67,6 +67,8 @@ def notebook(path):
 
 def cell_as_json(i, cell):
     metadata = {"tags": list(cell.tags)} if cell.tags else {}
+    if {"hide-input", "hide-cell"} & set(cell.tags):  # a site folds by the tag, JupyterLab by its own word
+        metadata["jupyter"] = {"source_hidden": True}
     source = cell.source.splitlines(keepends=True)
     result = {"cell_type": cell.kind, "id": f"cell-{i:02}", "metadata": metadata, "source": source}
     return result | ({"execution_count": None, "outputs": []} if cell.kind == "code" else {})
