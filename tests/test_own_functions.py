@@ -391,6 +391,7 @@ def test_the_gradient_of_nothing_is_not_symmetric():
     """With cos b held constant, as a surrogate holds its weights, no scalar has this gradient."""
     report = check_second(bowl, lambda p: bowl_gradient(p) | {"b": 0 * p["b"]}, W)
     assert not report["symmetry"].passed and not report["gradient"].passed, report
+    assert report.diagnosis[2][0].name == "no scalar"
     twice = check_second(bowl, lambda p: {name: 2 * g for name, g in bowl_gradient(p).items()}, W)
     assert twice["symmetry"].passed and not twice["gradient"].passed and not twice["curvature"].passed
     assert dict(twice.diagnosis[0])["doubled"].startswith("factor 2 (3 of 3 entries)")

@@ -22,7 +22,13 @@ PACKAGE = ROOT / "minram"
 METHOD = ("ops", "sensor", "glimpse", "core", "heads", "policy", "agent", "reinforce")  # in reading order
 PAGES = {
     page: (ROOT / page).read_text(encoding="utf-8")
-    for page in ("README.md", "tests/README.md", "tutorials/own_images.md", "tutorials/speed.md")
+    for page in (
+        "README.md",
+        "tests/README.md",
+        "tutorials/check_your_own.md",
+        "tutorials/own_images.md",
+        "tutorials/speed.md",
+    )
 }
 README = PAGES["README.md"]
 

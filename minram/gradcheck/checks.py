@@ -219,8 +219,9 @@ def _entrywise(slope, theta, names, grads, entries, rng, facts, signature, *, ex
 
 def numbers(facts: Mapping[str, Any], arrays: Mapping[str, Any]) -> dict[str, Any]:
     """The facts, and beside them the lengths of axes that no fact gives, as "W.shape[0]"."""
-    found = dict(facts)
-    known = {v for v in found.values() if np.ndim(v) == 0}
+    known = {v for v in facts.values() if np.ndim(v) == 0}
+    names: dict[int, list[str]] = {}
     for name, x in arrays.items():
-        found |= {f"{name}.shape[{k}]": length for k, length in enumerate(np.shape(x)) if length not in known}
-    return found
+        for k, length in enumerate(np.shape(x)):
+            names.setdefault(length, []).append(f"{name}.shape[{k}]")
+    return dict(facts) | {" or ".join(lengths[:2]): n for n, lengths in names.items() if n not in known}

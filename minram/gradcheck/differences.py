@@ -30,7 +30,8 @@ ONE_SIDED = 12  # 22/1.9, rounded up: what it makes of rounding beside the centr
 
 def evaluate(f: Callable[[Params], Any], theta: Params) -> tuple[float, tuple]:
     """f(theta) as (float, signature); InputError if it is not one finite float64."""
-    value, signature = _scalar(f(theta))
+    with np.errstate(all="ignore"):  # of what is not finite there is a sentence below
+        value, signature = _scalar(f(theta))
     if not np.isfinite(value):
         raise InputError(f"f should return one finite float64, but returned {value!r}; take params where f is defined.")
     return value, signature

@@ -49,6 +49,8 @@ def _made_of(name: str, value: Any) -> Iterator[tuple[Any, str]]:
     if _is_count(value):
         yield value, f"{name}: a sum where the mean belongs"
         yield 1 / value, f"1/{name}: a mean where the sum belongs"
+        if value == 2:  # what follows would be the same again
+            return
         yield 1 - 1 / value, f"1 − 1/{name}: the mean includes the row itself, or one of {name} is not counted"
         yield value / (value - 1), f"{name}/({name} − 1): the mean leaves the row itself out"
     else:

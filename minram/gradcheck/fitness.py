@@ -50,7 +50,8 @@ def base_point(
         error, sigma, d = min(_rounding(f, theta, inward, value, signature), (error, sigma, d), key=lambda r: r[0])
     if not np.isfinite(error):
         raise InputError("f should be defined near its params, but is not, in any direction; take other params.")
-    if names := list(_in_single_precision(f, theta, d, value, sigma)):
+    # Where f sees single-precision numbers, longer steps show more rounding than short ones.
+    if error > 30 * sigma and (names := list(_in_single_precision(f, theta, d, value, sigma))):
         raise InputError(
             f"f should be exact to about 16 digits, but computes in single precision (rounding {', '.join(names)} to "
             "float32 changes nothing); convert nothing to float32 inside, data and constants too."

@@ -136,10 +136,12 @@ def report(
     With `entries` only so many of each, and random directions through all of them: for models at full size.
     """
     reports = []
+    rows = shape[0] * config.rollouts
+    facts = {"T": config.glimpses, "M": config.rollouts, "B": shape[0], "N": rows, "K": n_classes, "σ": config.std}
     for title, f, params, grads, zero in objectives(config, n_classes, shape, seed):
         rng, part = np.random.default_rng(seed), Report()
         if entries is not None:
-            part += check_directions(f, params, grads, n=3, rng=rng, expect_zero=zero)
-        part += check_gradient(f, params, grads, entries=entries, rng=rng, expect_zero=zero)
+            part += check_directions(f, params, grads, n=3, rng=rng, expect_zero=zero, facts=facts)
+        part += check_gradient(f, params, grads, entries=entries, rng=rng, expect_zero=zero, facts=facts)
         reports.append((title, part))
     return reports

@@ -8,10 +8,12 @@ import numpy as np
 
 from minram.gradcheck.checks import SIGMAS
 from minram.gradcheck.differences import EPS, STEP, five_point, move, nearby, random_direction
-from minram.gradcheck.evidence import Seen
+from minram.gradcheck.evidence import Finding, Seen
 from minram.gradcheck.fitness import base_point
 from minram.gradcheck.report import Report, judge, require_fit
 from minram.ops import Params
+
+NO_SCALAR = (Finding("no scalar", "uᵀH d and dᵀH u differ: this is the gradient of nothing; is a part held constant?"),)
 
 # The five-point second difference has the error h⁴f⁽⁶⁾/90 + 4.4 σ/h²: least, about 1e-11, at h ~ ε^(1/6).
 WIDE = EPS ** (1 / 6)
@@ -70,7 +72,9 @@ def check_second(
         seen = Seen(
             a.reshape(shape), b.reshape(shape), noise.reshape(shape), tolerance, projected=projected, axes=("d",)
         )
-        report.append(row if row.passed else row._replace(seen=seen))
+        if not row.passed:
+            row = row._replace(findings=NO_SCALAR) if name == "symmetry" else row._replace(seen=seen)
+        report.append(row)
     return Report(tuple(report))
 
 
