@@ -52,7 +52,8 @@ VARIANTS = [
     {"policy": "random", "baseline": "none"},
     {"glimpses": 1},
     {"glimpses": 1, "baseline": "rollouts", "rollouts": 2},
-    {"model": "fc", "weight_average": 0.9, **CLUTTER},
+    {"class_weights": "balanced", "reward": "probability", **EVERY},
+    {"model": "fc", "weight_average": 0.9, "class_weights": "balanced", **CLUTTER},
     {"model": "conv", "task": "translated", "canvas": (11, 15)},
 ]
 

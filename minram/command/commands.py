@@ -98,6 +98,8 @@ def _print_result(config, folder, result, dataset):
     n = result["n_val"]
     rate = percent(result["val_error"], wilson(round(result["val_error"] * n), n))
     _say(f"Validation error {rate} on {n:,} images, the lowest, after epoch {result['epoch']} of {config.epochs}.")
+    for sentence in result["diagnosis"]:
+        _say(f"Diagnosis: {sentence}")
     if not (folder / "curves.png").exists():  # `show` writes paths.png into the folder of an unfinished run too
         _say("Pictures: " + ", ".join(str(path) for path in training_figures(folder, dataset)))
     _say(f"The test set is closed; to open it: minram evaluate {shlex.quote(str(folder))} --split test")

@@ -8,11 +8,13 @@ models          one record for each kind of model: the agent, and the networks w
 own             a caller's own reward and baseline
 optim           Adam and SGD on one flat vector, and the average of the weights
 streams         where every random number comes from
+balance         classes that count alike, however many images each has
 shards          a batch is a sum: its gradient in parts, and their outcome
 parallel        the parts made by several processes at once, with the same bits
 step            one update: the parts' gradients, their sum, the parameters
 signals         Ctrl-C and termination, asked for between two steps
 process         threads and memory of a process
+diagnosis       what may be wrong with a run, as metrics and as sentences
 train           epochs, and validation after each
 run             a run's folder: what is saved, read back, and gone on with
 evaluate        how often the agent is wrong, with an interval

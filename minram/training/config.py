@@ -43,7 +43,7 @@ class Config:
     # The data
     data: str = _setting("", Text(), "a .npz file, or a folder of pictures or IDX files; empty: MNIST")
     image_shape: tuple[int, ...] = _setting(
-        (), Shape(1, 4096), "HxW, or HxWxC, that your images are brought to; empty: none"
+        (), Shape(4096), "HxW, or HxWxC, that your images are brought to; empty: none"
     )
     task: str = _setting("original", Choice(TASKS), "images as they are, on a canvas, or among clutter")
     canvas: tuple[int, int] = _canvas(
@@ -102,6 +102,10 @@ class Config:
         0.0, Real(0, 1000), "weight, times λ, of ½ (distance to the image)² of a mean outside"
     )
     baseline_weight: float = _agent(1.0, Real(0, 1000), "weight of the baseline's squared error")
+
+    class_weights: str = _setting(
+        "none", Choice(("none", "balanced")), "images count alike, or classes, in loss, reward and choice of the epoch"
+    )
 
     # The optimiser
     optimiser: str = _setting("adam", Choice(("adam", "sgd")), "Adam, or SGD with momentum as in the paper")

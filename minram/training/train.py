@@ -19,6 +19,7 @@ from minram.errors import InputError
 from minram.reinforce import Outcome
 from minram.storage.writing import held, make_folder, write_text
 from minram.training.config import Config
+from minram.training.diagnosis import diagnose, sentences
 from minram.training.evaluate import evaluate
 from minram.training.own import Own
 from minram.training.parallel import WorkerLost, gradient_makers
@@ -80,7 +81,7 @@ def _train(run, config, folder, dataset, report, own, on_step, workers):
     try:
         if progress.epoch < config.epochs:
             _go_on(run, config, folder, dataset, report, own, on_step, workers, go_on)
-        return _finish(run, folder, dataset)
+        return _finish(run, config, folder, dataset)
     except KeyboardInterrupt:
         raise Stopped(f"Stopped at once; what was saved before is whole. {go_on}") from None
     except InputError as error:
@@ -164,12 +165,14 @@ def _finish_epoch(run, config, folder, dataset):
         if not np.isfinite(evaluation.probabilities).all():
             raise Diverged(f"A label's probability is not finite in the validation after epoch {epoch}.")
         record |= {"val_errors": evaluation.errors.tolist(), "val_error": evaluation.error}
+        record |= diagnose(run.averaged, config, dataset, evaluation)
     progress.seconds += time.monotonic() - start
     record["seconds"] = round(progress.seconds, 2)
     best = progress.best
-    improved = "val_error" in record and (best is None or record["val_error"] < best["val_error"])
+    measure = "val_error" if config.class_weights == "none" else "balanced_error"
+    improved = measure in record and (best is None or record[measure] < best[measure])
     if improved:
-        progress.best = {"epoch": epoch, "val_error": record["val_error"]}
+        progress.best = {"epoch": epoch, "val_error": record["val_error"], measure: record[measure]}
     progress.epoch, progress.step, progress.sums = epoch, 0, [0.0] * len(SUMS)
     progress.metrics.append(record)
     # The order matters: what is newer than last.npz after a crash is written again by the resumed run.
@@ -192,10 +195,13 @@ def _line(config, record, epochs_done, images_done):
     )
 
 
-def _finish(run: Run, folder: Path, dataset: Dataset) -> dict:
+def _finish(run: Run, config: Config, folder: Path, dataset: Dataset) -> dict:
     """Write result.json, the mark of a finished run: the epoch that validation chose. The test set stays closed."""
+    kept = run.progress.best or {"epoch": 1}
+    bad = sentences(run.progress.metrics[kept["epoch"] - 1], config, dataset.names, len(dataset.y_val))
     result = (run.progress.best or {}) | {
         "n_val": len(dataset.y_val),
+        "diagnosis": bad,
         "seconds": round(run.progress.seconds, 1),
         "segments": run.progress.segments,
     }
