@@ -3,6 +3,7 @@
 import json
 import re
 import sys
+import types
 from pathlib import Path
 
 import pytest
@@ -15,6 +16,7 @@ from tiny import SHORT, dataset
 
 FOLDER = Path(__file__).resolve().parent.parent / "tutorials" / "tables"
 sys.path[:0] = [str(FOLDER), str(FOLDER.parent)]
+import cluster  # noqa: E402
 import driver  # noqa: E402
 import ladder  # noqa: E402
 import ledger  # noqa: E402
@@ -275,5 +277,71 @@ def test_the_page_s_commands_parse(monkeypatch):
     for line in re.findall(r"^    python tutorials/tables/run.py ([^#\n]*)", page, re.M):
         runner.main(line.split())
     commands = {args.command for args in parsed}
-    assert commands == {"freeze", "row", "all", "ablation", "draws", "ladder", "verify", "pretrain", "table", "status"}
+    assert commands == {
+        "freeze",
+        "row",
+        "all",
+        "ablation",
+        "draws",
+        "ladder",
+        "verify",
+        "pretrain",
+        "table",
+        "status",
+    } | {"habit", "sweep"}
     assert {args.recipe for args in parsed if args.command == "ablation"} <= set(ABLATED)
+
+
+# ---- on a cluster ----
+
+
+def test_a_cluster_runs_the_same_rows_and_they_are_tested_here(tmp_path, monkeypatch, capsys):
+    """With a cluster that is this process; the real one was tried by hand, as the page says."""
+    d = dataset()
+    monkeypatch.setattr(record, "RESULTS", tmp_path / "results")
+    monkeypatch.setattr(record, "data_of", lambda data, n_val: d)
+    monkeypatch.setattr(ledger, "LEDGER", tmp_path / "ledger.jsonl")
+    monkeypatch.setattr(ledger, "FROZEN", tmp_path / "frozen.jsonl")
+    monkeypatch.setattr(ledger, "committed", lambda path: path.read_text())
+    monkeypatch.setattr(ledger, "code", lambda: {"commit": 40 * "a", "sources": "b"})
+    monkeypatch.setattr("minram.training.train.load_data", lambda config: d)
+    uploaded, answers = [], {}
+
+    class Client:
+        def __init__(self, address):
+            assert address == "tcp://there:8786"
+
+        def __enter__(self):
+            return self
+
+        def __exit__(self, *error):
+            pass
+
+        def upload_file(self, path):
+            uploaded.append(Path(path).name)
+
+        def submit(self, function, *arguments, key, **options):
+            answers[key] = function(*arguments)
+            return Answer(answers[key])
+
+    class Answer:
+        def __init__(self, answer):
+            self.result = lambda: answer
+
+    fake = types.ModuleType("dask.distributed")
+    fake.Client, fake.as_completed = Client, list
+    monkeypatch.setitem(sys.modules, "dask", types.ModuleType("dask"))
+    monkeypatch.setitem(sys.modules, "dask.distributed", fake)
+    job, none = Short("mnist-2", 20), Short("mnist-3", 20)
+    ledger.freeze("mnist-2", Short.config)
+    assert cluster.run_on("tcp://there:8786", [job, none], tmp_path / "runs") == 2
+    assert uploaded == ["ledger.py", "cluster.py"] and list(answers) == ["mnist-2-s20"]
+    assert "mnist-3-s20: mnist-3 is not frozen" in capsys.readouterr().out
+    r = json.loads((tmp_path / "results" / "mnist-2-s20.json").read_text())
+    assert r["mean"]["test_error"] == ledger.read(ledger.LEDGER)[0]["errors"]["mean"]
+    answers.clear()
+    assert cluster.run_on("tcp://there:8786", [job], tmp_path / "runs") == 0 and not answers  # it is there
+    monkeypatch.setattr(cluster, "train_there", lambda settings, folder: ("other sources", {}))
+    job = Short("mnist-2", 20, {}, "none", "ablations")
+    assert cluster.run_on("tcp://there:8786", [job], tmp_path / "runs") == 1
+    assert "the worker has another minram" in capsys.readouterr().out and not record.result_path(job).exists()

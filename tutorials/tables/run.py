@@ -15,12 +15,15 @@ from minram.training.process import one_thread
 if __name__ == "__main__":
     one_thread()  # results are compared, and they are tested here
 
+import habit
 import ladder
 import ledger
+import sweep
 from driver import run_all
 from jobs import ABLATED, Job
 from minram.errors import InputError
 from minram.training.recipes import RECIPES
+from minram.training.train import Stopped
 from paper import HEADLINES, reported_seeds
 from pretrained import pretrain
 from record import RUNS
@@ -50,12 +53,12 @@ def parser():
     p = argparse.ArgumentParser(description="The paper's tables: train, freeze, test once, and draw them.")
     commands = p.add_subparsers(dest="command", required=True)
 
-    def trains(name, text, workers=False):
+    def trains(name, text, workers=False, jobs=True):
         command = commands.add_parser(name, help=text)
         command.add_argument("--runs", type=Path, default=RUNS, metavar="DIR", help=f"where runs are ({RUNS})")
         if workers:
             command.add_argument("--workers", type=int, default=1, help="processes of a run, at most one a shard (1)")
-        else:
+        elif jobs:
             command.add_argument("--jobs", type=int, default=2, help="runs side by side, of one thread each (2)")
         return command
 
@@ -76,6 +79,10 @@ def parser():
     ):
         command = trains(name, text)
         command.add_argument("recipe", choices=[*of], metavar="RECIPE", help=", ".join(of))
+    scan = trains("habit", "take a row's run off its path, and train a fixed scan along its mean path", jobs=False)
+    scan.add_argument("recipe", choices=[*HEADLINES.values()], metavar="ROW", help=", ".join(HEADLINES.values()))
+    scan.add_argument("--seed", type=int, default=ledger.FIRST, help="of the row's run and of the scan's")
+    trains("sweep", "how the error on 100×100 grows with the number of distractors, on validation digits", jobs=False)
     again = commands.add_parser("verify", help="train the first epoch of a result again; name what differs")
     again.add_argument("row", metavar="ROW")
     again.add_argument("--seed", type=int, default=ledger.FIRST)
@@ -92,6 +99,9 @@ def main(argv=None):
     args = p.parse_args(argv)
     try:
         return execute(args)
+    except Stopped as stopped:  # the one training that is made in this process
+        print(stopped)
+        return 130
     except InputError as error:
         p.exit(2, f"{args.command}: {error}\n")
 
@@ -128,6 +138,10 @@ def execute(args):
     elif args.command == "ladder":
         code = run_all(ladder.trials(args.recipe), args.runs, args.jobs)
         code = code or run_all(ladder.climbs(args.recipe, SEEDS["ladder"]), args.runs, args.jobs)
+    elif args.command == "habit":
+        print(habit.run(args.recipe, args.seed, args.runs).name)
+    elif args.command == "sweep":
+        sweep.sweep(args.runs)
     elif args.command == "pretrain":
         print(pretrain(args.name, args.runs).name)
     rebuild()

@@ -2,10 +2,12 @@
 
 import ladder
 import ledger
+import sweep
+from habit import scan_job
 from jobs import ABLATED, Job
 from minram.errors import InputError
 from paper import HEADLINES, THREE, reported_seeds
-from record import load_results
+from record import load_results, result_path
 
 
 def status(results=None):
@@ -29,7 +31,11 @@ def status(results=None):
     for ablated in ABLATED.values():
         jobs = [ablated.job(name, seed) for name in ablated.changes for seed in range(20, 25)]
         lines.append(_count(f"ablations/{ablated.recipe}", jobs, results))
-    return lines
+    lines += [_count(f"habit {name}", [scan_job(name, 20)], results) for name in ladder.LADDERS]
+    lines.append("5. The sweep of distractors")
+    jobs = [Job(sweep.ROW, seed, kind="sweep") for seed in reported_seeds(sweep.ROW)]
+    have = sum(result_path(job).with_suffix(".jsonl").exists() for job in jobs)
+    return [*lines, f"   sweep: {have} of {len(jobs)}{_todo(have, len(jobs))}"]
 
 
 def _row(name, seeds, results):

@@ -29,7 +29,7 @@ def rebuild(folder=HERE, results=None, data=DATA):
     text = path.read_text(encoding="utf-8")
     rows = summaries(results, load_v1())
     tables = {"table": main_table(rows), "claims": claims_table(), "looks": looks_table(ledger.read(ledger.LEDGER))}
-    tables |= {"weights": weights_table(data)}
+    tables |= {"weights": weights_table(data), "habit": habit_table(results)}
     tables |= {f"ablations-{recipe}": ablation_table(results, recipe) for recipe in ABLATED}
     tables |= {f"ladder-{recipe}": ladder_table(results, recipe) for recipe in ladder.LADDERS}
     for name, lines in tables.items():
@@ -220,6 +220,24 @@ def _p(p):
 
 def _code(settings):
     return " ".join(f"`{word}`" for word in words(settings))
+
+
+def habit_table(results):
+    """Validation errors off the path, and of a fixed scan minus the row's, paired, by row."""
+    lines = [
+        "| row | seeds | own path | one path for all | path of any image | trained with one path | more than the row |",
+        "|:--|--:|--:|--:|--:|--:|:-:|",
+    ]
+    for recipe in HEADLINES.values():
+        scans = _named(results, "scan", recipe, "fixed")
+        if not scans:
+            lines.append(f"| {recipe} | no run yet | | | | | |")
+            continue
+        ways = " | ".join(f"{100 * np.mean([r['ways'][way] for r in scans]):.2f}" for way in scans[0]["ways"])
+        d = _paired(scans, _runs(results, recipe))
+        more = f"{100 * d.mean:+.2f} {brackets(d, '+')}" if d else ""
+        lines.append(f"| {recipe} | {len(scans)} | {ways} | {_level(scans)} | {more} |")
+    return lines
 
 
 # ---- the rest ----
