@@ -2,6 +2,7 @@
 
 import ast
 import functools
+import symtable
 import sys
 from pathlib import Path
 
@@ -40,3 +41,54 @@ def run(sources, name, namespace=None):
     for source in sources:
         exec(compile(source, name, "exec"), namespace)
     return namespace
+
+
+def slice_of(sources, k):
+    """The numbers of the cells that cell k needs, and k: for each name that it reads, the last cell that makes it."""
+    wanted, found = _wanted(sources[k]), [k]
+    for i in reversed(range(k)):
+        if made := wanted & _made(sources[i]):
+            wanted = (wanted - made) | _wanted(sources[i])
+            found.append(i)
+    return found[::-1]
+
+
+@functools.cache
+def _wanted(source):
+    """The names that a cell reads before it has made them itself."""
+    wanted, made = set(), set()
+    for line in _lines(ast.parse(source).body):
+        wanted |= _read(symtable.symtable(line, "cell", "exec")) - made
+        made |= _made(line)
+    return wanted
+
+
+def _lines(statements):
+    """The simple statements of a block in order, those within loops and branches too."""
+    for statement in statements:
+        if isinstance(statement, ast.For):
+            yield f"{ast.unparse(statement.target)} = {ast.unparse(statement.iter)}"
+            yield from _lines(statement.body)
+        elif isinstance(statement, ast.If):
+            yield ast.unparse(statement.test)
+            yield from _lines(statement.body + statement.orelse)
+        else:
+            yield ast.unparse(statement)
+
+
+def _read(table):
+    """Names of the module that a scope, or one within it, reads."""
+    top = table.get_type() == "module"
+    here = {s.get_name() for s in table.get_symbols() if s.is_referenced() and (top or s.is_global())}
+    return here.union(*map(_read, table.get_children()))
+
+
+@functools.cache
+def _made(source):
+    """The names that a cell makes, or into whose arrays it writes."""
+    table = symtable.symtable(source, "cell", "exec")
+    made = {s.get_name() for s in table.get_symbols() if s.is_assigned() or s.is_imported() or s.is_namespace()}
+    for node in ast.walk(ast.parse(source)):
+        if isinstance(node, ast.Subscript | ast.Attribute) and isinstance(node.ctx, ast.Store):
+            made |= {inner.id for inner in ast.walk(node.value) if isinstance(inner, ast.Name)}
+    return made
