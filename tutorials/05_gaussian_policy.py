@@ -10,6 +10,8 @@
 # pen.
 #
 # **How long it runs.** A few seconds.
+#
+# **To touch.** [A page](pages/reinforce.html) where samples and their scores follow μ and σ.
 
 # %%
 from minram.training.process import one_thread

@@ -9,6 +9,8 @@
 # **What you need.** Lesson 5 (the score and its mean), lesson 4 (backpropagation through time).
 #
 # **How long it runs.** About ten seconds.
+#
+# **To touch.** [REINFORCE in one dimension](pages/reinforce.html): one file for a browser, in which all of this moves.
 
 # %%
 from minram.training.process import one_thread

@@ -9,6 +9,8 @@
 # **What you need.** Lesson 6.
 #
 # **How long it runs.** About ten seconds.
+#
+# **To touch.** [The same in a browser](pages/reinforce.html): pull the baseline along its parabola.
 
 # %%
 import matplotlib.pyplot as plt
