@@ -19,6 +19,7 @@ from minram.training.train import load_data
 
 FOLDER = Path(__file__).resolve().parent.parent / "tutorials" / "tables"
 sys.path[:0] = [str(FOLDER), str(FOLDER.parent)]
+import choices  # noqa: E402
 import ledger  # noqa: E402
 import paper  # noqa: E402
 import pretrained  # noqa: E402
@@ -209,6 +210,12 @@ def test_a_row_is_the_mean_of_its_seeds_with_an_interval_and_a_verdict():
         p == pytest.approx(against(m, 0.0107, 10_000).p, rel=1e-9) and p < 0.05 / 20
     )  # so that it survives the correction
 
+    assert table.quick_line(results) == "`quick`, the default recipe, has no reported run yet."
+    quick = stored((Job("quick", 20), some[:150]), (Job("quick", 21), some[:160]))
+    assert re.match(
+        r"`quick`, .* seeds 20 to 21: 1.55 % \[1.\d\d, 1.\d\d\] \(1.50, 1.60\); .* 10: 1.55 %", table.quick_line(quick)
+    )
+
     figure = table.draw(rows)
     assert len(figure.axes) == len(paper.TASKS)
     mnist = [row for row in paper.ROWS if row.task == paper.TASKS[0]]
@@ -230,11 +237,29 @@ def test_an_ablation_is_paired_with_the_same_seeds():
         *((job("zero-one", seed), [], some[seed : 250 + seed]) for seed in (20, 21)),
         *((job("no-decay", seed), [], some[seed + 1 : 151 + seed]) for seed in (20, 21)),
     )
-    text = "\n".join(table.ablation_table(results, "cluttered-60-8"))
+    text = "\n".join(choices.ablation_table(results, "cluttered-60-8"))
     assert re.search(r"\| nothing \|  \| 3.00 \| 3 \|  \|  \|", text)
     assert re.search(r"`reward=correct` \| 5.00 \| 2 \| \+2.00 \[\+1\.\d\d, \+2\.\d\d\] \| < 0.001 \|", text)
     assert re.search(r"`weight_decay=0` \| 3.00 \| 2 \| \+0.00 \[.*\] \| 1.000 \|", text)
     assert "| λ stays as it is | `final_location_weight=1` | no run yet | | | |" in text
+
+
+def test_a_rung_is_paired_with_the_one_before():
+    """Trials of rates are no runs of the ladder."""
+    some = np.arange(5000)
+
+    def rung(i, name, seed, wrong):
+        return Job("mnist-7", seed, {}, f"{i}-{name}-r1", "ladder"), [], wrong
+
+    results = stored(
+        *(rung(0, "paper", seed, some[seed : 300 + seed]) for seed in (20, 21)),
+        *(rung(1, "adam", seed, some[seed : 150 + seed]) for seed in (20, 21)),
+        rung(1, "adam", 10, some),
+    )
+    text = choices.ladder_table(results, "mnist-7")
+    assert "| 0 | the paper's recipe | 0.002 | 120 | 2 | 6.00 | 2 |  |  |" in text
+    assert any(re.search(r"\| 1 \| Adam, .* \| 3.00 \| 2 \| -3.00 \[-3.\d\d, -2.\d\d\] \| < 0.001 \|", t) for t in text)
+    assert "| 2 | a hidden layer before μ | | | | no run yet | | | |" in text
 
 
 def test_every_ablation_changes_something_of_the_recipe():

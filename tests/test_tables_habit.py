@@ -19,10 +19,10 @@ from tiny import CLUTTER, SHORT, dataset
 
 FOLDER = Path(__file__).resolve().parent.parent / "tutorials" / "tables"
 sys.path[:0] = [str(FOLDER), str(FOLDER.parent)]
+import choices  # noqa: E402
 import habit  # noqa: E402
 import record  # noqa: E402
 import sweep  # noqa: E402
-import table  # noqa: E402
 from jobs import Job  # noqa: E402
 
 PATH = np.array([[0.1, -0.2], [0.3, 0.4], [-0.5, 0.6]])
@@ -106,7 +106,7 @@ def test_a_habit_is_measured_once_and_paired_with_its_row(tmp_path, monkeypatch)
     assert "mean" not in r and set(r["wrong"]) == {"validation"}
     before = path.read_text()
     assert habit.run("mnist-7", 20, tmp_path / "runs") == path and path.read_text() == before
-    line = next(line for line in table.habit_table({"scan": r}) if "mnist-7" in line)
+    line = next(line for line in choices.habit_table({"scan": r}) if "mnist-7" in line)
     assert line.startswith(f"| mnist-7 | 1 | {100 * r['ways']['own path']:.2f} | ")
 
 

@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 
 from minram.errors import InputError
+from minram.training.config import Config
 from minram.training.run import load_params
 from minram.training.train import train
 from tiny import SHORT, dataset
@@ -48,6 +49,15 @@ def test_lines_are_whole_and_in_order_of_date():
         assert all(error == round(error * 10_000) / 10_000 for error in line["errors"].values())
         assert len(line["commit"]) == 40 and len(line["settings"]) == 16 == len(line["weights"] or 16 * "-")
         assert "recovered" in line or (line["seed"] >= ledger.FIRST and line["weights"])
+
+
+def test_frozen_recipes_are_whole_and_in_order_of_date():
+    lines = ledger.read(ledger.FROZEN)
+    assert [line["date"] for line in lines] == sorted(line["date"] for line in lines)
+    for line in lines:
+        assert set(line) == {"date", "row", "digest", "settings"} and "seed" not in line["settings"]
+        assert line["digest"] == ledger.settings_digest(line["settings"])
+        Config.from_dict(line["settings"])
 
 
 def test_every_stored_result_has_its_line():

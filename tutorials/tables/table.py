@@ -1,15 +1,15 @@
 """The tables in README.md, made from the results and from nothing else."""
 
-import itertools
 from pathlib import Path
 
 import numpy as np
 
 import ladder
 import ledger
+from choices import ablation_table, brackets, habit_table, ladder_table, runs_of
 from figure import draw
-from intervals import Mean, against, holm, paired, two_way
-from jobs import ABLATED, words
+from intervals import Mean, against, holm, two_way
+from jobs import ABLATED
 from minram.errors import InputError
 from minram.pictures import style
 from minram.pictures.show import write_figure
@@ -28,7 +28,11 @@ def rebuild(folder=HERE, results=None, data=DATA):
     path = Path(folder) / "README.md"
     text = path.read_text(encoding="utf-8")
     rows = summaries(results, load_v1())
-    tables = {"table": main_table(rows), "claims": claims_table(), "looks": looks_table(ledger.read(ledger.LEDGER))}
+    tables = {
+        "table": [*main_table(rows), "", quick_line(results)],
+        "claims": claims_table(),
+        "looks": looks_table(ledger.read(ledger.LEDGER)),
+    }
     tables |= {"weights": weights_table(data), "habit": habit_table(results)}
     tables |= {f"ablations-{recipe}": ablation_table(results, recipe) for recipe in ABLATED}
     tables |= {f"ladder-{recipe}": ladder_table(results, recipe) for recipe in ladder.LADDERS}
@@ -61,9 +65,9 @@ class Summary:
 
     def __init__(self, row, results, v1):
         self.row = row
-        self.runs = _runs(results, row.recipe)
-        self.v1 = _runs(v1, row.recipe)
-        self.paper = _runs(results, row.recipe, "paper")
+        self.runs = runs_of(results, row.recipe)
+        self.v1 = runs_of(v1, row.recipe)
+        self.paper = runs_of(results, row.recipe, "paper")
         self.whole = bool(self.v1) and self.v1[0]["settings"]["model"] != "ram"
         self.mean = None  # a Mean, of error rates
         self.verdict = self.p = None  # against the paper's figure; p is Holm's, of all rows
@@ -79,11 +83,6 @@ class Summary:
     def error(self, way):
         """Mean over seeds of a test error in percent, or None."""
         return percent_mean(self.runs, way)
-
-
-def _runs(results, recipe, kind=""):
-    found = [r for r in results.values() if r["recipe"] == recipe and r.get("kind", "") == kind and "ablation" not in r]
-    return sorted(found, key=lambda r: r["seed"])
 
 
 def percent_mean(runs, way="mean"):
@@ -118,6 +117,18 @@ def main_table(rows):
     return lines
 
 
+def quick_line(results):
+    """A sentence on the default recipe, which is no row of the paper's."""
+    runs = runs_of(results, "quick")
+    if not runs:
+        return "`quick`, the default recipe, has no reported run yet."
+    m, seeds = two_way(outcomes(runs)), ", ".join(f"{100 * r['mean']['test_error']:.2f}" for r in runs)
+    return (
+        f"`quick`, the default recipe, with the seeds {runs[0]['seed']} to {runs[-1]['seed']}: {100 * m.mean:.2f} % "
+        f"{brackets(m)} ({seeds}); average of 10: {percent_mean(runs, 'average_10'):.2f} %."
+    )
+
+
 def _counted(counts):
     return ", ".join(f"{n} {'are ties' if verdict == 'tie' else verdict}" for verdict, n in counts.items())
 
@@ -135,109 +146,6 @@ def _line(s):
         f"| {s.row.text} | {s.row.paper:.2f} | {ours} | {brackets(s.mean)} | {s.verdict} | {seeds} | {ways} "
         f"| {minutes:.0f} | {theirs} | {was} |"
     )
-
-
-def brackets(mean, sign=""):
-    """The interval of a Mean in percent: "[0.61, 0.95]"."""
-    return f"[{100 * mean.low:{sign}.2f}, {100 * mean.high:{sign}.2f}]"
-
-
-# ---- what each choice is worth ----
-
-
-def ablation_table(results, recipe):
-    """Differences to "nothing" on the same validation images with the same seeds, and Holm's p over the table."""
-    ablated = ABLATED[recipe]
-    runs = {name: _named(results, "ablations", recipe, name) for name in ablated.changes}
-    differences = {name: _paired(r, runs["nothing"]) for name, r in runs.items() if name != "nothing"}
-    found = [name for name, d in differences.items() if d]
-    p = dict(zip(found, holm([differences[name].p for name in found])))
-    lines = [
-        f"The recipe is `{recipe}`, with {_code(ablated.shorter)}.",
-        "",
-        "| changed | settings | validation error, % | seeds | more than with nothing changed | p |",
-        "|:--|:--|--:|--:|:-:|--:|",
-    ]
-    for name, (text, settings) in ablated.changes.items():
-        if not runs[name]:
-            lines.append(f"| {text} | {_code(settings)} | no run yet | | | |")
-            continue
-        d = differences.get(name)
-        more = f"{100 * d.mean:+.2f} {brackets(d, '+')} | {_p(p[name])}" if d else " | "
-        lines.append(f"| {text} | {_code(settings)} | {_level(runs[name])} | {len(runs[name])} | {more} |")
-    return lines
-
-
-def ladder_table(results, recipe):
-    """Each rung with the best of its rates, and what it gains over the one before; Holm's p over the ladder."""
-    texts = ["the paper's recipe", *(text for text, _ in ladder.RUNGS.values())]
-    rungs = [_rung(results, recipe, i) for i in range(len(texts))]
-    differences = [_paired(new, old) for old, new in itertools.pairwise(rungs)]
-    p = iter(holm([d.p for d in differences if d]))
-    lines = [
-        "| rung | the rung before, with | rate | epochs | minutes | validation error, % | seeds | change | p |",
-        "|--:|:--|--:|--:|--:|--:|--:|:-:|--:|",
-    ]
-    for i, (text, runs, d) in enumerate(zip(texts, rungs, [None, *differences])):
-        if not runs:
-            lines.append(f"| {i} | {text} | | | | no run yet | | | |")
-            continue
-        settings, minutes = runs[0]["settings"], np.mean([r["seconds"] for r in runs]) / 60
-        change = f"{100 * d.mean:+.2f} {brackets(d, '+')} | {_p(next(p))}" if d else " | "
-        lines.append(
-            f"| {i} | {text} | {settings['learning_rate']:g} | {settings['epochs']} | {minutes:.0f} | {_level(runs)} "
-            f"| {len(runs)} | {change} |"
-        )
-    return lines
-
-
-def _named(results, kind, recipe, name):
-    found = [r for r in results.values() if (r.get("kind"), r["recipe"], r.get("name")) == (kind, recipe, name)]
-    return sorted(found, key=lambda r: r["seed"])
-
-
-def _rung(results, recipe, rung):
-    found = [r for r in results.values() if (r.get("kind"), r["recipe"]) == ("ladder", recipe)]
-    found = [r for r in found if r["name"].startswith(f"{rung}-") and r["seed"] != ladder.TRIAL]
-    return sorted(found, key=lambda r: r["seed"])
-
-
-def _paired(runs, others):
-    """The paired difference of two sets of runs on validation images, over the seeds that both have, or None."""
-    both = {r["seed"] for r in runs} & {r["seed"] for r in others}
-    if not both:
-        return None
-    return paired(*(outcomes([r for r in found if r["seed"] in both], "validation") for found in (runs, others)))
-
-
-def _level(runs):
-    return f"{100 * np.mean([r['val_error'] for r in runs]):.2f}"
-
-
-def _p(p):
-    return "< 0.001" if p < 0.001 else f"{p:.3f}"
-
-
-def _code(settings):
-    return " ".join(f"`{word}`" for word in words(settings))
-
-
-def habit_table(results):
-    """Validation errors off the path, and of a fixed scan minus the row's, paired, by row."""
-    lines = [
-        "| row | seeds | own path | one path for all | path of any image | trained with one path | more than the row |",
-        "|:--|--:|--:|--:|--:|--:|:-:|",
-    ]
-    for recipe in HEADLINES.values():
-        scans = _named(results, "scan", recipe, "fixed")
-        if not scans:
-            lines.append(f"| {recipe} | no run yet | | | | | |")
-            continue
-        ways = " | ".join(f"{100 * np.mean([r['ways'][way] for r in scans]):.2f}" for way in scans[0]["ways"])
-        d = _paired(scans, _runs(results, recipe))
-        more = f"{100 * d.mean:+.2f} {brackets(d, '+')}" if d else ""
-        lines.append(f"| {recipe} | {len(scans)} | {ways} | {_level(scans)} | {more} |")
-    return lines
 
 
 # ---- the rest ----
