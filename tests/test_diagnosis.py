@@ -147,6 +147,33 @@ def test_what_was_not_compared_has_a_sentence_too():
     assert "no gradient was returned under this name" in table and "does f use it?" in table
 
 
+def test_of_sampled_entries_no_region_is_told():
+    r = np.random.default_rng(0)
+    p = {"W": r.standard_normal((60, 70))}
+    right = 2 * p["W"]
+    f = lambda q: np.sum(q["W"] ** 2)  # noqa: E731
+    (found,) = check_gradient(f, p, {"W": -right}, entries=6).diagnosis
+    assert ("sign", "the sign is wrong (7 of 7 entries)") in [tuple(finding) for finding in found]
+    (found,) = check_gradient(f, p, {"W": right + (np.arange(60) % 2)[:, None] * p["W"] ** 3}, entries=6).diagnosis
+    assert [finding.name for finding in found] == ["unknown"]
+
+
+@pytest.mark.parametrize("scale", [1e-250, 1e-20, 1e20, 1e250])
+def test_gradients_of_any_size_can_be_printed(scale):
+    report = check_gradient(lambda q: scale * np.sum(np.sin(q["x"])), {"x": NUMBERS}, {"x": -scale * np.cos(NUMBERS)})
+    assert not report.passed and "verdict" in str(report)
+
+
+def test_a_backward_that_cannot_take_a_row_alone_has_its_report():
+    def backward(dy, x):
+        if not np.all(dy):
+            raise IndexError("rows of zeros")
+        return dy * np.exp(x) ** 2
+
+    report = check_pair(lambda x: (np.sin(x), x), backward, {"x": NUMBERS}, rng=np.random.default_rng(0))
+    assert names(report, "x") == ["unknown"]
+
+
 def test_a_row_of_the_output_is_tried_only_where_it_is_cheap():
     """A pair too large to be tried row by row still has its report, which says that nothing is known."""
     r = np.random.default_rng(0)

@@ -103,7 +103,8 @@ def test_a_function_that_changes_its_params_is_told_so(check):
 
 
 def test_the_callers_params_are_as_they_were():
-    for check in (check_gradient, check_complex_step):
+    checks = (lambda f, p, g: taylor_slope(f, p, g, rng()), lambda f, p, g: check_second(f, lambda q: g, p))
+    for check in (check_gradient, check_complex_step, *checks):
         p = at(1, 2)
         with pytest.raises(InputError):
             check(add_in_place, p, at(1, 1))

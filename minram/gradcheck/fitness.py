@@ -83,7 +83,9 @@ def _rounding(f, theta, d, value, signature):
         turned = {name: turn(a) for name, a in d.items()}
         values = np.array([nearby(f, move(theta, turned, k * FINE))[0] for k in range(1, 25)])
         if np.all(np.isfinite(values)):
-            sigma = max(np.sqrt(np.mean(np.diff(values, 3) ** 2) / 20), EPS * np.abs(values).max() / 2)
+            third, largest = np.diff(values, 3), np.abs(values).max()
+            spread = np.sqrt(np.mean((third / (largest or 1.0)) ** 2) / 20) * largest  # no overflow, whatever f's size
+            sigma = max(spread, EPS * largest / 2)
             return max(sigma, _coarse_error(f, theta, turned, value, signature)), sigma, turned
     return np.inf, np.nan, d
 

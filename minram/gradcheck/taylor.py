@@ -31,6 +31,7 @@ def taylor_slope(
     and p = nan; that passes if h ∇f·d itself is above 100 σ. Raises InputError if grads do not fit params.
     """
     require_fit(params, grads)
+    params = {name: x.copy() for name, x in params.items()}
     value, signature, sigma = base_point(f, params, rng)
     d = {name: rng.standard_normal(x.shape) for name, x in params.items()}
     length, norm = (np.sqrt(sum(np.sum(a**2) for a in v.values())) for v in (params, d))
