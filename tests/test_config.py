@@ -41,7 +41,7 @@ def test_a_shape_is_two_or_three_numbers_or_none():
     for value, want in {"60x40": (60, 40), (60, 40, 3): (60, 40, 3), "1x4096x4": (1, 4096, 4), "": (), (): ()}.items():
         assert Config(image_shape=value).image_shape == want
     for wrong in (60, "60", "0x5", "5x4097", "axb", "1x2x3x4", (1.5, 2), None, {}, "5x"):
-        with pytest.raises(InputError, match="image_shape should be HxW or HxWxC, .* from 1 to 4096, or empty"):
+        with pytest.raises(InputError, match=r"image_shape should be HxW or HxWxC, .* from 1 to 4096, or empty"):
             Config(image_shape=wrong)
 
 

@@ -1,7 +1,10 @@
 """The command line.
 
-cli       parses the words of a command; wrong ones end in one sentence
-commands  carries them out: calls the package, prints what it returns
-bench     how long a training step takes, and where the time goes
-scaling   how that time grows, drawn
+cli           parses the words of a command; wrong ones end in one sentence
+commands      carries them out: calls the package, prints what it returns
+by_class      the errors of each class, as lines
+label         labels pictures of your own
+bench         how long a training step takes, and where the time goes
+bench_report  prints that
+scaling       how that time grows, drawn
 """

@@ -6,6 +6,7 @@ plots        each function draws one thing: a path, a retina, a belief, a policy
 figures      whole figures, made of those
 look         what an agent did with one image, as a record that draws itself
 movie        paths, retina and beliefs, glimpse by glimpse, as GIF and as a page
+confusion    which classes are taken for which
 show         a run's pictures, still and moving, written into a folder
 convergence  how errors of differences shrink with the step
 """
