@@ -25,8 +25,10 @@ from minram.training.evaluate import evaluate
 from minram.training.models import MODELS
 from minram.training.own import Own
 from minram.training.process import keep_freed_memory
+from minram.training.proposal import proposed
 from minram.training.recipes import recipe as recipe_settings
 from minram.training.run import class_names, find_model, load_params, new_folder, read_metrics
+from minram.training.train import load_data
 from minram.training.train import train as train_in_folder
 
 
@@ -210,6 +212,11 @@ def train(
         config = recipe_settings(recipe).changed(settings)
         if data is not None and dataset is None:
             config = config.changed(data=os.path.abspath(data))
+            dataset = load_data(config)
+        if dataset is not None:
+            config, said = proposed(config, dataset, recipe, settings)
+            if said and report:
+                report(said)
         folder = Path(out) if out is not None else new_folder(recipe)
     say = (lambda line, done: report(line) if done else None) if report else (lambda line, done: None)
     result = train_in_folder(config, folder, resume is not None, say, dataset, own, on_step, workers)

@@ -60,7 +60,7 @@ def run(*words):
 def test_every_command_has_help_with_an_example_that_parses(capsys):
     assert run("--help") == 0
     names = re.findall(r"^    (\w+)\b", capsys.readouterr().out, re.MULTILINE)
-    assert names == ["train", "evaluate", "show", "recipes", "gradcheck", "bench"]
+    assert names == ["train", "evaluate", "show", "label", "recipes", "gradcheck", "bench"]
     for name in names:
         assert run(name, "--help") == 0
         example = re.search(r"^Example: minram (.*)$", capsys.readouterr().out, re.MULTILINE)[1]
@@ -84,14 +84,14 @@ WRONG = [
     ("train --set epochs", "should read key=value"),
     ("train --set epochs=0", "from 1 to 1000000, but it is '0'"),
     ("train --set", "expected at least one argument"),
-    ("train --resume", "no run in runs/ to resume"),
+    ("train --resume", "no run in runs/ with a last.npz"),
     ("train --resume --out none", "none holds no run to resume"),
     ("train --resume quick", "takes all settings from the run"),
     ("train --resume --set epochs=3", "takes all settings from the run"),
     ("train --data none.npz", "none.npz"),
     ("train --data .", "four IDX files"),
     ("train --data text", "Cannot read"),
-    ("train --data d.npz", "set batch_size=28"),
+    ("train --data d.npz --set batch_size=29", "set batch_size=28"),
     ("train --data=", "--data should name one data set"),
     ("train --data d.npz --set data=text", "--data should name one data set"),
     ("train --data d.npz --out text --set batch_size=8", "choose another folder"),
@@ -99,7 +99,7 @@ WRONG = [
     ("train --data d.npz --set batch_size=8 task=translated canvas=5", "canvas"),
     ("train --data d.npz --set batch_size=8 canvas=9", "set task=translated or cluttered"),
     ("train --data d.npz --set batch_size=8 what_units=100000 where_units=100000 glimpse_units=100000", "parameters"),
-    ("evaluate", "required: RUN"),
+    ("evaluate", "no run in runs/ with a best.npz"),
     ("evaluate none", "run folder with a best.npz"),
     ("evaluate text", "Cannot read"),
     ("evaluate d.npz", "not a checkpoint"),
@@ -116,7 +116,7 @@ WRONG = [
     ("evaluate RUN --data none.npz", "none.npz"),
     ("evaluate RUN --data colour.npz", "3 channels"),
     ("evaluate RUN --data classes.npz", "from 0 to 2, the classes of the model"),
-    ("show", "required: RUN"),
+    ("show", "no run in runs/ with a best.npz"),
     ("show none", "run folder with a best.npz"),
     ("show RUN --n 0", "whole number from 1"),
     ("show RUN --seed -1", "whole number from 0"),
@@ -191,8 +191,9 @@ def test_resume_takes_the_latest_run(here, capsys):
 )
 def test_evaluate(finished, capsys, options, first, lines):
     assert run("evaluate", finished, *options.split()) == 0
-    out = capsys.readouterr().out.splitlines()
-    assert out[0].startswith(first) and len(out) == lines
+    told = capsys.readouterr().out.splitlines()
+    out, classes = told[: told.index("By class:")], told[told.index("By class:") + 1 :]
+    assert out[0].startswith(first) and len(out) == lines and classes[-1].startswith("Always saying ")
     assert all(re.search(r"\d+\.\d\d % \[\d+\.\d\d, \d+\.\d\d\]$", line) for line in out if line.startswith("  "))
     assert out[-1].startswith("   3  ")
 
@@ -362,7 +363,7 @@ def test_evaluate_measures_what_it_says(tmp_path, monkeypatch, capsys):
     def scripted(params, c, images, labels, policy="mean", rollouts=1):
         asked.append((c.canvas, policy, rollouts))
         wrong = np.arange(10) < np.array([[3], [2], [1]]) * len(asked)  # after the last glimpse: 1, 2 and 3 of 10
-        return evaluation.Evaluation(wrong, None)
+        return evaluation.Evaluation(wrong, np.zeros((3, 10, 3)))
 
     monkeypatch.setattr(evaluation, "evaluate", scripted)
     assert (
@@ -372,7 +373,7 @@ def test_evaluate_measures_what_it_says(tmp_path, monkeypatch, capsys):
         == 0
     )
     assert asked == [((9, 8), "sampled", 1), ((9, 8), "sampled", 3), ((9, 8), "random", 1)]
-    lines = capsys.readouterr().out.splitlines()
+    lines = capsys.readouterr().out.partition("By class:")[0].splitlines()
     rates = [float(line.partition(" %")[0].split()[-1]) for line in lines if "[" in line]
     assert rates == [10, 20, 30, 30, 20, 10]
 

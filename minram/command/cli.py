@@ -1,4 +1,4 @@
-"""The command line: minram train, evaluate, show, recipes, gradcheck, bench.
+"""The command line: minram train, evaluate, show, label, recipes, gradcheck, bench.
 
 Here its words are parsed; commands.py carries it out. Wrong input ends with one sentence and exit code 2.
 """
@@ -75,15 +75,15 @@ def _parser():
     train = add("train", "train a model", "minram train mnist-7 --set seed=1 --out runs/seven")
     train.add_argument("recipe", nargs="?", help="a name that `minram recipes` lists (default: quick)")
     train.add_argument("--set", nargs="+", action="extend", default=[], metavar="key=value", help="change settings")
-    train.add_argument("--data", metavar="PATH", help="your own images: a .npz file or a folder of IDX files")
+    train.add_argument("--data", metavar="PATH", help="your own images: a .npz file, or a folder of pictures")
     train.add_argument("--out", metavar="DIR", help="the run folder (default: a new one in runs/)")
     train.add_argument("--resume", action="store_true", help="go on with a run that was stopped")
     train.add_argument("--workers", type=_workers, metavar="N", help="processes, at most one a shard (default: auto)")
     train.add_argument("--settings", action="store_true", help="list all settings and exit")
 
-    run_help = "a run folder, a .npz with parameters, or pretrained:NAME"
+    run_help = "a run folder, a .npz with parameters, or pretrained:NAME (default: the newest run)"
     evaluate = add("evaluate", "measure the error rate of a run", "minram evaluate runs/quick --rollouts 10")
-    evaluate.add_argument("model", metavar="RUN", help=run_help)
+    evaluate.add_argument("model", nargs="?", metavar="RUN", help=run_help)
     evaluate.add_argument("--rollouts", type=_positive, default=10, metavar="M", help="rollouts to average (10)")
     evaluate.add_argument("--policy", choices=["mean", "sampled", "random"], default="mean", help="default: mean")
     evaluate.add_argument("--data", metavar="PATH", help="other images than those of its training")
@@ -92,10 +92,16 @@ def _parser():
     evaluate.add_argument("--split", choices=["validation", "test"], default="validation", help=split_help)
 
     show = add("show", "draw what a run does: PNG, GIF and HTML", "minram show runs/quick --n 8")
-    show.add_argument("model", metavar="RUN", help=run_help)
+    show.add_argument("model", nargs="?", metavar="RUN", help=run_help)
+    show.add_argument("--data", metavar="PATH", help="other images than those of its training")
     show.add_argument("--out", metavar="DIR", help="where the pictures go (default: RUN, or . for pretrained)")
     show.add_argument("--n", type=_positive, default=12, help="images to draw (12)")
     show.add_argument("--seed", type=_seed, default=0, help="which images (0)")
+
+    label = add("label", "label pictures of your own", "minram label runs/quick scan.png --picture path.png")
+    label.add_argument("model", metavar="RUN", help="a run folder, a .npz with parameters, or pretrained:NAME")
+    label.add_argument("images", nargs="+", metavar="PICTURE", help="PNG or JPEG files")
+    label.add_argument("--picture", type=_picture, metavar="PATH", help="draw where it looked; numbered if several")
 
     add("recipes", "list the named recipes", "minram recipes")
 

@@ -4,7 +4,6 @@ When the reader of the output has gone, training goes on without it: log.txt has
 best one.
 """
 
-import json
 import os
 import shlex
 import shutil
@@ -12,24 +11,36 @@ import sys
 from argparse import Namespace
 from pathlib import Path
 
+from minram.command.bench_report import bench_command
+from minram.command.by_class import by_class
+from minram.command.label import label_command
+from minram.datasets.data import aligned
 from minram.errors import InputError
 from minram.training.evaluate import percent, wilson
 from minram.training.models import MODELS
-from minram.training.run import find_model, load_params, new_folder
+from minram.training.run import class_names, find_model, load_params, new_folder, newest
+
+__all__ = ["bench_command", "label_command"]  # which have files of their own
 
 
 def train_command(args: Namespace) -> int:
     """Train a model, or go on with one, and draw what it does."""
     from minram.training.config import describe_settings
     from minram.training.parallel import WorkerLost
+    from minram.training.proposal import proposed
     from minram.training.step import check_fit
     from minram.training.train import Diverged, Stopped, load_data, train
 
     config, folder = _resumed(args) if args.resume else _begun(args)
+    dataset = load_data(config) if config.data or not args.settings else None
+    if dataset and config.data and not args.resume:
+        config, said = proposed(config, dataset, args.recipe, args.set)
+        if said and not args.settings:
+            _say(said)
     if args.settings:
         print(describe_settings(config))
         return 0
-    dataset = load_data(config)
+    assert dataset is not None
     if not args.resume:
         check_fit(config, dataset)  # before there is a folder
     folder = folder or new_folder(args.recipe or "quick")
@@ -66,7 +77,7 @@ def _resumed(args):
     """The settings and the folder of a run that is to go on."""
     if args.set or args.data or args.recipe:
         raise InputError("--resume takes all settings from the run; leave out the recipe, --set and --data.")
-    folder = Path(args.out) if args.out else _latest_run()
+    folder = Path(args.out) if args.out else newest("last.npz")
     if not (folder / "last.npz").is_file():
         raise InputError(f"{folder} holds no run to resume; begin one without --resume.")
     return load_params(folder / "last.npz")[1], folder
@@ -113,11 +124,12 @@ def _say(text, end="\n"):
         discard_output()
 
 
-def _latest_run():
-    runs = sorted(Path("runs").glob("*/last.npz"), key=lambda path: path.stat().st_mtime)
-    if not runs:
-        raise InputError("there is no run in runs/ to resume; name its folder with --out.")
-    return runs[-1].parent
+def _model(name):
+    """The file of a model that is named, or of the newest run, which is then said."""
+    if name is None:
+        name = str(newest("best.npz"))
+        print(f"The newest run: {name}")
+    return find_model(name)
 
 
 def evaluate_command(args: Namespace) -> None:
@@ -125,7 +137,8 @@ def evaluate_command(args: Namespace) -> None:
     from minram.training.evaluate import evaluate
     from minram.training.train import load_data
 
-    params, config, _ = load_params(find_model(args.model))
+    params, config, meta = load_params(_model(args.model))
+    names = class_names(meta, params["label.b"].size)
     if args.data:
         config = config.changed({"data": args.data})
     if args.size:
@@ -136,7 +149,7 @@ def evaluate_command(args: Namespace) -> None:
             )
         task = "translated" if config.task == "original" else config.task
         config = config.changed({"task": task, "canvas": args.size})
-    dataset = load_data(config)
+    dataset = aligned(load_data(config), names)
     test = args.split == "test"
     images, labels = (dataset.x_test, dataset.y_test) if test else (dataset.x_val, dataset.y_val)
 
@@ -148,6 +161,7 @@ def evaluate_command(args: Namespace) -> None:
     print(f"{len(labels):,} {args.split} images, error with its 95 % Wilson interval:")
     if not MODELS[config.model].looks:
         print(f"  the whole image at once: {rate(single.wrong[-1])}")
+        print("\n".join(by_class(single.probabilities[-1].argmax(axis=-1), labels, dataset.y_train, names)))
         return
     print(f"  one rollout, {policy} locations: {rate(single.wrong[-1])}")
     if args.rollouts > 1:
@@ -160,15 +174,18 @@ def evaluate_command(args: Namespace) -> None:
     print(f"After each glimpse (one rollout, {policy} locations):")
     for t, wrong in enumerate(single.wrong, start=1):
         print(f"  {t:2d}  {rate(wrong)}")
+    print("\n".join(by_class(single.probabilities[-1].argmax(axis=-1), labels, dataset.y_train, names)))
 
 
 def show_command(args: Namespace) -> None:
     """Draw what a model does."""
     from minram.pictures.show import show
+    from minram.training.train import load_data
 
-    path = find_model(args.model)
-    out = args.out or ("." if args.model.startswith("pretrained:") else path.parent)
-    for written in show(path, out, args.n, args.seed):
+    path = _model(args.model)
+    out = args.out or ("." if (args.model or "").startswith("pretrained:") else path.parent)
+    dataset = load_data(load_params(path)[1].changed(data=args.data)) if args.data else None
+    for written in show(path, out, args.n, args.seed, dataset):
         print(written)
 
 
@@ -208,49 +225,6 @@ def gradcheck_command(args: Namespace) -> int:
         print(f"Picture: {args.picture}")
     print("Every gradient is right." if not failed else f"{failed} parts failed.")
     return 1 if failed else 0
-
-
-def bench_command(args: Namespace) -> None:
-    """Measure the speed of training."""
-    from minram.command import bench
-    from minram.training.config import Config
-
-    results = {}
-    for task in args.task or bench.TASKS:
-        results[task] = r = bench.run(Config().changed(bench.TASKS[task]), args.threads, args.repeats, args.workers)
-        if args.json:
-            continue
-        if len(results) == 1:
-            threads = f"{args.threads} thread{'s' * (args.threads > 1)}"
-            print(f"{r['blas']}, {r['kernel'] or 'unknown'} kernels, {threads}; medians of {args.repeats} steps, in ms")
-            print(
-                "                 step = sensor forward backward update | products ratio |  data of step"
-                " | images/s evaluate memory"
-            )
-        memory = f"{r['peak_mb']:4.0f} MB" if r["peak_mb"] else "      –"
-        print(
-            f"{task:14} {r['step_ms']:6.2f}   {r['sensor_ms']:6.2f} {r['forward_ms']:7.2f} {r['backward_ms']:8.2f} "
-            f"{r['update_ms']:6.2f} | {r['matmul_ms']:8.2f} {r['ratio']:5.2f} | {r['data_ms']:5.2f} "
-            f"{r['data_ms'] / r['step_ms']:7.0%} | {r['images_per_s']:8,.0f} {r['evaluate_s']:6.2f} s {memory}",
-            flush=True,
-        )
-        if args.workers > 1:
-            print(
-                f"{'':14} with fresh data {r['one_worker_ms']:.2f} ms by one process, {r['workers_ms']:.2f} by "
-                f"{r['workers']} in as many parts: {r['speedup']:.2f} times as fast",
-                flush=True,
-            )
-    if args.json:
-        print(json.dumps(results, indent=1))
-    if advice := bench.advice(r["kernel"]):
-        print(advice, file=sys.stderr)
-    noisy = [task for task, result in results.items() if result["noise"] > bench.NOISY]
-    if noisy:
-        print(f"Something else ran on this machine: the times of {', '.join(noisy)} vary too much.", file=sys.stderr)
-    if args.picture:
-        from minram.command.scaling import draw, measure
-
-        draw(args.picture, measure(args.threads))
 
 
 def discard_output() -> None:

@@ -7,5 +7,6 @@ folders  a folder of pictures for each class
 formats  images of every kind as bytes, or floats in [0, 1]
 labels   labels of every kind as numbers from 0, with their names
 image    one image, from an array, a picture's path or a Pillow image
+adapt    a picture from elsewhere as the training images are
 tasks    an image at a random place of a larger canvas, among pieces of others
 """

@@ -8,6 +8,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from minram.datasets.adapt import extent
 from minram.datasets.formats import normalised
 from minram.datasets.labels import encode
 from minram.datasets.sources import read
@@ -52,13 +53,15 @@ class Dataset(NamedTuple):
     def about(self) -> dict[str, Any]:
         """What a run keeps of it, for those who meet the model without the data; JSON can hold it.
 
-        border, mean: how bright training images are along their edges, and in all, in [0, 1].
+        border, mean: how bright training images are along their edges, and in all, in [0, 1]; extent: how large the
+        object is on its dark ground, if there is one, as a share of the side.
         """
         some = self.x_train[:1000]
         white = 255 if some.dtype == np.uint8 else 1
         edges = [some[:, [0, -1]].mean(), some[:, :, [0, -1]].mean()]
         brightness = {"border": float(np.mean(edges)) / white, "mean": float(some.mean()) / white}
-        return {"names": [*self.names], "notes": [*self.notes], "shape": [*self.image_shape]} | brightness
+        sizes = {"shape": [*self.image_shape], "extent": extent(some / np.float32(white))}
+        return {"names": [*self.names], "notes": [*self.notes]} | sizes | brightness
 
 
 def load(
@@ -104,6 +107,24 @@ def load(
         y |= {"val": y_train[val], "train": y_train[train]}
     found = Dataset(x["train"], y["train"], x["val"], y["val"], x["test"], y["test"], names)
     return found._replace(notes=(*notes, *_about_classes(found)))
+
+
+def aligned(dataset: Dataset, names: Sequence[str]) -> Dataset:
+    """The same data with the classes numbered as in `names`, a model's; unchanged where either has no names.
+
+    Raises InputError for a class that is not among them.
+    """
+    if not names or not dataset.names or dataset.names == tuple(names):
+        return dataset
+    if unknown := [name for name in dataset.names if name not in names]:
+        raise InputError(
+            f"the model knows the classes {', '.join(names[:8])}, but the data has {', '.join(unknown[:8])} too; leave "
+            "these images out, or name the classes alike."
+        )
+    new = np.array([names.index(name) for name in dataset.names])
+    return dataset._replace(
+        y_train=new[dataset.y_train], y_val=new[dataset.y_val], y_test=new[dataset.y_test], names=tuple(names)
+    )
 
 
 def class_name(names: Sequence[str], label: Any) -> str:

@@ -179,6 +179,14 @@ def find_model(name: str) -> Path:
     return path
 
 
+def newest(name: str) -> Path:
+    """The run in runs/ whose file `name` is the newest → its folder. Raises InputError where there is none."""
+    found = sorted(Path("runs").glob(f"*/{name}"), key=lambda path: path.stat().st_mtime)
+    if not found:
+        raise InputError(f"there is no run in runs/ with a {name}; name its folder.")
+    return found[-1].parent
+
+
 def new_folder(name: str) -> Path:
     """A folder in runs/ that was not there before, made at once: another run may begin at this moment."""
     for i in itertools.count(1):
