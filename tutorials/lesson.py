@@ -7,8 +7,10 @@ from pathlib import Path
 
 from jobs import ABLATED, words
 from minram.training.recipes import recipe
+from without_display import save_pictures
 
 CHECKPOINTS = Path(__file__).resolve().parent / "checkpoints"
+save_pictures()
 
 
 def show_source(*functions):
