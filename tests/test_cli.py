@@ -123,8 +123,8 @@ WRONG = [
     ("show RUN --out text", "cannot be made"),
     ("gradcheck --picture check.foo", "a .png, .pdf or .svg in an existing folder"),
     ("bench --picture none/speed.png", "a .png, .pdf or .svg in an existing folder"),
-    ("gradcheck --half", "unrecognized arguments: --half"),
-    ("recipes quick", "unrecognized arguments: quick"),
+    ("gradcheck --half", "minram gradcheck: unrecognized arguments: --half; see minram gradcheck --help."),
+    ("recipes quick", "minram recipes: unrecognized arguments: quick"),
 ]
 
 

@@ -6,6 +6,7 @@ import pytest
 import minram
 from figure_in_noise import SIZE, figure_in_noise, figures
 from minram.command import cli
+from minram.datasets import data
 from minram.training.diagnosis import coverage
 from minram.training.proposal import length_for, propose, retina_for
 from minram.training.recipes import recipe
@@ -46,6 +47,14 @@ def test_a_small_data_set_has_3000_steps(n):
     assert length_for(10_000) == {}
 
 
+def test_the_background_is_that_of_the_images():
+    assert propose(QUICK, (28, 28), 50_000, border=0.253)[0].background == 0.25
+    assert propose(QUICK, (28, 28), 50_000, border=0.01) == (QUICK, "")  # as MNIST
+    assert propose(QUICK, (28, 28), 50_000, {"background"}, border=0.9) == (QUICK, "")
+    canvas = QUICK.changed(task="translated", canvas=32)  # is black
+    assert propose(canvas, (32, 32), 50_000, border=0.9) == (canvas, "")
+
+
 def test_what_is_given_stays():
     config, said = propose(QUICK.changed(patch_size=9), (64, 64), 50_000, {"patch_size", "glimpses"})
     assert (config.patch_size, config.scales, config.glimpses, config.epochs) == (9, (1, 2, 4), 6, 12)
@@ -68,8 +77,10 @@ def test_the_command_proposes_and_says_so(here, capsys):
     assert "patch_size=12 " in out and "scales=1,2,4 " in out and "glimpses=8 " in out and "epochs=3 " in out
     small = ["core_units=4", "glimpse_units=4", "what_units=4", "where_units=4", "location_units=0", "epochs=1"]
     assert cli.main(["train", "--data", "large.npz", "--out", "run", "--set", *small]) == 0
-    said = "For 28 images of 40x36: patch_size=12 scales=1,2,4 glimpses=8 batch_size=28 (--set says otherwise).\n"
-    assert capsys.readouterr().out.startswith(said)
+    border = round(data.load("large.npz").about["border"], 2)
+    said = f"patch_size=12 scales=1,2,4 glimpses=8 batch_size=28 background={border} (--set says otherwise).\n"
+    said = f"For 28 images of 40x36: {said}"
+    assert capsys.readouterr().out.startswith(said) and border > 0.1
     lines = []
     run = minram.train(data="large.npz", out="again", report=lines.append, **dict(s.split("=") for s in small))
     assert lines[0] == said.strip() and run.agent.config.patch_size == 12

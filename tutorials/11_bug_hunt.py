@@ -37,8 +37,10 @@ from minram.sensor import summed_area
 from minram.training import evaluate, optim
 from minram.training.config import Config
 from minram.training.recipes import SMALL
+from without_display import save_pictures
 
 style.use()
+save_pictures()  # where there is no display
 COLOUR = style.COLOURS
 
 # %% [markdown]

@@ -9,11 +9,13 @@ import matplotlib.pyplot as plt
 
 from jobs import V1, words
 from minram.training.recipes import recipe
+from without_display import save_pictures
 
 HERE = Path(__file__).resolve().parent
 RESULTS = HERE / "tables" / "results"
 # A stored run of quick; the one of the first protocol, until there is another.
 CHECKPOINTS = next(path for path in (HERE / "checkpoints", HERE / "checkpoints" / "v1") if (path / "mnist").exists())
+save_pictures()
 
 
 def show_source(*functions):

@@ -23,7 +23,11 @@ def main(argv: Sequence[str] | None = None) -> int:
         if hasattr(stream, "reconfigure"):
             stream.reconfigure(errors="replace")  # "?" for σ and → where the terminal has none
     logging.getLogger("matplotlib").setLevel(logging.ERROR)  # no news of its caches
-    args = _parser().parse_args(argv)
+    parser = _parser()
+    args, unknown = parser.parse_known_args(argv)
+    if unknown:  # of which the parser of all commands would speak in its own name
+        name = f"minram {args.command}"
+        parser.exit(2, f"{name}: unrecognized arguments: {' '.join(unknown)}; see {name} --help.\n")
     one_thread()  # before the first import of NumPy, which is in the next line
     from minram.command import commands
     from minram.errors import InputError

@@ -14,6 +14,7 @@ from pathlib import Path
 from minram.command.bench_report import bench_command
 from minram.command.by_class import by_class
 from minram.command.label import label_command
+from minram.command.text import fitted, wrapped
 from minram.datasets.data import aligned
 from minram.errors import InputError
 from minram.training.evaluate import percent, wilson
@@ -38,7 +39,7 @@ def train_command(args: Namespace) -> int:
         if said and not args.settings:
             _say(said)
     if args.settings:
-        print(describe_settings(config))
+        print("\n".join(wrapped(line, 29) for line in describe_settings(config).splitlines()))
         return 0
     assert dataset is not None
     if not args.resume:
@@ -93,8 +94,8 @@ class _Reporter:
     def report(self, line: str, epoch_done: bool) -> None:
         """One line of progress; with `epoch_done` it stays."""
         if self.terminal:
-            width = None if line.startswith("Note: ") else shutil.get_terminal_size().columns - 1
-            _say("\r\033[K" + line[:width], end="\n" if epoch_done else "")
+            shown = line if line.startswith("Note: ") else fitted(line, shutil.get_terminal_size().columns - 1)
+            _say("\r\033[K" + shown, end="\n" if epoch_done else "")
         elif epoch_done:
             _say(line)
         if epoch_done:
@@ -108,7 +109,8 @@ def _print_result(config, folder, result, dataset):
 
     n = result["n_val"]
     rate = percent(result["val_error"], wilson(round(result["val_error"] * n), n))
-    _say(f"Validation error {rate} on {n:,} images, the lowest, after epoch {result['epoch']} of {config.epochs}.")
+    why = "the lowest" if "balanced_error" not in result else "with the lowest error averaged over classes"
+    _say(f"Validation error {rate} on {n:,} images, {why}, after epoch {result['epoch']} of {config.epochs}: kept.")
     for sentence in result["diagnosis"]:
         _say(f"Diagnosis: {sentence}")
     if not (folder / "curves.png").exists():  # `show` writes paths.png into the folder of an unfinished run too
@@ -195,7 +197,8 @@ def recipes_command(args: Namespace) -> None:
 
     width = max(map(len, RECIPES))
     for name, entry in RECIPES.items():
-        print(f"{name:{width}}  {entry.text} (about {entry.minutes:.2g} min on one core, should reach {entry.error} %)")
+        what = f"{entry.text} (about {entry.minutes:.2g} min on one core, should reach {entry.error} %)"
+        print(wrapped(f"{name:{width}}  {what}", width + 2))
 
 
 def gradcheck_command(args: Namespace) -> int:

@@ -47,7 +47,7 @@ def diagnose(params: Params, config: Config, dataset: Dataset, evaluation: Evalu
 def of_labels(given: Array, labels: Array, training: Array, n_classes: int) -> Record:
     """The metrics of labels: those that were given (n,), the right ones (n,) and those of the training images."""
     share = np.bincount(given, minlength=n_classes) / len(given)
-    entropy = -float(np.sum(share[share > 0] * np.log(share[share > 0])))
+    entropy = float(np.sum(-share[share > 0] * np.log(share[share > 0])))
     record: Record = {"entropy": entropy, "majority_error": float(np.mean(labels != np.bincount(training).argmax()))}
     counts = np.bincount(labels, minlength=n_classes)
     wrong = np.bincount(labels[given != labels], minlength=n_classes)

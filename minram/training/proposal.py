@@ -1,8 +1,10 @@
-"""A rule for the retina, and for how long to train: what `quick` is changed to for images of another size or number.
+"""A rule for the retina, and for how long to train: what `quick` is changed to for images of another kind.
 
 Up to 32 pixels the retina is that of `quick`. Above, it is 12 cells wide, with eight glimpses, and there are as many
 scales, each twice as coarse as the one before, as it takes to see 0.7 of the longer side at once.
-A small data set is shown so often, in small batches, that there are 3,000 steps.
+The background, which is beyond the border and taken from every pixel, is the images' mean brightness along their edges:
+so the border is no cue, and what is no object is near 0. A small data set is shown so often, in small batches, that
+there are 3,000 steps.
 """
 
 import math
@@ -16,6 +18,7 @@ from minram.training.run import seen_shape
 SMALL = 32  # pixels of the longer side
 WIDTH, SHARE, GLIMPSES = 12, 0.7, 8
 FEW, BATCH, STEPS = 10_000, 32, 3000  # images, images a step, steps
+DARK = 0.02  # is black
 
 
 def retina_for(size: tuple[int, ...]) -> dict[str, Any]:
@@ -45,16 +48,21 @@ def proposed(config: Config, dataset: Dataset, recipe: str | None, given: Iterab
     if recipe not in (None, "quick"):
         return config, ""
     names = {text.partition("=")[0].strip() for text in given}
-    return propose(config, seen_shape(config, dataset), len(dataset.x_train), names)
+    return propose(config, seen_shape(config, dataset), len(dataset.x_train), names, dataset.about["border"])
 
 
-def propose(config: Config, size: tuple[int, ...], n: int, given: Collection[str] = ()) -> tuple[Config, str]:
+def propose(
+    config: Config, size: tuple[int, ...], n: int, given: Collection[str] = (), border: float = 0.0
+) -> tuple[Config, str]:
     """The Config changed by the rule, but for the settings that are given, and a sentence that says so, or "".
 
-    size: (H, W) or (H, W, C) of what the model sees; n: how many training images there are.
+    size: (H, W) or (H, W, C) of what the model sees; n: how many training images there are; border: how bright they
+    are along their edges, in [0, 1].
     """
     looks = config.model == "ram"
     wanted = (retina_for(size) if looks else {}) | length_for(n)
+    if looks and config.task == "original" and border > DARK:
+        wanted["background"] = round(border, 2)
     changes = {name: value for name, value in wanted.items() if name not in given and value != getattr(config, name)}
     if "batch_size" in given and "epochs" in changes:  # for the batches that there will be
         changes["epochs"] = math.ceil(STEPS / max(1, n // config.batch_size))
