@@ -1,5 +1,5 @@
 # %% [markdown]
-# # 5. The Gaussian policy
+# # 5 · The Gaussian policy
 #
 # **What you will see.** Where the agent looks next is drawn from a normal distribution whose mean the
 # location head computes. We derive the gradient of its log-likelihood, called the *score*; we prove that the
