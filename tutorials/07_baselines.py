@@ -274,9 +274,30 @@ show("The variance against the baseline, a parabola; no baseline lies high, the 
 # b^* = \frac{\mathbb{E}\bigl[r\, \lVert\psi\rVert^2\bigr]}{\mathbb{E}\bigl[\lVert\psi\rVert^2\bigr]}.
 # $$
 #
-# Lex Weaver and Nigel Tao found it in 2001. Then why is the mean used? The best $b$ needs the norm of every row's own
-# gradient, which the backward pass does not make: it makes their sum. And it has to be estimated from products of
-# rewards and squared scores, which are noisy. We measure below, on an agent, what it would gain.
+# Lex Weaver and Nigel Tao found it in 2001. We check it on a choice among three places, whose score has three
+# components, against the lowest point of the parabola itself:
+
+
+# %%
+def best_constant(chance, r, psi):
+    """b* for rewards r (K,) and score vectors psi (K, P) that happen with the probabilities chance (K,)."""
+    square = (psi**2).sum(axis=1)
+    return chance @ (r * square) / (chance @ square)
+
+
+p3, r3 = np.array([0.6, 0.3, 0.1]), np.array([0.0, 1.0, 3.0])
+psi3 = np.eye(3) - p3  # ∂ log p_a / ∂y_j = [j = a] − p_j
+tried = np.array([0.0, 1.0, 2.0])
+total = [sum(p3 @ ((r3 - b) * psi3[:, j]) ** 2 for j in range(3)) for b in tried]  # less the mean's square, the same
+curve = np.polyfit(tried, total, 2)
+lowest = -curve[1] / (2 * curve[0])
+print(f"mean reward {p3 @ r3:.3f}, b* {best_constant(p3, r3, psi3):.3f}, the parabola is lowest at {lowest:.3f}")
+assert abs(best_constant(p3, r3, psi3) - lowest) < 1e-12 < abs(p3 @ r3 - lowest)
+
+# %% [markdown]
+# Then why is the mean used? The best $b$ needs the norm of every row's own gradient, which the backward pass does not
+# make: it makes their sum. And it has to be estimated from products of rewards and squared scores, which are noisy. We
+# measure below, on an agent, what it would gain.
 #
 # ## A mean that includes the sample itself
 #
@@ -362,15 +383,14 @@ show("The mean estimate over the exact one against the rows: 1 with the others' 
 # > deviation is computed from the same actions, so the mean estimate changes its direction, too, and where all rewards
 # > of a batch are equal it divides zero by zero. Here rewards are between 0 and 1, so `minram` leaves it out.
 #
-# By how much does the direction change? Three places, batches of four, all 81 batches that can happen:
+# By how much does the direction change? The three places again, batches of four, all 81 batches that can happen:
 
 # %%
-p3, r3 = np.array([0.6, 0.3, 0.1]), np.array([0.0, 1.0, 3.0])
 true_gradient = p3 * (r3 - p3 @ r3)  # of J = Σ p_a r_a by the three logits
 means = {"subtracted": np.zeros(3), "and divided": np.zeros(3)}
 for batch in product(range(3), repeat=4):
     rewards, probability = r3[list(batch)], p3[list(batch)].prod()
-    scores = np.eye(3)[list(batch)] - p3  # (4, 3)
+    scores = psi3[list(batch)]  # (4, 3)
     centred = rewards - rewards.mean()
     for name, scale in (("subtracted", 1.0), ("and divided", rewards.std() or 1.0)):
         means[name] += probability * (centred / scale) @ scores / 4
@@ -608,8 +628,7 @@ r = outcome.reward.astype(float)
 scores = ((t.sample - t.mu) / config.std**2).astype(float)  # (T−1, N, 2)
 states = t.core.h[:-1].astype(float)  # (T−1, N, core)
 psi = np.einsum("tni,tnj->nij", states, scores).reshape(len(r), -1)  # (N, core · 2)
-square = (psi**2).sum(axis=1)
-best_b = (r * square).mean() / square.mean()
+best_b = best_constant(np.full(len(r), 1 / len(r)), r, psi)
 
 
 def total_variance(b):
@@ -620,9 +639,6 @@ def total_variance(b):
 print(f"mean reward {r.mean():.3f}, b* = {best_b:.3f}")
 for name, b in (("none", 0.0), ("mean reward", r.mean()), ("b*", best_b)):
     print(f"{name:12} variance of one row {total_variance(b):.3g}, {total_variance(b) / total_variance(0):.2f} of none")
-mean_squares = [((((r - b)[:, None] * psi) ** 2).sum(axis=1)).mean() for b in (0.0, 0.5, 1.0)]
-parabola = np.polyfit([0.0, 0.5, 1.0], mean_squares, 2)
-assert abs(-parabola[1] / (2 * parabola[0]) - best_b) < 1e-9  # the lowest point of E (r − b)² ‖ψ‖²
 assert total_variance(best_b) < 1.01 * total_variance(r.mean()) < 0.9 * total_variance(0)
 
 # %% [markdown]
@@ -740,7 +756,7 @@ PLANTED = [
     ("- moved_b) * log_pi", "- 0.5) * log_pi"),  # detached: nothing is pushed
     ("head = np.broadcast_to(ndtr((mu - c_row) / std), r.shape)", "head = 0.9 * r"),  # it knows how it went
     ("own = (r - r.reshape(n, 2, M).mean(axis=2).repeat(M, axis=1)) * score", "own = r * score"),
-    ("square = (psi**2).sum(axis=1)", "square = np.abs(psi).sum(axis=1)"),
+    ("square = (psi**2).sum(axis=1)\n", "square = np.sqrt((psi**2).sum(axis=1))\n"),
     ("minram.reinforce", "reward[:0:-1].cumsum(axis=0)[::-1]", "reward[::-1].cumsum(axis=0)[:0:-1]"),
     ("minram.reinforce", "reward[:0:-1].cumsum(axis=0)[::-1]", "reward[:-1].cumsum(axis=0)"),  # what came before
     ("reinforce.returns(reward) * score  #", "reinforce.returns(reward) * score / 2  #"),
