@@ -1,5 +1,5 @@
 # %% [markdown]
-# # 8. Hybrid learning
+# # 8 · Hybrid learning
 #
 # **What you will see.** The label is known in training, so why should the agent learn to name digits from a
 # reward? We follow each gradient to the blocks that it reaches, train by the paper's hybrid rule and by pure

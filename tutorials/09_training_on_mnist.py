@@ -1,5 +1,5 @@
 # %% [markdown]
-# # 9. Training on MNIST
+# # 9 · Training on MNIST
 #
 # **What you will see.** The agent of the lessons before, trained on all of MNIST by one command. What its
 # learning curves say and what they hide; where it looked before and where it looks now; how its belief grows

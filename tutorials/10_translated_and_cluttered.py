@@ -1,5 +1,5 @@
 # %% [markdown]
-# # 10. Translated and cluttered digits
+# # 10 · Translated and cluttered digits
 #
 # **What you will see.** A digit somewhere on a large canvas, among pieces of other digits. How such canvases
 # are made, fresh for every minibatch and yet repeatable; a retina of several scales, and what this agent uses

@@ -1,5 +1,5 @@
 # %% [markdown]
-# # 11. The bug hunt
+# # 11 · The bug hunt
 #
 # **What you will see.** Twelve mistakes, nearly all of kinds found in public implementations, planted one at
 # a time into the working package. Each still learns, or seems to. You set six checks on them, predict which

@@ -1,5 +1,5 @@
 # %% [markdown]
-# # 12. Details that matter
+# # 12 · Details that matter
 #
 # **What you will see.** What a paper leaves out and a program has to decide. One paragraph for each detail, what
 # goes wrong without it, and the line where it is. Where a detail's effect has been measured, the number is
