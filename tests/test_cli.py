@@ -60,7 +60,7 @@ def run(*words):
 def test_every_command_has_help_with_an_example_that_parses(capsys):
     assert run("--help") == 0
     names = re.findall(r"^    (\w+)\b", capsys.readouterr().out, re.MULTILINE)
-    assert names == ["train", "evaluate", "show", "recipes", "gradcheck", "bench"]
+    assert names == ["train", "evaluate", "show", "page", "recipes", "gradcheck", "bench"]
     for name in names:
         assert run(name, "--help") == 0
         example = re.search(r"^Example: minram (.*)$", capsys.readouterr().out, re.MULTILINE)[1]
@@ -117,6 +117,7 @@ WRONG = [
     ("evaluate RUN --data colour.npz", "3 channels"),
     ("evaluate RUN --data classes.npz", "from 0 to 2, the classes of the model"),
     ("show", "required: RUN"),
+    ("page", "required: RUN"),
     ("show none", "run folder with a best.npz"),
     ("show RUN --n 0", "whole number from 1"),
     ("show RUN --seed -1", "whole number from 0"),

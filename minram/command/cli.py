@@ -1,4 +1,4 @@
-"""The command line: minram train, evaluate, show, recipes, gradcheck, bench.
+"""The command line: minram train, evaluate, show, page, recipes, gradcheck, bench.
 
 Here its words are parsed; commands.py carries it out. Wrong input ends with one sentence and exit code 2.
 """
@@ -96,6 +96,10 @@ def _parser():
     show.add_argument("--out", metavar="DIR", help="where the pictures go (default: RUN, or . for pretrained)")
     show.add_argument("--n", type=_positive, default=12, help="images to draw (12)")
     show.add_argument("--seed", type=_seed, default=0, help="which images (0)")
+
+    page = add("page", "write one HTML file in which a run's agent can be touched", "minram page runs/quick")
+    page.add_argument("model", metavar="RUN", help=run_help)
+    page.add_argument("--out", metavar="DIR", help="where agent.html goes (default: RUN, or . for pretrained)")
 
     add("recipes", "list the named recipes", "minram recipes")
 

@@ -170,6 +170,15 @@ def show_command(args: Namespace) -> None:
         print(written)
 
 
+def page_command(args: Namespace) -> None:
+    """Write the page to touch of a model."""
+    from minram.pictures.agent_page import write_page
+
+    path = find_model(args.model)
+    out = args.out or ("." if args.model.startswith("pretrained:") else path.parent)
+    print(write_page(path, out, name=args.model))
+
+
 def recipes_command(args: Namespace) -> None:
     """List the recipes."""
     from minram.training.recipes import RECIPES
