@@ -277,6 +277,10 @@ def test_models_that_the_page_cannot_show(tmp_path):
         with pytest.raises(InputError, match="weights up to 65504"):
             in_half(params | {"label.b": np.array([wrong])})
     assert max(np.abs(w - params[name]).max() for name, w in halved(params).items()) < 2**-10  # below 2: 2⁻¹¹ of each
+    config = TINY.changed(policy="random")
+    save_params(tmp_path / "random.npz", parameters(config, rng), config, {})
+    with pytest.raises(InputError, match="no policy to follow"):
+        write_page(tmp_path / "random.npz", tmp_path)
     config = TINY.changed(model="fc")
     save_params(tmp_path / "fc.npz", MODELS["fc"].init(config, rng, 3, (6, 5)), config, {})
     with pytest.raises(InputError, match="has no scales"):

@@ -12,6 +12,8 @@ import sys
 from argparse import Namespace
 from pathlib import Path
 
+from minram.command.drawn import page_command as page_command
+from minram.command.drawn import show_command as show_command
 from minram.errors import InputError
 from minram.training.evaluate import percent, wilson
 from minram.training.models import MODELS
@@ -158,25 +160,6 @@ def evaluate_command(args: Namespace) -> None:
     print(f"After each glimpse (one rollout, {policy} locations):")
     for t, wrong in enumerate(single.wrong, start=1):
         print(f"  {t:2d}  {rate(wrong)}")
-
-
-def show_command(args: Namespace) -> None:
-    """Draw what a model does."""
-    from minram.pictures.show import show
-
-    path = find_model(args.model)
-    out = args.out or ("." if args.model.startswith("pretrained:") else path.parent)
-    for written in show(path, out, args.n, args.seed):
-        print(written)
-
-
-def page_command(args: Namespace) -> None:
-    """Write the page to touch of a model."""
-    from minram.pictures.agent_page import write_page
-
-    path = find_model(args.model)
-    out = args.out or ("." if args.model.startswith("pretrained:") else path.parent)
-    print(write_page(path, out, name=args.model))
 
 
 def recipes_command(args: Namespace) -> None:

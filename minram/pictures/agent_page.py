@@ -44,6 +44,8 @@ def page_of(source: str | Path, dataset: Dataset | None = None, name: str = "") 
     params, config, _ = load_params(path)
     if not MODELS[config.model].looks:
         raise InputError(f"{path} sees the whole image at once and has no scales; take an agent, model=ram.")
+    if config.policy == "random":
+        raise InputError(f"{path} has random locations and no policy to follow; take an agent with policy=gaussian.")
     dataset = dataset or data.load(config.data or None, n_val=config.n_val)
     index = np.random.default_rng(0).permutation(len(dataset.x_val))[:IMAGES]
     return agent_page(params, config, dataset.x_val[index], dataset.y_val[index], name or str(source))
