@@ -4,10 +4,20 @@ import shutil
 import time
 from contextlib import contextmanager
 
+import numpy as np
 import pytest
 
 PROGRAMS = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
 QUIET = "--disable-gpu --disable-quic --no-first-run --disable-background-networking --disable-component-update".split()
+
+FRAME = 16  # ms: a drag that is answered within it follows the finger
+
+
+def apart(found, wanted):
+    """The largest difference, relative to numbers larger than 1."""
+    found, wanted = np.asarray(found, float), np.asarray(wanted, float)
+    assert found.shape == wanted.shape and np.isfinite(found).all()
+    return np.max(np.abs(found - wanted) / np.maximum(1, np.abs(wanted)))
 
 
 @contextmanager
@@ -57,6 +67,7 @@ class Visit:
 
     def drag(self, canvas, start, end, steps=30):
         """Press at `start`, move to `end`, let go; both in pixels within the canvas."""
+        self.page.locator(canvas).scroll_into_view_if_needed()
         box = self.page.locator(canvas).bounding_box()
         mouse = self.page.mouse
         mouse.move(box["x"] + start[0], box["y"] + start[1])

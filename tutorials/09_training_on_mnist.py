@@ -10,6 +10,8 @@
 #
 # **How long it runs.** Under fifteen seconds. The training itself takes a few minutes, and its result is stored
 # beside this lesson.
+#
+# **To touch.** [An agent in a browser](pages/agent.html); `minram page RUN` makes the page of your own.
 
 # %%
 from minram.training.process import one_thread

@@ -9,6 +9,8 @@
 # **What you need.** Lessons 2 and 9.
 #
 # **How long it runs.** About fifteen seconds. The training took far longer; its weights are in the package.
+#
+# **To touch.** [This agent in a browser](pages/agent.html): place a digit, throw in clutter, say where it looks first.
 
 # %%
 from minram.training.process import one_thread

@@ -5,6 +5,7 @@ commands      carries them out: calls the package, prints what it returns
 text          lines that fit a terminal
 by_class      the errors of each class, as lines
 function      checks a gradient of the user's own, by its name
+drawn         the commands that draw: show and page
 label         labels pictures of your own
 bench         how long a training step takes, and where the time goes
 bench_report  prints that

@@ -13,15 +13,16 @@ from pathlib import Path
 
 from minram.command.bench_report import bench_command
 from minram.command.by_class import by_class
+from minram.command.drawn import model_file, page_command, show_command
 from minram.command.label import label_command
 from minram.command.text import fitted, wrapped
 from minram.datasets.data import aligned
 from minram.errors import InputError
 from minram.training.evaluate import percent, wilson
 from minram.training.models import MODELS
-from minram.training.run import class_names, find_model, load_params, new_folder, newest
+from minram.training.run import class_names, load_params, new_folder, newest
 
-__all__ = ["bench_command", "label_command"]  # which have files of their own
+__all__ = ["bench_command", "label_command", "page_command", "show_command"]  # which have files of their own
 
 
 def train_command(args: Namespace) -> int:
@@ -126,20 +127,12 @@ def _say(text, end="\n"):
         discard_output()
 
 
-def _model(name):
-    """The file of a model that is named, or of the newest run, which is then said."""
-    if name is None:
-        name = str(newest("best.npz"))
-        print(f"The newest run: {name}")
-    return find_model(name)
-
-
 def evaluate_command(args: Namespace) -> None:
     """Print error rates of a model."""
     from minram.training.evaluate import evaluate
     from minram.training.train import load_data
 
-    params, config, meta = load_params(_model(args.model))
+    params, config, meta = load_params(model_file(args.model))
     names = class_names(meta, params["label.b"].size)
     if args.data:
         config = config.changed({"data": args.data})
@@ -177,18 +170,6 @@ def evaluate_command(args: Namespace) -> None:
     for t, wrong in enumerate(single.wrong, start=1):
         print(f"  {t:2d}  {rate(wrong)}")
     print("\n".join(by_class(single.probabilities[-1].argmax(axis=-1), labels, dataset.y_train, names)))
-
-
-def show_command(args: Namespace) -> None:
-    """Draw what a model does."""
-    from minram.pictures.show import show
-    from minram.training.train import load_data
-
-    path = _model(args.model)
-    out = args.out or ("." if (args.model or "").startswith("pretrained:") else path.parent)
-    dataset = load_data(load_params(path)[1].changed(data=args.data)) if args.data else None
-    for written in show(path, out, args.n, args.seed, dataset):
-        print(written)
 
 
 def recipes_command(args: Namespace) -> None:

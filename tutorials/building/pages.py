@@ -40,4 +40,12 @@ def reinforce():
     return assemble(SOURCES / "reinforce.html", {"rule": {"x": x.tolist(), "w": w.tolist()}, "checks": checks})
 
 
-PAGES = {"reinforce": reinforce}
+def agent():
+    """The agent of the weights pretrained:cluttered-60; `minram page RUN` makes that of any other."""
+    from minram.pictures.agent_page import page_of
+    from minram.training.run import find_model
+
+    return page_of(find_model("pretrained:cluttered-60"), name="pretrained:cluttered-60")
+
+
+PAGES = {"agent": agent, "reinforce": reinforce}
