@@ -24,7 +24,7 @@ def run(args):
     if folder.resolve() == TUTORIALS:
         raise InputError(f"{folder} has the lessons, which their sheets would replace; choose another folder.")
     folder.mkdir(parents=True, exist_ok=True)
-    for name in ("lesson.py", "jobs.py"):
+    for name in ("lesson.py", "jobs.py", "without_display.py"):
         shutil.copy(TUTORIALS / name, folder)
     shutil.copytree(TUTORIALS / "checkpoints", folder / "checkpoints", dirs_exist_ok=True)
     for path in lessons():
