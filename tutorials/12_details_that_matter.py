@@ -229,7 +229,7 @@ assert -0.51 < gradients[1.0] < -0.49 and -5e-4 < gradients[1.5] < -4e-4 and abs
 # digits are in the middle, it then often sees nothing, and of two glimpses that is half. At the centre it sees enough,
 # but always the same, and a small data set is soon known by heart. The setting `start=gaussian` draws it as the policy
 # draws the others, with a mean that stays 0:
-# [`return np.clip(sample(rng, centre, sigma), -1, 1)`](../minram/agent.py#L163).
+# [`return np.clip(sample(rng, centre, log_sigma), -1, 1)`](../minram/agent.py#L163).
 # No parameter has a part in that mean, so the draw has no score, and the gradient stays what it is.
 #
 # **A hidden layer before μ.** The paper's location head is linear. As its gradient does not reach the core, it can
@@ -447,7 +447,7 @@ effect("no-average", "double-rate", "momentum", "no-decay")
 # ## Evaluation
 #
 # **Mean or sampled locations.** After training one may take μ itself,
-# [`return mu if policy == "mean" else sample(rng, mu, sigma)`](../minram/agent.py#L170).
+# [`return mu if policy == "mean" else sample(rng, mu, log_sigma)`](../minram/agent.py#L170).
 # It is not obvious that this is better: the label head was trained on sampled paths.
 #
 # **Average probabilities, not their logarithms.** With several rollouts of an image, the agent that picks one at random
@@ -457,7 +457,7 @@ effect("no-average", "double-rate", "momentum", "no-decay")
 # two agree; they are two numbers, and a paper should say which.
 #
 # **The epoch is chosen on validation images, the test set stays closed.** The best epoch so far is found by
-# [`improved = "val_error" in record and`](../minram/training/train.py#L167).
+# [`improved = measure in record and`](../minram/training/train.py#L167).
 # Training never looks at the test set; it is opened by hand, once a run, by `minram evaluate RUN --split test`. To take
 # the best test error of all epochs is to report a maximum of many noisy numbers.
 #
