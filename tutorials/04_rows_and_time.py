@@ -8,6 +8,8 @@
 # **What you need.** Lesson 3: cotangents, the linear map and ReLU.
 #
 # **How long it runs.** A few seconds.
+#
+# **To touch.** [One step by hand](pages/step.html): a small agent, forward and back, number by number.
 
 # %%
 import matplotlib.pyplot as plt
