@@ -74,7 +74,7 @@ def test_the_page_is_drawn(browser, name, how, tmp_path):
         assert visit.run("document.documentElement.scrollWidth <= window.innerWidth")
         colours = f"c => new Set(new Uint32Array({PIXELS})).size"
         found = visit.run(f"{CANVASES}.map({colours})")
-        assert found and min(found) > 3
+        assert name == "step" or (found and min(found) > 3)  # that page is made of buttons
         paper = visit.run("getComputedStyle(document.body).backgroundColor")
         assert (max(map(int, paper[4:-1].split(","))) < 60) == ("dark" in how)
         assert visit.page.locator("#sorry").is_hidden()

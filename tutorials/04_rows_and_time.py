@@ -9,6 +9,8 @@
 # **What you need.** Lesson 3: cotangents, *uses add up*, the linear map and ReLU.
 #
 # **How long it runs.** A few seconds.
+#
+# **To touch.** [One step by hand](pages/step.html): a small agent, forward and back, number by number.
 
 # %%
 from minram.training.process import one_thread

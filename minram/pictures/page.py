@@ -56,11 +56,16 @@ def colours() -> str:
     return " ".join(f"--{role}: {colour};" for role, colour in style.COLOURS.items())
 
 
-def code_line(file: str, text: str) -> str:
-    """The line of a file of the package that has this text, as HTML. Raises InputError unless it is one line."""
+def find_line(file: str, text: str) -> dict[str, Any]:
+    """Where a file of the package has this text → its file, line and text. Raises InputError unless it is one line."""
     lines = (resources.files("minram") / file).read_text(encoding="utf-8").splitlines()
     found = [(i, line.strip()) for i, line in enumerate(lines, 1) if text in line]
     if len(found) != 1:
         raise InputError(f"{text!r} should be in one line of {file}, but is in {len(found)}; quote another.")
-    number, line = found[0]
-    return f'<code>{html.escape(line)}</code> <span class="quiet">{file}, line {number}</span>'
+    return {"file": file, "line": found[0][0], "text": found[0][1]}
+
+
+def code_line(file: str, text: str) -> str:
+    """The same as HTML."""
+    found = find_line(file, text)
+    return f'<code>{html.escape(found["text"])}</code> <span class="quiet">{file}, line {found["line"]}</span>'

@@ -48,4 +48,42 @@ def agent():
     return page_of(find_model("pretrained:cluttered-60"), name="pretrained:cluttered-60")
 
 
-PAGES = {"agent": agent, "reinforce": reinforce}
+LINES = {
+    "sensor": ("sensor.py", "np.multiply(cells, cache.value, out=out.T"),
+    "linear": ("glimpse.py", "np.matmul(phi, params"),
+    "combine": ("glimpse.py", "z, _ = linear_forward(hidden"),
+    "core": ("core.py", "z, _ = linear_forward(hg"),
+    "relu": ("ops.py", "y = np.maximum(x, 0, out=out)"),
+    "label": ("heads.py", "logits, _ = linear_forward(h"),
+    "softmax": ("ops.py", "CrossEntropyCache(e / total, labels)"),
+    "location": ("heads.py", "mu, _ = linear_forward(hidden"),
+    "sample": ("policy.py", "mu + np.exp(log_std) * eps"),
+    "clip": ("agent.py", "np.clip(samples[t], -1, 1"),
+    "baseline": ("heads.py", "baseline, _ = linear_forward(h"),
+    "reward": ("reinforce.py", "right = cache.p.argmax"),
+    "advantage": ("reinforce.py", "np.broadcast_to(G - BASELINES[kind]"),
+    "loss": ("ops.py", "loss = np.log(total"),
+    "dlogits": ("ops.py", "return dloss[..., None] * (cache.p - onehot)"),
+    "score": ("policy.py", "dmu = dlogp[..., None] * cache.z"),
+    "dmu": ("reinforce.py", "log_prob_backward(-location_weight / N * advantage"),
+    "dbaseline": ("reinforce.py", "residual = trajectory.baseline - G"),
+    "carry": ("core.py", "relu_backward(dh[t] + dz[t + 1]"),
+    "mask": ("ops.py", "return np.multiply(dy, y > 0, out=out)"),
+    "dx": ("ops.py", "dx = dy @ W.T if input_gradient"),
+    "dW": ("ops.py", '"W": x.T @ dy'),
+    "db": ("ops.py", '"W": x.T @ dy'),
+}
+
+
+def step():
+    """One step by hand: an agent of 51 parameters, each number with its formula and its line."""
+    from building.small_agent import named, standard
+    from minram.pictures.page import assemble, find_line
+
+    s = standard()
+    lines = {key: find_line(*place) for key, place in LINES.items()}
+    told = {"input": s, "checks": named(s), "code": lines}
+    return assemble(SOURCES / "step.html", told, str(sum(len(w["values"]) for w in s["params"].values())))
+
+
+PAGES = {"agent": agent, "step": step, "reinforce": reinforce}
