@@ -22,11 +22,12 @@ from minram.reinforce import Outcome
 from minram.sensor import summed_area
 from minram.training.config import Config
 from minram.training.evaluate import evaluate
+from minram.training.metrics import read_metrics
 from minram.training.models import MODELS
 from minram.training.own import Own
 from minram.training.process import keep_freed_memory
 from minram.training.recipes import recipe as recipe_settings
-from minram.training.run import find_model, load_params, new_folder, read_metrics
+from minram.training.run import find_model, load_model, load_params, new_folder
 from minram.training.train import train as train_in_folder
 
 
@@ -164,7 +165,7 @@ def load(name: str | Path) -> Agent:
 
     >>> agent = minram.load("pretrained:cluttered-60")
     """
-    params, config, _ = load_params(find_model(str(name)))
+    params, config, _ = load_model(find_model(str(name)))
     return Agent(params, config)
 
 

@@ -14,6 +14,8 @@ step            one update: the parts' gradients, their sum, the parameters
 signals         Ctrl-C and termination, asked for between two steps
 process         threads and memory of a process
 train           epochs, and validation after each
+metrics         the line that each epoch leaves, and how the lines are read back
+origin          whether parameters, settings and data belong together
 run             a run's folder: what is saved, read back, and gone on with
 evaluate        how often the agent is wrong, with an interval
 classifiers     the networks without attention that the paper compares with
