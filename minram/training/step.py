@@ -76,15 +76,19 @@ def wanted(config: Config, dataset: Dataset) -> list[tuple[str, int, str]]:
     layers = model.layers(config, dataset.n_classes, shape)  # {name: (in, out, gain)}
     parameters = sum((n_in + 1) * n_out for n_in, n_out, _ in layers.values())
     states = 1 + (config.optimiser == "adam") + (config.weight_average > 0)
-    rows = B * (config.rollouts * config.glimpses if model.looks else 1)
-    inputs = rows * sum(n_in for n_in, _, _ in layers.values())
     pixels = B * math.prod(shape)
     if model.looks:
-        # With the backward pass; and the summed-area table, of sums that 32 bits hold exactly or of 64.
-        activations, a_pixel = 5 * inputs, image + (4 if image == 1 and 255 * math.prod(shape[:2]) <= 2**24 else 8)
+        c, rows = config, B * config.rollouts * config.glimpses
+        # A number for each unit, and one for its cotangent; two for those of the core, and of each head that flows on.
+        flows = 3 + len({"location", "baseline"} & {*c.flow})
+        both = 2 * (c.what_units + c.where_units + c.glimpse_units + c.location_units + 4) + flows * c.core_units
+        activations = 4 * rows * (layers["glimpse.what"][0] + both)
+        # The summed-area table is of 32 bits where these hold its sums exactly, else of 64.
+        a_pixel = image + (4 if image == 1 and 255 * math.prod(shape[:2]) <= 2**24 else 8)
     else:
-        windows = math.prod((n - WINDOW) // STRIDE + 1 for n in shape[:2]) if "conv" in layers else 0
-        activations, a_pixel = 4 * (inputs + windows * B * layers["conv"][0] if windows else inputs), image + 4
+        places = math.prod((n - WINDOW) // STRIDE + 1 for n in shape[:2]) if "conv" in layers else 1
+        inputs = {name: n_in * (places if name == "conv" else 1) for name, (n_in, _, _) in layers.items()}
+        activations, a_pixel = 4 * B * sum(inputs.values()), image + 4
     task = config.task_at()
     clutter = B * task.n_distractors * task.distractor_size**2 * math.prod(shape[2:]) * image
     return [
