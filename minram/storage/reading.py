@@ -104,10 +104,10 @@ def parse_json(text: bytes) -> Any:
 
 
 def _bounded(file):
-    text = file.read(MAX_JSON + 1)
-    if len(text) > MAX_JSON:
+    size = os.fstat(file.fileno()).st_size
+    if size > MAX_JSON:
         raise ValueError(f"it is larger than {MAX_JSON >> 20} MiB")
-    return text
+    return file.read(size)
 
 
 def _finite(text):
