@@ -22,12 +22,13 @@ from minram.reinforce import Outcome
 from minram.sensor import summed_area
 from minram.training.config import Config
 from minram.training.evaluate import evaluate
+from minram.training.metrics import read_metrics
 from minram.training.models import MODELS
 from minram.training.own import Own
 from minram.training.process import keep_freed_memory
 from minram.training.proposal import proposed
 from minram.training.recipes import recipe as recipe_settings
-from minram.training.run import class_names, find_model, load_params, new_folder, read_metrics
+from minram.training.run import class_names, find_model, load_model, load_params, new_folder
 from minram.training.train import load_data
 from minram.training.train import train as train_in_folder
 
@@ -169,7 +170,7 @@ def load(name: str | Path) -> Agent:
 
     >>> agent = minram.load("pretrained:cluttered-60")
     """
-    params, config, meta = load_params(find_model(str(name)))
+    params, config, meta = load_model(find_model(str(name)))
     return Agent(params, config, class_names(meta, params["label.b"].size))
 
 

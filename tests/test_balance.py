@@ -14,10 +14,10 @@ from minram.training import train
 from minram.training.balance import balanced_cotangents, class_weights, default_reward
 from minram.training.classifiers import classifier_forward, classifier_gradients, init_classifier
 from minram.training.config import Config
+from minram.training.metrics import read_metrics
 from minram.training.models import MODELS
 from minram.training.own import Own
 from minram.training.recipes import SMALL
-from minram.training.run import read_metrics
 from tiny import EVERY, SHORT, dataset
 
 HEADS = ("label", "location", "baseline")

@@ -12,8 +12,8 @@ from minram.datasets.tasks import fixed_batches
 from minram.errors import InputError
 from minram.sensor import summed_area
 from minram.training.evaluate import evaluate
+from minram.training.metrics import read_metrics
 from minram.training.models import MODELS
-from minram.training.run import read_metrics
 from minram.training.train import train
 from tiny import CLUTTER, SHORT, dataset
 

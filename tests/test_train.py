@@ -5,6 +5,7 @@ import shutil
 import signal
 import subprocess
 import sys
+import tracemalloc
 from dataclasses import fields, replace
 
 import numpy as np
@@ -17,7 +18,8 @@ from minram.storage import checkpoint, writing
 from minram.training import classifiers, models, shards, step, train
 from minram.training.config import Config
 from minram.training.evaluate import evaluate
-from minram.training.run import load_params
+from minram.training.optim import optimiser_state, pack, unpack
+from minram.training.run import Progress, Run, load_params, seen_shape
 from runs import outcome, save_untrained, timeless
 from tiny import CANVAS, CLUTTER, EVERY, REINFORCE, SHORT, dataset, save_npz
 
@@ -530,19 +532,65 @@ BAD = {
     "a batch larger than the data": ({"batch_size": 25}, "there are 24 training images; set batch_size=24"),
     "a small canvas": ({"task": "translated", "canvas": (5, 9)}, "at least as large as the images"),
     "a large distractor": ({**CLUTTER, "distractor_size": 6}, "1 to 5 pixels for these images"),
-    "many parameters": (HUGE, "2.0e[+]10 parameters, but 2e9 is the limit; set smaller units"),
+    "many parameters": (HUGE, "GiB of memory, most of it for parameters, but the limit is 8; set smaller units"),
     "many activations": ({"rollouts": 1000, "glimpses": 1000, "core_units": 1000}, "activations in a step.*rollouts"),
-    "many pixels": ({"task": "translated", "canvas": (4096, 4096), "batch_size": 24, "n_val": 1}, None),
+    "many pixels": ({"task": "translated", "canvas": (4096, 4096)}, "pixels in a step.*canvas"),  # 8 of them: 1.1 GiB
+    "many distractors": (
+        {"task": "cluttered", "canvas": (300, 300), "distractors": 1000, "distractor_size": 250, "batch_size": 200},
+        "distractors in a step.*distractor_size",
+    ),
 }
 
 
 @pytest.mark.parametrize("settings, sentence", BAD.values(), ids=BAD)
 def test_what_does_not_fit_is_refused_before_a_folder_is_made(tmp_path, settings, sentence):
-    if sentence is None:
-        settings, sentence = settings | {"batch_size": 200}, "pixels in a step.*canvas"
+    data = DATA
+    if "pixels in a step" in sentence or "distractors in" in sentence:
+        data, settings = (
+            dataset(200, (250, 250) if "clutter" in settings["task"] else (6, 5)),
+            {"batch_size": 128} | settings,
+        )
     with pytest.raises(InputError, match=sentence):
-        train.train(SHORT.changed(**settings), tmp_path / "run", dataset=dataset(200) if "n_val" in settings else DATA)
+        train.train(SHORT.changed(**settings), tmp_path / "run", dataset=data)
     assert not (tmp_path / "run").exists()
+
+
+LARGE = {
+    "activations": (dict(batch_size=64, rollouts=80, core_units=64, location_units=32), (28, 28)),
+    "parameters": (dict(batch_size=8, core_units=1500, weight_average=0.9, shards=2), (28, 28)),
+    "sgd": (dict(batch_size=8, core_units=1500, optimiser="sgd"), (28, 28)),
+    "a table of 32 bits": (dict(task="translated", canvas=(200, 250), batch_size=64), (28, 28)),
+    "a table of 64 bits": (dict(task="translated", canvas=(300, 250), batch_size=32), (28, 28)),
+    "floats": (dict(batch_size=64), (100, 80, 3)),
+    "distractors": (dict(task="cluttered", canvas=60, distractors=500, distractor_size=28, batch_size=64), (28, 28)),
+    "fc": (dict(model="fc", batch_size=64, classifier_units=512), (100, 100)),
+    "conv": (dict(model="conv", batch_size=64), (100, 100, 2)),
+}
+
+
+@pytest.mark.parametrize("settings, shape", LARGE.values(), ids=LARGE)
+def test_the_memory_of_a_step_is_known_before_it_is_taken(monkeypatch, settings, shape):
+    c, d = SHORT.changed(**settings), dataset(64, shape)
+    if shape == (100, 80, 3):
+        d = d._replace(**{name: getattr(d, name) / np.float32(255) for name in ("x_train", "x_val", "x_test")})
+    size = sum(n for _, n, _ in step.wanted(c, d))
+    for limit in (size, size - 1):
+        monkeypatch.setattr(step, "LIMIT", limit)
+        if limit == size:
+            step.check_fit(c, d)
+    with pytest.raises(InputError, match="GiB of memory"):
+        step.check_fit(c, d)
+    vector, params = pack(models.MODELS[c.model].init(c, np.random.default_rng(0), d.n_classes, seen_shape(c, d)))
+    tracemalloc.start()
+    try:
+        vector = vector.copy()
+        run = Run(vector, unpack(vector, params), optimiser_state(c, vector), Progress([]))
+        step.train_step(shards.InProcess(run, c, d, 10), np.arange(c.batch_size), 0)
+        peak = tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
+    assert peak > 5 * 2**20  # so that what does not grow is small beside it
+    assert 0.8 < size / peak < 1.25
 
 
 @pytest.mark.parametrize("resume", [False, True])

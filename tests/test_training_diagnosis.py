@@ -8,8 +8,9 @@ from minram.sensor import summed_area
 from minram.training import models, train
 from minram.training.config import Config
 from minram.training.diagnosis import coverage, of_labels, of_looking, sentences
+from minram.training.metrics import read_metrics
 from minram.training.models import MODELS
-from minram.training.run import load_params, read_metrics
+from minram.training.run import load_params
 from tiny import CANVAS, SHORT, dataset
 
 GOOD = {

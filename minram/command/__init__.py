@@ -2,6 +2,7 @@
 
 cli           parses the words of a command; wrong ones end in one sentence
 commands      carries them out: calls the package, prints what it returns
+terminal      what is printed while something takes long
 text          lines that fit a terminal
 by_class      the errors of each class, as lines
 function      checks a gradient of the user's own, by its name

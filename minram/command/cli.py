@@ -5,6 +5,7 @@ Here its words are parsed; commands.py carries it out. Wrong input ends with one
 
 import argparse
 import logging
+import os
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -23,13 +24,17 @@ def main(argv: Sequence[str] | None = None) -> int:
         if hasattr(stream, "reconfigure"):
             stream.reconfigure(errors="replace")  # "?" for σ and → where the terminal has none
     logging.getLogger("matplotlib").setLevel(logging.ERROR)  # no news of its caches
+    if "matplotlib" not in sys.modules:  # pictures go into files: no backend is needed, and one that is not there
+        os.environ.pop("MPLBACKEND", None)  # keeps Matplotlib from being imported
     parser = _parser()
     args, unknown = parser.parse_known_args(argv)
     if unknown:  # of which the parser of all commands would speak in its own name
+        from minram.errors import printable
+
         name = f"minram {args.command}"
-        parser.exit(2, f"{name}: unrecognized arguments: {' '.join(unknown)}; see {name} --help.\n")
+        parser.exit(2, f"{name}: unrecognized arguments: {printable(' '.join(unknown))}; see {name} --help.\n")
     one_thread()  # before the first import of NumPy, which is in the next line
-    from minram.command import commands
+    from minram.command import commands, terminal
     from minram.errors import InputError
 
     keep_freed_memory()
@@ -38,7 +43,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         print(end="", flush=True)
         return code
     except BrokenPipeError:  # the reader of our output, such as head, has seen enough
-        commands.discard_output()
+        terminal.discard_output()
         return 0
     except KeyboardInterrupt:
         return _fail(args, "interrupted.", 130)
@@ -47,18 +52,33 @@ def main(argv: Sequence[str] | None = None) -> int:
     except InputError as error:
         return _fail(args, error)
     except OSError as error:
+        if _gone():
+            return _fail(args, "the working directory was removed; change to another.")
         return _fail(args, f"{error.filename or 'a file'} cannot be used ({error.strerror or error}).")
 
 
+def _gone():
+    """Is there no working directory any more?"""
+    try:
+        os.getcwd()
+    except OSError:
+        return True
+    return False
+
+
 def _fail(args, sentence, code=2):
-    print(f"minram {args.command}: {sentence}", file=sys.stderr)
+    from minram.errors import printable
+
+    print(f"minram {args.command}: {printable(sentence)}", file=sys.stderr)
     return code
 
 
 class _Parser(argparse.ArgumentParser):
     def error(self, message: str) -> NoReturn:
         """One sentence instead of the usage text and a sentence."""
-        self.exit(2, f"{self.prog}: {message}; see {self.prog} --help.\n")
+        from minram.errors import printable
+
+        self.exit(2, f"{self.prog}: {printable(message)}; see {self.prog} --help.\n")
 
 
 def _parser():
@@ -158,7 +178,7 @@ def _whole(text, low, high):
 
 def _picture(text):
     path = Path(text)
-    if path.suffix not in (".png", ".pdf", ".svg") or not path.absolute().parent.is_dir():
+    if path.suffix not in (".png", ".pdf", ".svg") or not path.parent.is_dir() or _gone():
         raise argparse.ArgumentTypeError(f"expected a .png, .pdf or .svg in an existing folder, but got {text[:60]!r}")
     return path
 

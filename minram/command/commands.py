@@ -6,7 +6,6 @@ best one.
 
 import os
 import shlex
-import shutil
 import sys
 from argparse import Namespace
 from pathlib import Path
@@ -15,12 +14,14 @@ from minram.command.bench_report import bench_command
 from minram.command.by_class import by_class
 from minram.command.drawn import model_file, page_command, show_command
 from minram.command.label import label_command
-from minram.command.text import fitted, wrapped
+from minram.command.terminal import Reporter, progress, say
+from minram.command.text import wrapped
 from minram.datasets.data import aligned
-from minram.errors import InputError
+from minram.errors import InputError, printable
 from minram.training.evaluate import percent, wilson
 from minram.training.models import MODELS
-from minram.training.run import class_names, load_params, new_folder, newest
+from minram.training.origin import data_differ
+from minram.training.run import class_names, load_model, load_params, new_folder, newest
 
 __all__ = ["bench_command", "label_command", "page_command", "show_command"]  # which have files of their own
 
@@ -38,7 +39,7 @@ def train_command(args: Namespace) -> int:
     if dataset and config.data and not args.resume:
         config, said = proposed(config, dataset, args.recipe, args.set)
         if said and not args.settings:
-            _say(said)
+            say(said)
     if args.settings:
         print("\n".join(wrapped(line, 29) for line in describe_settings(config).splitlines()))
         return 0
@@ -47,17 +48,23 @@ def train_command(args: Namespace) -> int:
         check_fit(config, dataset)  # before there is a folder
     folder = folder or new_folder(args.recipe or "quick")
     looks = f"{config.glimpses} glimpses" if MODELS[config.model].looks else "the whole image at once"
-    _say(f"Training in {folder}: {looks}, {config.epochs} epochs.")
-    reporter = _Reporter(folder)
+    say(f"Training in {printable(folder)}: {looks}, {config.epochs} epochs.")
+    reporter = Reporter(folder)
     try:
         result = train(config, folder, args.resume, reporter.report, dataset, workers=args.workers)
     except Stopped as stopped:
-        _say(("\n" if reporter.terminal else "") + str(stopped))
+        say(("\n" if reporter.terminal else "") + printable(stopped))
         return 130
     except (Diverged, WorkerLost) as error:
-        print(f"minram train: {error}", file=sys.stderr)
+        print(f"minram train: {printable(error)}", file=sys.stderr)
         return 1
-    _print_result(config, folder, result, dataset)
+    try:
+        _print_result(config, folder, result, dataset)
+    except KeyboardInterrupt:
+        progress()
+        quoted = printable(shlex.quote(str(folder)))
+        say(f"Stopped while drawing. The run is finished; for its pictures: minram train --resume --out {quoted}")
+        return 130
     return 0
 
 
@@ -85,46 +92,21 @@ def _resumed(args):
     return load_params(folder / "last.npz")[1], folder
 
 
-class _Reporter:
-    """Prints the progress, on a terminal in one line that is written over, and keeps each epoch's line in log.txt."""
-
-    def __init__(self, folder):
-        self.path = folder / "log.txt"
-        self.terminal = sys.stdout is not None and sys.stdout.isatty()
-
-    def report(self, line: str, epoch_done: bool) -> None:
-        """One line of progress; with `epoch_done` it stays."""
-        if self.terminal:
-            shown = line if line.startswith("Note: ") else fitted(line, shutil.get_terminal_size().columns - 1)
-            _say("\r\033[K" + shown, end="\n" if epoch_done else "")
-        elif epoch_done:
-            _say(line)
-        if epoch_done:
-            with open(self.path, "a", encoding="utf-8") as log:
-                log.write(line + "\n")
-
-
 def _print_result(config, folder, result, dataset):
     """Print the validation error and what to do next, and the names of the pictures, drawn if they are not there."""
-    from minram.pictures.show import training_figures
+    from minram.pictures.show import training_figures, training_pictures
 
     n = result["n_val"]
     rate = percent(result["val_error"], wilson(round(result["val_error"] * n), n))
     why = "the lowest" if "balanced_error" not in result else "with the lowest error averaged over classes"
-    _say(f"Validation error {rate} on {n:,} images, {why}, after epoch {result['epoch']} of {config.epochs}: kept.")
+    say(f"Validation error {rate} on {n:,} images, {why}, after epoch {result['epoch']} of {config.epochs}: kept.")
     for sentence in result["diagnosis"]:
-        _say(f"Diagnosis: {sentence}")
-    if not (folder / "curves.png").exists():  # `show` writes paths.png into the folder of an unfinished run too
-        _say("Pictures: " + ", ".join(str(path) for path in training_figures(folder, dataset)))
-    _say(f"The test set is closed; to open it: minram evaluate {shlex.quote(str(folder))} --split test")
-
-
-def _say(text, end="\n"):
-    """Print, or go on without a reader who has gone."""
-    try:
-        print(text, end=end, flush=True)
-    except OSError:
-        discard_output()
+        say(f"Diagnosis: {printable(sentence)}")
+    if not all(path.exists() for path in training_pictures(folder, config)):
+        written = training_figures(folder, dataset, progress)
+        progress()
+        say("Pictures: " + ", ".join(printable(path) for path in written))
+    say(f"The test set is closed; to open it: minram evaluate {printable(shlex.quote(str(folder)))} --split test")
 
 
 def evaluate_command(args: Namespace) -> None:
@@ -132,7 +114,8 @@ def evaluate_command(args: Namespace) -> None:
     from minram.training.evaluate import evaluate
     from minram.training.train import load_data
 
-    params, config, meta = load_params(model_file(args.model))
+    path = model_file(args.model)
+    params, config, meta = load_model(path)
     names = class_names(meta, params["label.b"].size)
     if args.data:
         config = config.changed({"data": args.data})
@@ -144,7 +127,11 @@ def evaluate_command(args: Namespace) -> None:
             )
         task = "translated" if config.task == "original" else config.task
         config = config.changed({"task": task, "canvas": args.size})
-    dataset = aligned(load_data(config), names)
+    dataset = load_data(config)
+    differ = data_differ(path, meta, dataset)
+    if differ and not args.data:
+        raise InputError(f"{differ} Put the data back, or name these with --data.")
+    dataset = aligned(dataset, names)
     test = args.split == "test"
     images, labels = (dataset.x_test, dataset.y_test) if test else (dataset.x_val, dataset.y_val)
 
@@ -153,10 +140,13 @@ def evaluate_command(args: Namespace) -> None:
 
     policy = config.rollout_policy(args.policy)
     single = evaluate(params, config, images, labels, policy)
+    if differ:
+        print(f"minram evaluate: {printable(differ)}", file=sys.stderr)
+    given = single.probabilities[-1].argmax(axis=-1)
     print(f"{len(labels):,} {args.split} images, error with its 95 % Wilson interval:")
     if not MODELS[config.model].looks:
         print(f"  the whole image at once: {rate(single.wrong[-1])}")
-        print("\n".join(by_class(single.probabilities[-1].argmax(axis=-1), labels, dataset.y_train, names)))
+        print("\n".join(map(printable, by_class(given, labels, dataset.y_train, names))))
         return
     print(f"  one rollout, {policy} locations: {rate(single.wrong[-1])}")
     if args.rollouts > 1:
@@ -169,7 +159,7 @@ def evaluate_command(args: Namespace) -> None:
     print(f"After each glimpse (one rollout, {policy} locations):")
     for t, wrong in enumerate(single.wrong, start=1):
         print(f"  {t:2d}  {rate(wrong)}")
-    print("\n".join(by_class(single.probabilities[-1].argmax(axis=-1), labels, dataset.y_train, names)))
+    print("\n".join(map(printable, by_class(given, labels, dataset.y_train, names))))
 
 
 def recipes_command(args: Namespace) -> None:
@@ -206,11 +196,6 @@ def gradcheck_command(args: Namespace) -> int:
 
         *_, (title, f, params, grads, _) = network.objectives(SMALL)
         draw_convergence(args.picture, title, f, params, grads)
-        print(f"Picture: {args.picture}")
+        print(f"Picture: {printable(args.picture)}")
     print("Every gradient is right." if not failed else f"{failed} parts failed.")
     return 1 if failed else 0
-
-
-def discard_output() -> None:
-    """Let whatever is still printed go nowhere."""
-    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

@@ -7,11 +7,11 @@ from typing import Any
 
 import numpy as np
 
+from minram.errors import printable
 from minram.ops import Params
-from minram.storage.writing import atomic_write
 from minram.training.config import Config
 from minram.training.models import MODELS
-from minram.training.run import class_names, find_model, load_params
+from minram.training.run import class_names, find_model, load_model, load_params
 
 
 def label_command(args: Namespace) -> None:
@@ -21,7 +21,7 @@ def label_command(args: Namespace) -> None:
     from minram.datasets.image import read_image
 
     path = find_model(args.model)
-    (params, config, meta), about = load_params(path), about_of(path)
+    (params, config, meta), about = load_model(path), about_of(path)
     names, looks = class_names(meta, params["label.b"].size), MODELS[config.model].looks
     inputs = len(params["glimpse.what.W"]) // (len(config.scales) * config.patch_size**2) if looks else 0
     channels = inputs or math.prod(about.get("shape", [])[2:])
@@ -31,25 +31,26 @@ def label_command(args: Namespace) -> None:
         p = MODELS[config.model].probabilities(params, config, x[None], np.random.default_rng(0))[-1, 0]  # (K,)
         second, label = np.argsort(p)[-2:]
         called = f" ({names[label]})" if names else ""
-        print(f"{file}: label {label}{called}, {p[label]:.1%}; next {class_name(names, second)}, {p[second]:.1%}")
+        other = f"{class_name(names, second)}, {p[second]:.1%}"
+        print(printable(f"{file}: label {label}{called}, {p[label]:.1%}; next {other}"))
         if done:
             print(f"  For the model, {'; '.join(done)}.")
         if args.picture and looks:
             out = args.picture if len(args.images) == 1 else args.picture.with_stem(f"{args.picture.stem}-{i + 1}")
             draw(x, params, config, names, out)
-            print(f"Picture: {out}")
+            print(f"Picture: {printable(out)}")
 
 
 def draw(x: np.ndarray, params: Params, config: Config, names: tuple[str, ...], path: Path) -> None:
     """Draw where the model looked at an image, and its beliefs."""
     from minram.agent import rollout
+    from minram.pictures import style
     from minram.pictures.look import Look
     from minram.sensor import summed_area
 
     area, policy = summed_area(x[None], config.background), config.rollout_policy("mean")
     t = rollout(params, config, area, np.random.default_rng(0), policy=policy, every_step=True)
-    figure = Look(x, t, config, names).plot()
-    atomic_write(path, lambda file: figure.savefig(file, format=path.suffix[1:]))
+    style.save(Look(x, t, config, names).plot(), path)
 
 
 def about_of(path: Path) -> dict[str, Any]:

@@ -19,7 +19,7 @@ from minram.sensor import summed_area
 from minram.storage.writing import make_folder, write_text
 from minram.training.config import Config
 from minram.training.models import MODELS
-from minram.training.run import load_params
+from minram.training.run import load_model
 
 IMAGES, CHECKS = 20, 6  # images of the page, and how many of them it compares with Python
 COLOURS = 12  # of a path; the page takes those between
@@ -41,7 +41,7 @@ def write_page(source: str | Path, out: str | Path, dataset: Dataset | None = No
 def page_of(source: str | Path, dataset: Dataset | None = None, name: str = "") -> str:
     """The same as `write_page`, as HTML. Raises InputError as it does."""
     path = Path(source) / "best.npz" if Path(source).is_dir() else Path(source)
-    params, config, _ = load_params(path)
+    params, config, _ = load_model(path)
     if not MODELS[config.model].looks:
         raise InputError(f"{path} sees the whole image at once and has no scales; take an agent, model=ram.")
     if config.policy == "random":

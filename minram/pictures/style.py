@@ -8,6 +8,7 @@ import contextlib
 import io
 import math
 from collections.abc import Iterator, Sequence
+from pathlib import Path
 from typing import Any
 
 import matplotlib
@@ -19,6 +20,7 @@ from matplotlib.figure import Figure
 from matplotlib.rcsetup import cycler
 
 from minram.datasets.data import class_name
+from minram.storage.writing import atomic_write
 
 BLUE, VERMILLION, GREEN, ORANGE = "#0072B2", "#D55E00", "#009E73", "#E69F00"
 SKY, PURPLE, YELLOW, INK, GREY = "#56B4E9", "#CC79A7", "#F0E442", "#222222", "#8A8A8A"
@@ -113,6 +115,12 @@ def figure(
     fig = ShownFigure(figsize=size, layout="constrained")
     FigureCanvasAgg(fig)
     return fig, fig.subplots(rows, columns, squeeze=False, **keywords)
+
+
+@context()
+def save(fig: Figure, path: str | Path) -> None:
+    """Write a figure as its name ends, .png, .pdf or .svg, whole or not at all. Raises InputError if that cannot be."""
+    atomic_write(path, lambda file: fig.savefig(file, format=Path(path).suffix.removeprefix(".")))
 
 
 def time_colours(T: int) -> np.ndarray:

@@ -1,16 +1,19 @@
-"""Reading files that may be damaged or hostile: .npz archives and IDX files, without trust.
+"""Reading files that may be damaged or hostile: .npz archives, IDX files and JSON, without trust.
 
 What is promised, whatever the bytes are:
 - Nothing in a file is run: no array is unpickled, and no header is evaluated.
+- Only regular files are opened: no pipe is waited for, and no device is read for ever.
 - A declared size is believed only after a comparison with the size of the file: arrays take at most `max_ratio`
-  times as much memory, and 1 MiB.
+  times as much memory, and 1 MiB; reading them takes less than 1 MiB more.
+- JSON of more than 32 MiB is not read; objects take up to 25 times the size of their text.
 - What is returned is whole: bools, integers or floats, or text where it is asked for, in the shape and the type that
-  the file declares.
+  the file declares; of JSON, numbers that are finite.
 - Every failure is an InputError of one sentence.
 """
 
 import contextlib
 import gzip
+import json
 import math
 import os
 import re
@@ -18,7 +21,7 @@ import stat
 import zipfile
 from collections.abc import Collection, Iterator
 from pathlib import Path
-from typing import IO, BinaryIO, Literal
+from typing import IO, Any, BinaryIO, Literal
 
 import numpy as np
 
@@ -27,7 +30,8 @@ from minram.errors import InputError
 # Deflate can shrink zeros a thousandfold. MNIST shrinks 5-fold, on mostly empty 100x100 canvases 60-fold.
 MAX_RATIO = 100
 SLACK = 1 << 20  # so that a file of a few hundred bytes may still hold a small array of zeros
-CHUNK = 1 << 20
+CHUNK = 1 << 16  # bytes at a time: buffers stay small beside SLACK
+MAX_JSON = 1 << 25  # bytes: the metrics of a thousand epochs with a thousand glimpses each
 Stream = IO[bytes] | gzip.GzipFile
 
 NPY_HEADER = re.compile(
@@ -109,6 +113,37 @@ def is_idx(path: str | Path) -> int | None:
     return None
 
 
+def read_json(path: str | Path) -> Any:
+    """Read a JSON file → what it says, in finite numbers. Raises InputError for anything else, or above 32 MiB."""
+    with _opened(path, "a JSON file") as file:
+        return parse_json(_bounded(file))
+
+
+def read_json_lines(path: str | Path) -> list[Any]:
+    """Read a file with JSON on each line → a list of what they say. Raises InputError as `read_json` does."""
+    with _opened(path, "a file with JSON on each line") as file:
+        return [parse_json(line) for line in _bounded(file).splitlines()]
+
+
+def parse_json(text: bytes) -> Any:
+    """What JSON in UTF-8 says. Raises ValueError or RecursionError for anything else, and for infinite numbers."""
+    return json.loads(text.decode(), parse_float=_finite, parse_constant=_finite)
+
+
+def _bounded(file):
+    size = os.fstat(file.fileno()).st_size
+    if size > MAX_JSON:
+        raise ValueError(f"it is larger than {MAX_JSON >> 20} MiB")
+    return file.read(size)
+
+
+def _finite(text):
+    number = float(text)
+    if not math.isfinite(number):
+        raise ValueError(f"{text[:40]} is not a finite number")
+    return number
+
+
 @contextlib.contextmanager
 def _opened(path: str | Path, kind: str) -> Iterator[BinaryIO]:
     try:
@@ -179,7 +214,9 @@ def _read_array(stream: Stream, shape: list[int], dtype: np.dtype, order: Litera
         points = raw.view(np.dtype("u4").newbyteorder(dtype.byteorder))
         if points.max(initial=0) > 0x10FFFF or ((points >= 0xD800) & (points < 0xE000)).any():
             raise ValueError("it holds text that is none")
-    return array.astype(dtype.newbyteorder("="), copy=False).reshape(shape, order=order)
+    if not dtype.isnative:
+        array = array.byteswap(inplace=True).view(dtype.newbyteorder())  # no second copy of a large array
+    return array.reshape(shape, order=order)
 
 
 def _exactly(stream: Stream, n: int) -> bytes:

@@ -17,6 +17,8 @@ signals         Ctrl-C and termination, asked for between two steps
 process         threads and memory of a process
 diagnosis       what may be wrong with a run, as metrics and as sentences
 train           epochs, and validation after each
+metrics         the line that each epoch leaves, and how the lines are read back
+origin          whether parameters, settings and data belong together
 run             a run's folder: what is saved, read back, and gone on with
 evaluate        how often the agent is wrong, with an interval
 classifiers     the networks without attention that the paper compares with

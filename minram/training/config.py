@@ -12,7 +12,7 @@ from typing import Any, Self
 
 from minram.agent import HEADS
 from minram.datasets.tasks import Task
-from minram.errors import InputError
+from minram.errors import InputError, printable
 from minram.reinforce import BASELINES, REWARDS
 from minram.training.contradictions import contradictions
 from minram.training.ranges import Choice, Real, Shape, Size, Subset, Switch, Text, Whole, Wholes
@@ -177,7 +177,7 @@ def describe_settings(config: Config | None = None) -> str:
         text = ",".join(map(str, value)) if isinstance(value, tuple) else str(value)
         kind = f.metadata["kind"]
         choices = f": {', '.join(kind.names)}" if isinstance(kind, (Choice, Subset)) else ""
-        lines.append(f"{f.name + '=' + text:28} {f.metadata['help']}{choices}")
+        lines.append(f"{f.name + '=' + printable(text):28} {f.metadata['help']}{choices}")
     return "\n".join(lines)
 
 

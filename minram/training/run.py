@@ -20,11 +20,11 @@ from minram.ops import Array, Params
 from minram.storage import checkpoint
 from minram.storage.writing import remove_temporaries, write_text
 from minram.training.config import STD, Config
+from minram.training.metrics import SUMS, check_metrics, mend_metrics, write_metrics
 from minram.training.models import MODELS
 from minram.training.optim import optimiser_state, pack, unpack
+from minram.training.origin import require_best, require_own, require_same
 from minram.training.streams import PARAMETERS, stream
-
-SUMS = ("loss", "error", "reward", "advantage_square", "baseline_error")  # a metrics line holds their means
 
 
 @dataclass
@@ -47,13 +47,17 @@ class Progress:
         """The Progress of a checkpoint. Raises ValueError or TypeError unless it is one that `train` can have made."""
         p = cls(**meta)
         best = {"epoch": 0, "val_error": 0.0} if p.best is None else p.best
-        numbers = [*p.sums, p.seconds, best["val_error"]]
-        numbers += [record[name] for record in p.metrics for name in (*SUMS, "seconds")]
+        weighted = p.best is not None and config.class_weights != "none"
+        measures = ["val_error"] + ["balanced_error"] * weighted
+        numbers = [*p.sums, p.seconds, *(best[name] for name in measures)]
+        check_metrics(p.metrics)
         sound = (
             all(type(n) is int and n >= 0 for n in (p.epoch, p.step, best["epoch"]))
             and p.step <= n_steps  # of an epoch; a run that was stopped after the last has all of them
             and (p.best is not None) == any("val_error" in record for record in p.metrics)
             and best["epoch"] <= p.epoch == len(p.metrics) <= config.epochs
+            and all(0 <= best[name] <= 1 for name in measures)
+            and p.seconds >= 0
             and len(p.sums) == len(SUMS)
             and all(type(x) is float and math.isfinite(x) for x in numbers)
             and isinstance(p.own, dict)
@@ -98,7 +102,7 @@ def fresh(config: Config, folder: Path, dataset: Dataset, own: dict[str, str] | 
         Progress(dataset.fingerprint, own=own or {}, about=dataset.about),
     )
     write_text(folder / "config.json", json.dumps(asdict(config) | ({"own": own} if own else {}), indent=1))
-    write_text(folder / "metrics.jsonl", "")
+    write_metrics(folder, [])
     save_run(run, config, folder)
     return run
 
@@ -117,6 +121,13 @@ def save_params(path: Path, params: Params, config: Config, meta: dict) -> None:
 def load_params(path: Path) -> tuple[Params, Config, dict]:
     """Read what save_params or save_run wrote → (params, config, meta)."""
     return _load(path)[:3]
+
+
+def load_model(path: Path) -> tuple[Params, Config, dict]:
+    """As `load_params`, and InputError too for a best.npz that lies in the folder of another run."""
+    params, config, meta = load_params(path)
+    require_own(path, config)
+    return params, config, meta
 
 
 def _load(path):
@@ -201,11 +212,6 @@ def new_folder(name: str) -> Path:
     raise AssertionError("count ends")
 
 
-def read_metrics(folder: Path) -> list[dict]:
-    """The lines of a run's metrics.jsonl, a dict for each epoch."""
-    return [json.loads(line) for line in (Path(folder) / "metrics.jsonl").read_text().splitlines()]
-
-
 def save_run(run: Run, config: Config, folder: Path) -> None:
     """Write last.npz: all that a resume needs."""
     arrays = {f"params/{name}": a for name, a in run.params.items()}
@@ -237,7 +243,15 @@ def resumed(config: Config, folder: Path, dataset: Dataset) -> Run:
         raise InputError(
             f"{path} should say where in the training it was saved, but does not; begin a new run."
         ) from None
-    if progress.best and not (folder / "best.npz").is_file():
-        raise InputError(f"{folder} should hold the best parameters so far in best.npz, but does not; begin a new run.")
+    if progress.best:
+        best = folder / "best.npz"
+        if not best.is_file():
+            raise InputError(
+                f"{folder} should hold the best parameters so far in best.npz, but does not; begin a new run."
+            )
+        _, best_config, about = load_params(best)
+        require_same(best, best_config, config)
+        require_best(best, about, progress.best, progress.epoch, progress.data)
     remove_temporaries(folder)
+    mend_metrics(folder, progress.metrics)
     return Run(vector, params, optimiser, progress)

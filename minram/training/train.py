@@ -21,10 +21,11 @@ from minram.storage.writing import held, make_folder, write_text
 from minram.training.config import Config
 from minram.training.diagnosis import diagnose, sentences
 from minram.training.evaluate import evaluate
+from minram.training.metrics import SUMS, write_metrics
 from minram.training.own import Own
 from minram.training.parallel import WorkerLost, gradient_makers
 from minram.training.process import machine, one_thread
-from minram.training.run import SUMS, Run, fresh, resumed, save_params, save_run
+from minram.training.run import Run, fresh, resumed, save_params, save_run
 from minram.training.signals import stop_requests
 from minram.training.step import Diverged, check_fit, train_step
 from minram.training.streams import ORDER, stream
@@ -180,7 +181,7 @@ def _finish_epoch(run, config, folder, dataset):
         save_params(
             folder / "best.npz", run.averaged, config, progress.best | {"data": progress.data, "about": progress.about}
         )
-    write_text(folder / "metrics.jsonl", "".join(json.dumps(r) + "\n" for r in progress.metrics))
+    write_metrics(folder, progress.metrics)
     save_run(run, config, folder)
     return _line(config, record, epoch, epoch * steps * config.batch_size)
 

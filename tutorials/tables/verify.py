@@ -8,7 +8,7 @@ import ledger
 from minram.errors import InputError
 from minram.storage import checkpoint
 from minram.training.config import Config
-from minram.training.run import read_metrics
+from minram.training.metrics import read_metrics
 from minram.training.train import train
 from record import data_of, metrics, result_path, versions
 
