@@ -123,19 +123,19 @@ for task, runs in MEASURED.items():
 # a cue that tells the network where it is. Here the background is subtracted before anything is summed,
 # [`inside -= background`](../minram/sensor.py#L61),
 # so that outside the sum does not grow, and an edge outside is simply moved to the border:
-# [`rows = np.clip(cache.edges[0] + row_step, 0, H1 - 1) * W1`](../minram/sensor.py#L190).
+# [`rows = np.clip(cache.edges[0] + row_step, 0, H1 - 1) * W1`](../minram/sensor.py#L192).
 # No image is padded, so no padding can be forgotten when locations become pixels.
 #
 # **Pixel edges, not pixel centres.** The image reaches from −1 to 1, from the first pixel's left edge to the last
 # pixel's right edge, so that $-1$ is edge 0 and $+1$ is edge $W$:
-# [`centre = (loc.T + 1) * np.array([[W / 2], [H / 2]], loc.dtype)`](../minram/sensor.py#L114).
+# [`centre = (loc.T + 1) * np.array([[W / 2], [H / 2]], loc.dtype)`](../minram/sensor.py#L116).
 # With $(W-1)/2$ instead the middle would be half a pixel off. Width belongs to x and height to y, which only images
 # that are not square can show.
 #
 # **One rounding for each square.** The first edge of a square is rounded,
-# [`first = np.floor(start if continuous else start + loc.dtype.type(0.5))`](../minram/sensor.py#L116),
+# [`first = np.floor(start if continuous else start + loc.dtype.type(0.5))`](../minram/sensor.py#L118),
 # and the others are counted from it,
-# [`edges = first.astype(np.intp) + s * np.arange(patch_size + 1)[:, None]`](../minram/sensor.py#L117),
+# [`edges = first.astype(np.intp) + s * np.arange(patch_size + 1)[:, None]`](../minram/sensor.py#L119),
 # so all cells have the same size, odd patches too. It is `floor(x + 0.5)` and not `round`: the latter rounds halves to
 # the even neighbour, which moves squares by a pixel in every second place. No square is pushed back inside, so near
 # a border the scales stay concentric.
@@ -171,7 +171,7 @@ effect("one-scale")
 #
 # **Easy canvases first.** Where nothing is found nothing is rewarded, and among many distractors that may last for
 # epochs. A curriculum (Bengio et al. 2009) begins with none and adds them one by one,
-# [`n = min(n, int(progress / self.curriculum * (n + 1)))`](../minram/training/config.py#L125),
+# [`n = min(n, int(progress / self.curriculum * (n + 1)))`](../minram/training/config.py#L136),
 # each number for an equal time. The recipe of the 100×100 canvas, with its eight distractors, does so, though lesson 13
 # tells of a run that learned faster without. Among four there is no gain to be seen:
 
@@ -185,7 +185,7 @@ effect("curriculum")
 # sensor looks it is clipped,
 # [`np.clip(samples[t], -1, 1, out=loc[t + 1])`](../minram/agent.py#L145),
 # and what is scored is the sample itself:
-# [`_, score = log_prob_forward(trajectory.sample, trajectory.mu, trajectory.log_std)`](../minram/reinforce.py#L149).
+# [`_, score = log_prob_forward(trajectory.sample, trajectory.mu, trajectory.log_std)`](../minram/reinforce.py#L150).
 # The clipped location has another distribution, with lumps of probability on the border; scored as if it were
 # Gaussian, its score does not have mean zero. Lesson 5 computes the bias.
 #
@@ -244,7 +244,7 @@ assert -0.51 < gradients[1.0] < -0.49 and -5e-4 < gradients[1.5] < -4e-4 and abs
 # **log σ, not σ, and σ, not σ².** What is stored is $\log\sigma$. It may be any number, steps of it are relative, and
 # if it is learned its gradient is well scaled. (Any number on paper. In float32 a sample with $\log\sigma = -45$ is its
 # mean, and beyond −104 and 89 the score is not a number; training keeps a learned σ within 0.0001 and 10, by
-# [`np.clip(log_std, math.log(STD.low), math.log(STD.high), out=log_std)`](../minram/training/step.py#L53)
+# [`np.clip(log_std, math.log(STD.low), math.log(STD.high), out=log_std)`](../minram/training/step.py#L54)
 # after the step, so that no gradient is bent.) In
 # [`return mu + np.exp(log_std) * eps`](../minram/policy.py#L20)
 # and in the score the same exponential stands, so that nobody can pass a variance where a deviation is meant.
@@ -270,7 +270,7 @@ effect("small-std", "large-std", "annealed-std", "constant-std", "linear-locatio
 #
 # **Sum over time, mean over rows.** $\log p_\theta(\tau)$ is a sum over decisions; an average over rollouts estimates
 # the expectation. So the cotangent is divided by $N$ and not by $T$:
-# [`dmu, dlog_std = log_prob_backward(-location_weight / N * advantage, score)`](../minram/reinforce.py#L150).
+# [`dmu, dlog_std = log_prob_backward(-location_weight / N * advantage, score)`](../minram/reinforce.py#L151).
 #
 # **λ hardly matters, with Adam, where its gradient stays in the location head.** Many programs scale the REINFORCE
 # term by 0.01 or so. If its gradient goes into the shared core, that is a choice between two goals. If it stays in
@@ -299,7 +299,7 @@ effect("small-location-term", "large-location-term")
 # **λ may fall with σ.** The score $(a - \mu)/\sigma^2$ has the size $1/\sigma$: as σ falls, REINFORCE's gradient grows,
 # and its noise with it. Where that flows into the core, it disturbs what the label needs. So λ may fall in the course
 # of the training too, and stay large at the start, when there is most to learn about where to look:
-# [`weight = config.location_weight * config.final_location_weight**progress`](../minram/reinforce.py#L146).
+# [`weight = config.location_weight * config.final_location_weight**progress`](../minram/reinforce.py#L147).
 # Among clutter with eight glimpses σ falls to 0.3 of what it was, and λ to 0.1.
 
 # %%
@@ -308,14 +308,14 @@ effect("constant-location-term", "neither")
 # %% [markdown]
 # **A baseline must not know the action it judges.** The mean of the batch that includes the row itself scales the
 # gradient by $1 - 1/N$; the mean of the others does not:
-# [`return (G.sum(axis=-1, keepdims=True) - G) / (G.shape[-1] - 1)`](../minram/reinforce.py#L62).
+# [`return (G.sum(axis=-1, keepdims=True) - G) / (G.shape[-1] - 1)`](../minram/reinforce.py#L63).
 # The learned baseline for the choice of $l_{t+1}$ is made from $h_t$, which has not seen it:
 # [`baseline, _ = heads.baseline_forward(params, _rows(h[:-1]))`](../minram/agent.py#L150).
 # Made from $h_{t+1}$ it would be biased, and look better. Lesson 7 computes by how much.
 #
 # **Several rollouts of an image.** The best judge of a rollout is another rollout of the same image, because what is
 # due to the image cancels:
-# [`return ((per_image.sum(axis=-1, keepdims=True) - per_image) / (rollouts - 1))`](../minram/reinforce.py#L71).
+# [`return ((per_image.sum(axis=-1, keepdims=True) - per_image) / (rollouts - 1))`](../minram/reinforce.py#L72).
 # Lesson 9 measures what share of the reward's variance that is. It costs $M$ times the work. On
 # MNIST the default spends that on more epochs instead; the recipes of the paper's tables take several rollouts.
 #
@@ -329,27 +329,27 @@ effect("constant-location-term", "neither")
 # **What came before a decision cannot judge it.** The paper rewards the last glimpse alone, so that every location of
 # a rollout is praised or blamed for the same number. With a reward after each glimpse, a location answers for what
 # came after it,
-# [`return reward[:0:-1].cumsum(axis=0)[::-1]`](../minram/reinforce.py#L54),
+# [`return reward[:0:-1].cumsum(axis=0)[::-1]`](../minram/reinforce.py#L55),
 # which leaves out rewards that it could not change. They would have mean zero in the gradient, and variance.
 #
 # **No silent broadcasting.** $(T-1, N)$ minus $(N,)$ is what is meant; $(N, 1)$ minus $(N,)$ would be an
 # $N \times N$ matrix, and its mean would still be a number. Advantages are broadcast once, to a named shape,
-# [`return np.broadcast_to(G - BASELINES[kind](G, head, rollouts), head.shape)`](../minram/reinforce.py#L94),
+# [`return np.broadcast_to(G - BASELINES[kind](G, head, rollouts), head.shape)`](../minram/reinforce.py#L95),
 # and what is made as rows of all steps is given its two axes back in the order in which they were joined:
 # [`baseline=baseline.reshape(T - 1, N)`](../minram/agent.py#L151).
 #
 # **When to ask for the label.** The cross-entropy is taken after the last glimpse, as in the paper, or at every step,
 # averaged:
-# [`dlogits = cross_entropy_backward(np.full_like(loss, 1 / loss.size), cache)`](../minram/reinforce.py#L159).
+# [`dlogits = cross_entropy_backward(np.full_like(loss, 1 / loss.size), cache)`](../minram/reinforce.py#L161).
 # The second makes an agent that can be stopped early, and asks the core for something else: each prefix of the path
 # has to stand on its own.
 #
 # **How much a right label is worth.** 1, as in the paper, or its probability, which also tells a narrow escape from a
-# safe one: [`"probability": lambda loss, right: np.exp(-loss),`](../minram/reinforce.py#L44).
+# safe one: [`"probability": lambda loss, right: np.exp(-loss),`](../minram/reinforce.py#L45).
 # With its logarithm, $\lambda = 1$ and both gradients in the core, the update would be the gradient of one
 # function, a bound on the likelihood of the labels (Ba et al. 2015); but a logarithm has no lowest value, and one
 # confident mistake can outweigh the rest of the batch:
-# [`"log_probability": lambda loss, right: -loss,`](../minram/reinforce.py#L45).
+# [`"log_probability": lambda loss, right: -loss,`](../minram/reinforce.py#L46).
 
 # %%
 effect("no-baseline", "learned-baseline", "one-rollout", "two-rollouts", "four-rollouts")
@@ -418,11 +418,11 @@ effect("identity-core", "2-glimpses", "4-glimpses", "8-glimpses")
 # **Threads of the matrix library.** Sums of floats depend on their order, and a product that is shared among threads
 # may be summed in another order than one that is not. The same seed gives the same bits on the same machine with the
 # same number of threads. For matrices as small as these one thread is often faster than many:
-# [`environ.update(dict.fromkeys(VARIABLES, "1"))`](../minram/training/process.py#L18).
+# [`environ.update(dict.fromkeys(VARIABLES, "1"))`](../minram/training/process.py#L20).
 #
 # **Stop at the first number that is not one.** A single NaN in a gradient spreads to all parameters in one step, and
 # the last good weights are gone. Each step looks, at the price of one dot product:
-# [`finite = np.isfinite(row @ row)`](../minram/training/shards.py#L56).
+# [`finite = np.isfinite(row @ row)`](../minram/training/shards.py#L58).
 
 # %%
 assert (0.1 + 0.2) + 0.3 != 0.1 + (0.2 + 0.3)
@@ -452,18 +452,18 @@ effect("no-average", "double-rate", "momentum", "no-decay")
 #
 # **Average probabilities, not their logarithms.** With several rollouts of an image, the agent that picks one at random
 # has the probabilities $\tfrac1M\sum_m p_m$, so these are averaged:
-# [`return p.reshape(len(p), len(images), rollouts, -1).mean(axis=2)`](../minram/training/models.py#L94).
+# [`return p.reshape(len(p), len(images), rollouts, -1).mean(axis=2)`](../minram/training/models.py#L101).
 # A mean of logarithms is a product of experts, in which one rollout that is sure of nonsense has a veto. Often the
 # two agree; they are two numbers, and a paper should say which.
 #
 # **The epoch is chosen on validation images, the test set stays closed.** The best epoch so far is found by
-# [`improved = measure in record and`](../minram/training/train.py#L167).
+# [`improved = measure in record and`](../minram/training/train.py#L174).
 # Training never looks at the test set; it is opened by hand, once a run, by `minram evaluate RUN --split test`. To take
 # the best test error of all epochs is to report a maximum of many noisy numbers.
 #
 # **All images, and an interval.** The test covers all images, the last incomplete batch too, and every error rate comes
 # with its interval,
-# [`interval = binomtest(int(wrong), int(n)).proportion_ci(method="wilson")`](../minram/training/evaluate.py#L63).
+# [`interval = binomtest(int(wrong), int(n)).proportion_ci(method="wilson")`](../minram/training/evaluate.py#L68).
 
 # %%
 params = load_params(CHECKPOINTS / "mnist" / "best.npz")[0]
