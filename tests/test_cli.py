@@ -18,7 +18,10 @@ from minram.pictures import show
 from minram.training import evaluate as evaluation
 from minram.training.recipes import RECIPES
 from runs import outcome, save_untrained
-from tiny import SHORT, WORDS, dataset, save_npz
+from tiny import SHORT, dataset, save_npz
+from tiny import WORDS as SETTINGS
+
+WORDS = [*SETTINGS, "background=0"]  # for these images, of noise, another is proposed
 
 posix = pytest.mark.skipif(sys.platform == "win32", reason="signals and terminals of POSIX")
 

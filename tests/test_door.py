@@ -26,7 +26,7 @@ AGENT = minram.load("pretrained:cluttered-60")
 DIGITS = data.load()
 IMAGES, LABELS = fixed_images(cluttered(60), DIGITS.x_val[:6], 0), DIGITS.y_val[:6]
 TINY = {"glimpses": 3, "patch_size": 2, "scales": (1,), "what_units": 4, "where_units": 3, "glimpse_units": 5,
-        "core_units": 4, "location_units": 0, "batch_size": 8, "shards": 1, "epochs": 2}  # fmt: skip
+        "core_units": 4, "location_units": 0, "batch_size": 8, "shards": 1, "background": 0, "epochs": 2}  # fmt: skip
 
 
 @pytest.fixture
