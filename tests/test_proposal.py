@@ -8,8 +8,8 @@ from figure_in_noise import SIZE, figure_in_noise, figures
 from minram.command import cli
 from minram.datasets import data
 from minram.training.diagnosis import coverage
-from minram.training.proposal import length_for, propose, retina_for
-from minram.training.recipes import recipe
+from minram.training.proposal import ESTIMATOR, length_for, propose, retina_for
+from minram.training.recipes import AGENT, recipe
 from tiny import dataset, save_npz
 
 QUICK = recipe("quick")
@@ -47,6 +47,13 @@ def test_a_small_data_set_has_3000_steps(n):
     assert length_for(10_000) == {}
 
 
+def test_large_images_have_the_estimator_of_the_papers_rows():
+    config, _ = propose(QUICK, (60, 60), 50_000)
+    assert {name: getattr(config, name) for name in ESTIMATOR} == {name: AGENT[name] for name in ESTIMATOR}
+    random = QUICK.changed(policy="random", baseline="none")
+    assert propose(random, (60, 60), 50_000)[0].rollouts == 1  # it learns nothing of where to look
+
+
 def test_the_background_is_that_of_the_images():
     assert propose(QUICK, (28, 28), 50_000, border=0.253)[0].background == 0.25
     assert propose(QUICK, (28, 28), 50_000, border=0.01) == (QUICK, "")  # as MNIST
@@ -56,9 +63,10 @@ def test_the_background_is_that_of_the_images():
 
 
 def test_what_is_given_stays():
-    config, said = propose(QUICK.changed(patch_size=9), (64, 64), 50_000, {"patch_size", "glimpses"})
+    given = {"patch_size", "glimpses", *ESTIMATOR[1:]}
+    config, said = propose(QUICK.changed(patch_size=9), (64, 64), 50_000, given)
     assert (config.patch_size, config.scales, config.glimpses, config.epochs) == (9, (1, 2, 4), 6, 12)
-    assert said == "For 50,000 images of 64x64: scales=1,2,4 (--set says otherwise)."
+    assert said == "For 50,000 images of 64x64: scales=1,2,4 rollouts=2 (--set says otherwise)."
     assert propose(QUICK, (28, 28), 50_000) == (QUICK, "")
     config, _ = propose(QUICK.changed(batch_size=100), (28, 28), 800, {"batch_size"})
     assert (config.batch_size, config.epochs) == (100, 375)  # 3,000 steps of 100
@@ -78,12 +86,12 @@ def test_the_command_proposes_and_says_so(here, capsys):
     small = ["core_units=4", "glimpse_units=4", "what_units=4", "where_units=4", "location_units=0", "epochs=1"]
     assert cli.main(["train", "--data", "large.npz", "--out", "run", "--set", *small]) == 0
     border = round(data.load("large.npz").about["border"], 2)
-    said = f"patch_size=12 scales=1,2,4 glimpses=8 batch_size=28 background={border} (--set says otherwise).\n"
-    said = f"For 28 images of 40x36: {said}"
-    assert capsys.readouterr().out.startswith(said) and border > 0.1
+    said = capsys.readouterr().out.splitlines()[0]
+    assert said.startswith("For 28 images of 40x36: patch_size=12 scales=1,2,4 glimpses=8 batch_size=28 rollouts=2 ")
+    assert f" background={border} " in said and border > 0.1
     lines = []
     run = minram.train(data="large.npz", out="again", report=lines.append, **dict(s.split("=") for s in small))
-    assert lines[0] == said.strip() and run.agent.config.patch_size == 12
+    assert lines[0] == said and run.agent.config.patch_size == 12
 
 
 def test_another_recipe_stays_as_it_is(here, capsys):

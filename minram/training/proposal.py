@@ -1,7 +1,8 @@
 """A rule for the retina, and for how long to train: what `quick` is changed to for images of another kind.
 
 Up to 32 pixels the retina is that of `quick`. Above, it is 12 cells wide, with eight glimpses, and there are as many
-scales, each twice as coarse as the one before, as it takes to see 0.7 of the longer side at once.
+scales, each twice as coarse as the one before, as it takes to see 0.7 of the longer side at once; one must then look
+around, so that each glimpse gets a label and a reward, as in the recipes of the paper's larger images.
 The background, which is beyond the border and taken from every pixel, is the images' mean brightness along their edges:
 so the border is no cue, and what is no object is near 0. A small data set is shown so often, in small batches, that
 there are 3,000 steps.
@@ -13,12 +14,17 @@ from typing import Any
 
 from minram.datasets.data import Dataset
 from minram.training.config import Config
+from minram.training.recipes import AGENT
 from minram.training.run import seen_shape
 
 SMALL = 32  # pixels of the longer side
 WIDTH, SHARE, GLIMPSES = 12, 0.7, 8
 FEW, BATCH, STEPS = 10_000, 32, 3000  # images, images a step, steps
 DARK = 0.02  # is black
+
+
+# The settings of that estimator.
+ESTIMATOR = ("rollouts", "baseline", "label_steps", "reward_steps", "reward", "flow", "location_weight")
 
 
 def retina_for(size: tuple[int, ...]) -> dict[str, Any]:
@@ -61,6 +67,8 @@ def propose(
     """
     looks = config.model == "ram"
     wanted = (retina_for(size) if looks else {}) | length_for(n)
+    if looks and retina_for(size) and config.objective == "hybrid" and config.policy == "gaussian":
+        wanted |= {name: AGENT[name] for name in ESTIMATOR}
     if looks and config.task == "original" and border > DARK:
         wanted["background"] = round(border, 2)
     changes = {name: value for name, value in wanted.items() if name not in given and value != getattr(config, name)}
