@@ -8,8 +8,8 @@ from figure_in_noise import SIZE, figure_in_noise, figures
 from minram.command import cli
 from minram.datasets import data
 from minram.training.diagnosis import coverage
-from minram.training.proposal import ESTIMATOR, length_for, propose, retina_for
-from minram.training.recipes import AGENT, recipe
+from minram.training.proposal import SEARCH, length_for, propose, retina_for
+from minram.training.recipes import recipe
 from tiny import dataset, save_npz
 
 QUICK = recipe("quick")
@@ -41,15 +41,17 @@ def test_the_largest_square_sees_most_of_the_image_and_no_scale_is_superfluous(s
 
 
 @pytest.mark.parametrize("n", [1, 20, 800, 5000, 9999])
-def test_a_small_data_set_has_3000_steps(n):
+def test_a_small_data_set_has_6000_steps(n):
     length = length_for(n)
-    assert 3000 <= length["epochs"] * (n // length["batch_size"]) < 3000 + n // length["batch_size"]
+    assert 6000 <= length["epochs"] * (n // length["batch_size"]) < 6000 + n // length["batch_size"]
     assert length_for(10_000) == {}
 
 
-def test_large_images_have_the_estimator_of_the_papers_rows():
+def test_large_images_have_the_estimator_of_the_papers_rows_and_search_wide():
     config, _ = propose(QUICK, (60, 60), 50_000)
-    assert {name: getattr(config, name) for name in ESTIMATOR} == {name: AGENT[name] for name in ESTIMATOR}
+    assert {name: getattr(config, name) for name in SEARCH} == SEARCH
+    alone, _ = propose(QUICK.changed(rollouts=1, learn_std=True), (60, 60), 50_000, {"rollouts", "learn_std"})
+    assert (alone.baseline, alone.final_std, alone.std) == (QUICK.baseline, 1, SEARCH["std"])
     random = QUICK.changed(policy="random", baseline="none")
     assert propose(random, (60, 60), 50_000)[0].rollouts == 1  # it learns nothing of where to look
 
@@ -63,13 +65,13 @@ def test_the_background_is_that_of_the_images():
 
 
 def test_what_is_given_stays():
-    given = {"patch_size", "glimpses", *ESTIMATOR[1:]}
+    given = {"patch_size", "glimpses", *SEARCH} - {"rollouts"}
     config, said = propose(QUICK.changed(patch_size=9), (64, 64), 50_000, given)
     assert (config.patch_size, config.scales, config.glimpses, config.epochs) == (9, (1, 2, 4), 6, 12)
-    assert said == "For 50,000 images of 64x64: scales=1,2,4 rollouts=2 (--set says otherwise)."
+    assert said == "For 50,000 images of 64x64: scales=1,2,4 rollouts=4 (--set says otherwise)."
     assert propose(QUICK, (28, 28), 50_000) == (QUICK, "")
     config, _ = propose(QUICK.changed(batch_size=100), (28, 28), 800, {"batch_size"})
-    assert (config.batch_size, config.epochs) == (100, 375)  # 3,000 steps of 100
+    assert (config.batch_size, config.epochs) == (100, 750)  # 6,000 steps of 100
 
 
 @pytest.fixture
@@ -87,7 +89,7 @@ def test_the_command_proposes_and_says_so(here, capsys):
     assert cli.main(["train", "--data", "large.npz", "--out", "run", "--set", *small]) == 0
     border = round(data.load("large.npz").about["border"], 2)
     said = capsys.readouterr().out.splitlines()[0]
-    assert said.startswith("For 28 images of 40x36: patch_size=12 scales=1,2,4 glimpses=8 batch_size=28 rollouts=2 ")
+    assert said.startswith("For 28 images of 40x36: patch_size=12 scales=1,2,4 glimpses=8 batch_size=28 rollouts=4 ")
     assert f" background={border} " in said and border > 0.1
     lines = []
     run = minram.train(data="large.npz", out="again", report=lines.append, **dict(s.split("=") for s in small))
