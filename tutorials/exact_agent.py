@@ -3,8 +3,8 @@
 Images of 7 × 7 pixels, an aligned sensor of 2 × 2, and a network that does not hear where it looks. So a decision
 matters only by the one of 64 cells that it hits, and 64² histories are all that can happen to an image. What is known
 of each is tabulated once: h_t, μ_t and the chance of the right label. Rollouts are then look-ups, and J is a sum. There
-are three digits here, so that images differ, and the label is drawn, so that it is random too. J is climbed by the
-location head, (W, b).
+are three digits here, so that images differ; the label is drawn, so that it is random too; and the first glimpse is in
+a corner. J is climbed by the location head, (W, b).
 """
 
 from functools import cache
@@ -16,27 +16,18 @@ from scipy.stats import norm
 
 import variance as v
 from laboratory import Problem, Way
-from minram.agent import init_params, rollout
+from minram import reinforce
+from minram.agent import backward, init_params, rollout
 from minram.datasets import data
+from minram.gradcheck.network import only
 from minram.sensor import summed_area
 from minram.training.config import Config
+from minram.training.optim import optimiser_state, pack, update_in_place
 
-CONFIG = Config(
-    glimpses=3,
-    patch_size=2,
-    scales=(1,),
-    what_units=4,
-    where_units=1,
-    glimpse_units=5,
-    core_units=5,
-    std=0.3,
-    start="centre",
-    recurrent_init="he",
-    baseline="none",
-)
-LABELS = np.arange(3)
-START = np.array([-1.0, -1.0])  # the corner, where there is nothing to be seen: what to do next is all that counts
-DIGITS = (4, 7, 0)
+UNITS = {"what_units": 4, "where_units": 1, "glimpse_units": 5, "core_units": 5}
+CONFIG = Config(glimpses=3, patch_size=2, scales=(1,), **UNITS, std=0.3, recurrent_init="he", baseline="none")
+DIGITS, LABELS = (4, 7, 0), np.arange(3)
+START = np.array([-1.0, -1.0])  # a corner, where nothing is to be seen: all depends on what is done next
 M = 8  # rollouts of an image in an estimate
 
 # The cells, as in lesson 6: a patch begins one pixel outside, or at pixel 0 to 6.
@@ -68,12 +59,20 @@ def images():
 
 
 def parameters():
-    rng = np.random.default_rng(0)
+    """Random ones, and then 150 steps in which the labels are learned, so that it matters where the agent looks."""
+    rng, area, config = np.random.default_rng(4), summed_area(images()), CONFIG.changed(rollouts=20)
     params = init_params(CONFIG, rng, 4, 1, np.float64)
     params = {name: x + rng.normal(0, 0.5, x.shape) for name, x in params.items()}
-    params["label.W"] *= 6  # labels that are in less doubt
     params["glimpse.where.W"][:] = 0
     params["glimpse.where.b"][:] = -1  # the ReLU behind it is silent
+    vector, params = pack(params)
+    state = optimiser_state(CONFIG, vector)
+    for step in range(150):
+        t = rollout(params, CONFIG, area, rng, 20, start=START)
+        heads, _ = reinforce.cotangents(t, LABELS, config)
+        grads = backward(params, t, only(heads, "logits"), flow=("label",))
+        gradient = np.concatenate([g.ravel() for g in grads.values()])
+        update_in_place(CONFIG, vector, gradient, state, step, 0.02)
     return params
 
 

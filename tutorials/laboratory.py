@@ -14,6 +14,7 @@ if __name__ == "__main__":
     one_thread()  # before NumPy is loaded
 
 import numpy as np
+from matplotlib.ticker import NullFormatter
 from scipy.stats import f as f_distribution
 
 from minram.pictures import style
@@ -116,10 +117,9 @@ def picture(axes, measured, colours=style.COLOURS):
         honest = m.expected == 1
         colour, marker = (colours["right"], "o") if honest else (colours["wrong"], "X")
         left.plot(np.clip(m.off, -9, 9), y, marker, color=colour)
-        off = f"{m.off:+.0f}σ, " if abs(m.off) > 9 else ""
-        left.annotate(
-            f"{off}sees {100 * m.seen:.2g} %", (0.985, y), xycoords=("axes fraction", "data"), ha="right", fontsize=7
-        )
+        off = f"{m.off:+.0f}σ, " if 9 < abs(m.off) < np.inf else ""
+        sees = f"{off}sees {100 * m.seen:.2g} %" if m.seen > 1e-9 else "without noise"
+        left.annotate(sees, (0.985, y), xycoords=("axes fraction", "data"), ha="right", va="center", fontsize=7)
         share, error = m.work / plain, m.work_error / plain
         if share < 1e-6 or not np.isfinite(share):  # no variance at all, or no signal
             text = "0" if share < 1e-6 else "no signal"
@@ -132,6 +132,9 @@ def picture(axes, measured, colours=style.COLOURS):
     left.set_yticks(rows, [m.name for m in measured], fontsize=8)
     right.axvline(1, color=colours["exact"], linewidth=1)
     right.set(xscale="log", ylim=left.get_ylim(), yticks=[], xlabel="variance × cost, of the plain estimate's")
+    right.xaxis.set_major_formatter("{x:g}")
+    right.xaxis.set_minor_formatter(NullFormatter())
+    left.tick_params(length=0)
 
 
 def main():

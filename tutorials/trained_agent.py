@@ -4,8 +4,9 @@ J is the chance that a label drawn after the last glimpse is right, over the tra
 layer of the location head, (W, b), of 258 parameters with the usual widths, as a row's own gradient can be written down
 there. The truth cannot be enumerated. A first half of many rollouts gives a direction d, a second half the slope of J
 along d with its standard error: the one number that estimators are held to. (The length of a noisy mean is too long.)
+Their own means take as many rollouts, so they are kept with it; how they scatter shows in seconds, and is drawn anew.
 
-python tutorials/trained_agent.py              make variance_results/truth.json anew: about ten minutes, one thread
+python tutorials/trained_agent.py              make variance_results/truth.json anew: a quarter of an hour, one thread
 """
 
 import argparse
@@ -21,17 +22,19 @@ if __name__ == "__main__":
 
 import numpy as np
 
+import variance as v
+from laboratory import Problem, Way, compared
 from lesson import CHECKPOINTS
 from minram import heads, reinforce
 from minram.agent import rollout
 from minram.datasets import data
 from minram.sensor import summed_area
 from minram.training.run import load_params
-from variance import label_probability
 
 WEIGHTS = CHECKPOINTS / "mnist" / "best.npz"
 TRUTH = Path(__file__).resolve().parent / "variance_results" / "truth.json"
 SEED, BATCH = 28, 512  # images of a batch, with two rollouts each
+GROUP = 4  # rollouts of an estimate in the comparison
 
 
 class Agent(NamedTuple):
@@ -79,17 +82,22 @@ class Mirrored:
 
 
 class Draws(NamedTuple):
-    """What the estimators of variance.py read, for n images with M rollouts each."""
+    """What the estimators of variance.py read, in n groups of M rollouts."""
 
-    p: np.ndarray  # (n, M) the chance of the right label after the last glimpse
-    psi: np.ndarray  # (n, M, T−1, P)
+    p: np.ndarray  # (n, M, 1) the chance of the right label after the last glimpse
+    r: np.ndarray  # (n, M, 1) 1 if a label that is drawn from it is right
+    psi: np.ndarray  # (n, M, T−1, P), or (…, 1): along a direction
     states: np.ndarray  # (n, M, T−1, core + 1) h_t and a 1
 
 
-def draws(agent, rng, images, rollouts):
-    """Draw rollouts, and write down each one's own score."""
-    t, labels = walk(agent, rng, images, rollouts)
-    shape = (images, rollouts, len(t.mu))
+def draws(agent, rng, n, kind="images", along=None):
+    """n groups of four rollouts: of four "images", of "one" image, or of two "mirrored" pairs. along: a direction (P,).
+
+    The score by (W, b) of the last layer is the outer product of what it reads, with a 1, and the score by μ.
+    """
+    images, rollouts = {"images": (GROUP * n, 1), "one": (n, GROUP), "mirrored": (2 * n, 2)}[kind]
+    t, labels = walk(agent, Mirrored(rng) if kind == "mirrored" else rng, images, rollouts)
+    shape = (n, GROUP, len(t.mu))
 
     def rows(a):  # (T−1, N, …) → (n, M, T−1, …)
         return np.moveaxis(a, 0, 1).reshape(*shape, *a.shape[2:]).astype(float)
@@ -97,10 +105,70 @@ def draws(agent, rng, images, rollouts):
     def with_one(a):
         return np.concatenate([a, np.ones((*a.shape[:-1], 1))], axis=-1)
 
-    p = label_probability(t.logits[-1].astype(float), labels[t.image]).reshape(images, rollouts)
     hidden, score = with_one(rows(t.location.hidden)), rows((t.sample - t.mu) / np.exp(t.log_std) ** 2)
-    psi = (hidden[..., :, None] * score[..., None, :]).reshape(*shape, -1)  # W (128, 2), then b (2)
-    return Draws(p, psi, with_one(rows(t.core.h[:-1])))
+    if along is None:
+        psi = (hidden[..., :, None] * score[..., None, :]).reshape(*shape, -1)  # W (128, 2), then b (2)
+    else:
+        psi = (hidden @ along.reshape(-1, 2) * score).sum(axis=-1, keepdims=True)
+    p = v.label_probability(t.logits[-1].astype(float), labels[t.image]).reshape(n, GROUP, 1)
+    return Draws(p, (rng.random(p.shape) < p).astype(float), psi, with_one(rows(t.core.h[:-1])))
+
+
+class Fitted(NamedTuple):
+    """What is fitted on other rollouts: b*, and the weights of a learned baseline."""
+
+    best: float
+    weights: np.ndarray
+
+
+def fitted(agent, n=1000):
+    d = draws(agent, np.random.default_rng(100), n)
+    return Fitted(v.best_constant(d.p, d.psi), v.fit_baseline(d.states, d.p))
+
+
+# name: (kind of group, estimate from Draws and Fitted, what its mean should be)
+WAYS = {
+    "plain: the label is drawn": ("images", lambda d, f: v.plain(d.r, d.psi), 1),
+    "p_y": ("images", lambda d, f: v.plain(d.p, d.psi), 1),
+    "p_y, other images, leave one out": ("images", lambda d, f: v.leave_one_out(d.p, d.psi), 1),
+    "p_y, best constant b*": ("images", lambda d, f: v.baselined(d.p, d.psi, f.best), 1),
+    "p_y, learned b_t(h_t)": ("images", lambda d, f: v.baselined(d.p, d.psi, d.states @ f.weights), 1),
+    "p_y, the image's mean, itself included": ("one", lambda d, f: v.own_mean(d.p, d.psi), 3 / 4),
+    "p_y, the image's others, leave one out": ("one", lambda d, f: v.leave_one_out(d.p, d.psi), 1),
+    "p_y, normalised over the image": ("one", lambda d, f: v.normalised(d.p, d.psi), None),
+    "p_y, antithetic pairs": ("mirrored", lambda d, f: v.plain(d.p, d.psi), 1),
+}
+
+
+def means(agent, direction, chunks, report=print):
+    """The mean of every way along the direction, and its standard error → {name: (mean, error)}."""
+    f, rng, found = fitted(agent), np.random.default_rng(SEED + 1), {name: [] for name in WAYS}
+    for i in range(chunks):
+        some = {kind: draws(agent, rng, 256, kind, direction) for kind in ("images", "one", "mirrored")}
+        for name, (kind, estimate, _) in WAYS.items():
+            found[name].append(estimate(some[kind], f)[:, 0].mean())
+        if (i + 1) % 200 == 0:
+            report(f"{i + 1} of {chunks} chunks")
+    return {name: (float(np.mean(a)), float(np.std(a, ddof=1) / np.sqrt(chunks))) for name, a in found.items()}
+
+
+def measured(agent, record, n=3000, seed=0):
+    """[Measured] of all ways: the bias as the record has it, variance × cost from rollouts drawn now."""
+    f, rng = fitted(agent), np.random.default_rng(seed)
+    some = {kind: draws(agent, rng, n, kind) for kind in ("images", "one", "mirrored")}
+    direction, rows = np.array(record["direction"]), []
+    for name, (kind, estimate, expected) in WAYS.items():
+        way = Way(None, GROUP, expected)
+        now = compared(Problem("", record["slope"], {}, direction), name, way, estimate(some[kind], f))
+        mean, error = record["means"][name]
+        factor = mean / record["slope"]
+        # Of a ratio of two independent means, each with its own error.
+        error = np.hypot(error, factor * record["slope_error"]) / record["slope"]
+        scale = 1 if expected is not None else now.factor / factor  # the length of the mean, better known by now
+        rows.append(
+            now._replace(factor=factor, error=error, work=now.work * scale**2, work_error=now.work_error * scale**2)
+        )
+    return rows
 
 
 def one_batch(agent, config, rng):
@@ -150,9 +218,13 @@ def truth(agent, batches, report=print):
 def main(argv=None):
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--batches", type=int, default=8000, help="of 512 images with two rollouts each (8000)")
+    parser.add_argument("--chunks", type=int, default=2000, help="of 1,024 rollouts of each kind, for the means (2000)")
     parser.add_argument("--out", type=Path, default=TRUTH, metavar="FILE", help="where the record goes")
     args = parser.parse_args(argv)
-    record = truth(load(), args.batches, lambda line: print(line, flush=True))
+    agent, report = load(), lambda line: print(line, flush=True)
+    record = truth(agent, args.batches, report)
+    record["rollouts_of_means"] = args.chunks * 256 * GROUP
+    record["means"] = means(agent, np.array(record["direction"]), args.chunks, report)
     args.out.parent.mkdir(exist_ok=True)
     args.out.write_text(json.dumps(record, indent=1) + "\n", encoding="utf-8")
     print({name: value for name, value in record.items() if name != "direction"})
