@@ -52,6 +52,7 @@ def test_numbers_alone_are_notebooks(words, numbers, monkeypatch):
         (["exercises"], "required: DIR"),
         (["exercises", str(TUTORIALS)], "which their sheets would replace; choose another folder."),
         (["exercises", str(TUTORIALS / "build.py")], "build.py cannot be used ("),
+        (["site", str(TUTORIALS)], "has files that are no site's, which it would replace; choose another folder."),
     ],
     ids=lambda value: None if isinstance(value, str) else " ".join(Path(word).name for word in value),
 )

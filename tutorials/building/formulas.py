@@ -25,6 +25,7 @@ ACCENTS = {"\N{COMBINING CIRCUMFLEX ACCENT}": "hat", "\N{COMBINING MACRON}": "ba
 SUPER, SUB = "⁰¹²³⁴⁵⁶⁷⁸⁹ᵖᵗᵀ", "₀₁₂"
 PLAIN = set("+-/=<>()[]|,.!:;' 0123456789\N{NO-BREAK SPACE}")
 FUNCTIONS = {"log", "exp", "tanh", "max", "min"}
+# What makes a run of words a formula: such a sign, or a letter with an index. All of its words may stand in one.
 STRONG = re.compile(rf"[{''.join(GREEK)}∂∇·×≈≤≥≠~←∞⟨∈{SUPER}{SUB}−½√^=<>|]|(?<![A-Za-z])d?[A-Za-z]_[A-Za-z0-9{{]")
 OPERATOR = re.compile(r"[-=+/<>|·×≈≤≥≠~←−]+")
 NAME = re.compile(
@@ -32,9 +33,8 @@ NAME = re.compile(
     "|background|floor|rtol|ih"
 )
 INDEX = re.compile(r"_(?:\{[^{}]*\}|[A-Za-z]+|\d+)")
-IDENTIFIER = re.compile(
-    r"\b(?!p_label)(?:[a-z]{2,}_[a-z_]{2,}|[a-z]_[a-z]{3,})\b"
-)  # log_std, x_shape, but h_t and p_label
+IDENTIFIER = re.compile(r"\b(?!p_label)(?:[a-z]{2,}_[a-z_]{2,}|[a-z]_[a-z]{3,})\b")  # log_std, x_shape, but not h_t
+# (N, in), (T−1, N), (out,): lists in brackets of short things without spaces in them.
 SHAPE = re.compile(r"(?<![\w)])\((?:[\w·−+….]+(?: [+·] [\w·]+)*,(?: |(?=\))))+(?:[\w·−+….]+(?: [+·] [\w·]+)*)?\)")
 LETTERS = re.compile("[A-Za-z]+")
 BRACKETS = ("()", "[]", "{}", "⟨⟩")

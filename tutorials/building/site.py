@@ -4,6 +4,7 @@ The sources are put together in a folder (see building/stage.py), and Sphinx mak
 pip install -e ".[site]". A warning is an error.
 """
 
+import shutil
 import subprocess
 import sys
 import tempfile
@@ -25,15 +26,21 @@ def register(commands):
 
 
 def run(args):
+    folder = args.folder
+    if folder.exists() and any(folder.iterdir()) and not (folder / "searchindex.js").exists():
+        raise InputError(f"{folder} has files that are no site's, which it would replace; choose another folder.")
     if missing := [name for name in NEEDED if find_spec(name) is None]:
         raise InputError(f'the site needs {", ".join(missing)}, which is not there; pip install -e ".[site]".')
     from building.stage import stage
 
     start = time.perf_counter()
     with tempfile.TemporaryDirectory() as temporary:
-        stage(Path(temporary))
-        sphinx = [sys.executable, "-m", "sphinx", "-W", "--keep-going", "-q", "-j", "auto", "-E", "-d"]
-        done = subprocess.run([*sphinx, f"{temporary}/.doctrees", temporary, str(args.folder)])
-    if done.returncode:
-        raise InputError("the site was not made; mend what Sphinx has said above.")
-    print(f"{args.folder / 'index.html'}: {time.perf_counter() - start:.0f} s")
+        source, made = Path(temporary) / "source", Path(temporary) / "made" / "html"
+        source.mkdir()
+        stage(source)
+        sphinx = [sys.executable, "-m", "sphinx", "-W", "--keep-going", "-q", "-j", "auto", "-d", f"{temporary}/trees"]
+        if subprocess.run([*sphinx, source, made]).returncode:
+            raise InputError("the site was not made; mend what Sphinx has said above.")
+        shutil.rmtree(folder, ignore_errors=True)
+        shutil.copytree(made, folder, ignore=shutil.ignore_patterns(".buildinfo*", "objects.inv"))
+    print(f"{folder / 'index.html'}: {time.perf_counter() - start:.0f} s")

@@ -106,18 +106,22 @@ def alternatives(cell):
 
 
 def fold(cell):
-    """Solutions are folded, like the code that only draws; and what is for notebooks alone is left out."""
-    metadata = cell["metadata"]
-    tags = metadata.setdefault("tags", [])
-    if "solution" in tags:
-        tags.append("hide-input")
-        metadata["mystnb"] = {"code_prompt_show": "Show a solution", "code_prompt_hide": "Hide the solution"}
-    elif "hide-input" in tags:
-        metadata["mystnb"] = {"code_prompt_show": "Show the code of the picture", "code_prompt_hide": "Hide the code"}
-    if "frame" in tags:
-        tags.append("remove-input")
+    """Imports, code that only draws, and solutions are folded; and what is for notebooks alone is left out."""
+    tags = cell["metadata"].setdefault("tags", [])
+    folded = ""
     if "elsewhere" in tags:
         tags.append("remove-cell")
+    elif "frame" in tags:
+        tags.append("remove-input")
+    elif "solution" in tags:
+        folded = "a solution"
+    elif "hide-input" in tags:
+        folded = "the code of the picture"
+    elif re.match("import |from ", "".join(cell["source"])):
+        folded = "what is imported"
+    if folded:
+        tags.append("hide-input")
+        cell["metadata"]["mystnb"] = {"code_prompt_show": f"Show {folded}", "code_prompt_hide": f"Hide {folded}"}
 
 
 class Stage:

@@ -29,6 +29,7 @@ html_css_files = ["site.css"]
 html_js_files = ["site.js"]
 html_extra_path = ["_extra"]
 html_copy_source = False
+html_show_search_summary = False  # it would be fetched, which no page from a disk may do
 html_show_sphinx = False
 html_show_copyright = False
 html_theme_options = {"navigation_with_keys": True}
