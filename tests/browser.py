@@ -1,5 +1,6 @@
 """A real browser for tests of pages: Chromium as the system has it, driven by Playwright (the extra `pages`)."""
 
+import json
 import shutil
 import time
 from contextlib import contextmanager
@@ -32,6 +33,18 @@ def chromium():
         browser = driver.chromium.launch(executable_path=program, args=["--no-sandbox", "--disable-sync", *QUIET])
         yield browser
         browser.close()
+
+
+def processor_times(browser, page, kind, act):
+    """How long the page's thread computed for each event of this kind while `act` ran, in ms.
+
+    That is what the browser traced of the processor, not of the clock, which other work on the machine stretches.
+    """
+    browser.start_tracing(page=page, categories=["devtools.timeline"])
+    act()
+    events = json.loads(browser.stop_tracing())["traceEvents"]
+    found = [e for e in events if e["name"] == "EventDispatch" and e["args"]["data"]["type"] == kind]
+    return [event["tdur"] / 1000 for event in found if "tdur" in event]
 
 
 class Visit:

@@ -4,17 +4,22 @@ import ast
 import sys
 from pathlib import Path
 
+import numpy as np
 import pytest
+
+from minram.errors import InputError
+from minram.pictures.figures import Scene
+from minram.pictures.retina import Retina
 
 TUTORIALS = Path(__file__).resolve().parent.parent / "tutorials"
 sys.path.insert(0, str(TUTORIALS))
 import build  # noqa: E402
 import building  # noqa: E402
 import weights  # noqa: E402
-from building import links, notebooks  # noqa: E402
+from building import links, movie, notebooks  # noqa: E402
 from building.lessons import lessons  # noqa: E402
 
-COMMANDS = ("exercises", "links", "notebooks")
+COMMANDS = ("exercises", "links", "movie", "notebooks", "pages", "site")
 
 
 @pytest.mark.parametrize("command", COMMANDS)
@@ -47,6 +52,7 @@ def test_numbers_alone_are_notebooks(words, numbers, monkeypatch):
         (["exercises"], "required: DIR"),
         (["exercises", str(TUTORIALS)], "which their sheets would replace; choose another folder."),
         (["exercises", str(TUTORIALS / "build.py")], "build.py cannot be used ("),
+        (["site", str(TUTORIALS)], "has files that are no site's, which it would replace; choose another folder."),
     ],
     ids=lambda value: None if isinstance(value, str) else " ".join(Path(word).name for word in value),
 )
@@ -107,6 +113,27 @@ def test_links_renumbers_sources_and_notebooks(tmp_path, monkeypatch, capsys):
     lesson.write_text("# %% [markdown]\n# [`no such line`](../minram/no_file.py#L1)\n")
     assert build.main(["links"]) == 2
     assert "'no such line' should be in one line of minram/no_file.py, but is in 0" in capsys.readouterr().err
+
+
+def scene(labels, guesses):
+    n = len(labels)
+    probabilities = np.eye(10)[np.array([guesses, guesses])]  # (T, n, K)
+    images, loc = np.arange(n)[:, None, None] * np.ones((2, 2)), np.zeros((2, n, 2))
+    return Scene(images, np.array(labels), Retina((1,), 2), loc, np.zeros((2, n, 4)), probabilities)
+
+
+def test_the_moving_picture_has_five_right_and_one_wrong():
+    shown = movie.chosen(scene([3, 3, 7, 1, 0, 9, 9, 2, 4], [3, 3, 1, 1, 0, 9, 4, 2, 4]))
+    assert shown.images[:, 0, 0].tolist() == [0, 3, 4, 5, 7, 2]  # five different digits, and the first that is wrong
+    assert shown.loc.shape[1] == shown.phi.shape[1] == shown.probabilities.shape[1] == 6
+    for labels, guesses in (([1, 2, 3, 4, 5], [1, 2, 3, 4, 5]), ([1, 2, 3, 4, 4, 6], [1, 2, 3, 4, 4, 0])):
+        with pytest.raises(InputError, match="too few"):
+            movie.chosen(scene(labels, guesses))
+
+
+def test_the_moving_picture_is_small():
+    data = movie.PICTURE.read_bytes()
+    assert data.startswith(b"GIF89a") and 100_000 < len(data) < movie.MOST
 
 
 def test_weights_are_replaced_only_by_whole_runs(tmp_path, monkeypatch, capsys):

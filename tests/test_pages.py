@@ -8,11 +8,12 @@ import json
 import sys
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent / "tutorials"))
 
-from browser import Visit, chromium
+from browser import FRAME, Visit, chromium, processor_times
 from building.pages import PAGES, SOURCES
 from minram.errors import InputError
 from minram.pictures.page import WEB, as_json, assemble, code_line
@@ -103,6 +104,17 @@ def test_a_resized_window_is_drawn_again(browser, name):
             fits = "c => c.width === Math.round(c.clientWidth * devicePixelRatio)"
             visit.until(f"{CANVASES}.every({fits})")
             assert visit.run("document.documentElement.scrollWidth <= window.innerWidth")
+
+
+@pytest.mark.parametrize("name, settings", [("agent", {}), ("reinforce", {"reward": "bump", "M": 256})])
+def test_a_drag_takes_less_of_the_processor_than_a_frame_lasts(browser, name, settings):
+    with Visit(browser, PAGE[name]) as visit:
+        visit.run("settings => set(settings)", settings)
+        start = visit.run("view.scene.handles?.mu ?? [150, 150]")
+        end = [start[0] + 100, start[1] + 60]
+        times = processor_times(browser, visit.page, "pointermove", lambda: visit.drag("#scene", start, end, steps=100))
+        print(f"\n{name}: median {np.median(times):.2f} ms, longest {max(times):.1f} ms of {len(times)} moves")
+        assert len(times) > 50 and np.median(times) < FRAME
 
 
 def test_what_a_template_names_must_be_there(tmp_path):

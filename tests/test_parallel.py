@@ -223,7 +223,7 @@ def test_a_killed_process_is_one_sentence_and_the_last_checkpoint_whole(tmp_path
 def test_a_process_that_cannot_begin_leaves_this_one_to_do_it(tmp_path, monkeypatch, method):
     monkeypatch.setattr(parallel, "START", 0)
     monkeypatch.setattr(parallel, "_soon", lambda end: False)  # however fast it is
-    monkeypatch.setattr(parallel.connection, "wait", lambda ends, timeout=None: [])
+    monkeypatch.setattr("multiprocessing.connection.wait", lambda ends, timeout=None: [])
     said, run = [], fresh(FOUR, tmp_path, DATA)
     with gradient_makers(run, FOUR, DATA, 9, Own(), 3, said.append) as m:
         assert type(m) is InProcess

@@ -24,7 +24,7 @@ LESSONS = sorted(TUTORIALS.glob("[0-9][0-9]_*.py"))
 assert LESSONS
 sys.path.insert(0, str(TUTORIALS))
 import build  # noqa: E402
-from building import exercises, links, notebooks  # noqa: E402
+from building import elsewhere, exercises, links, notebooks  # noqa: E402
 from building.lessons import read_cells  # noqa: E402
 from jobs import QUICK  # noqa: E402
 from lesson import CHECKPOINTS, ablation_results  # noqa: E402
@@ -70,7 +70,22 @@ def test_notebook_has_the_cells_of_its_source(lesson):
         (cell["cell_type"], tuple(cell["metadata"].get("tags", ())), "".join(cell["source"]))
         for cell in notebook(lesson)["cells"]
     ]
-    assert cells == read_cells(source(lesson)), f"run: python tutorials/build.py {lesson.name[:2]}"
+    assert cells == [elsewhere.FIRST, *read_cells(source(lesson))], f"run: python tutorials/build.py {lesson.name[:2]}"
+
+
+def test_a_notebook_that_was_moved_finds_its_files_or_says_how_to_get_them(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(sys, "path", [*sys.path])
+    with pytest.raises(FileNotFoundError, match="the comment above says how"):
+        exec(elsewhere.SOURCE, {})
+    for folder in (tmp_path / "minram-0.1.0" / "tutorials", tmp_path / "tutorials"):  # an sdist's, and a clone's
+        folder.mkdir(parents=True)
+        (folder / "lesson.py").write_text("")
+        monkeypatch.chdir(tmp_path)
+        exec(elsewhere.SOURCE, {})
+        assert Path.cwd() == folder == Path(sys.path[0])
+        exec(elsewhere.SOURCE, {})  # again, in the folder itself
+        assert Path.cwd() == folder
 
 
 @each_lesson

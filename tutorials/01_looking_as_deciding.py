@@ -375,6 +375,15 @@ assert all(np.any(theta[name] != start[name]) for name in theta)
 show_source(rollout, next_location)
 
 # %% [markdown]
+# An agent that has learnt where to look, to be compared with the one above that has not. Draw a digit, and click where
+# the first glimpse shall fall.
+
+# %% tags=["frame", "hide-input"]
+from lesson import touch
+
+touch("agent")
+
+# %% [markdown]
 # ## What to remember
 #
 # Looking at an image piece by piece is a decision problem: the image is a world of which the agent sees a small part,

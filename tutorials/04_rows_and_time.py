@@ -665,6 +665,15 @@ assert [share for _, share, _ in shards.split(np.arange(30), 4)] == [len(index) 
 assert np.array_equal(shards.add_up(np.array(pieces)), total)
 
 # %% [markdown]
+# All of this on one page: an agent of 51 parameters makes one step. Lay the pointer on a number to see what it came
+# from and where it goes.
+
+# %% tags=["frame", "hide-input"]
+from lesson import touch
+
+touch("step")
+
+# %% [markdown]
 # ## What to remember
 #
 # A layer is a map on rows. Time is one more way to number the rows, so weight gradients of all steps are one product

@@ -461,6 +461,14 @@ print("∂ clip(u, −1, 1)/∂u   ", (np.abs(u) < 1).astype(float))
 # %% [markdown]
 # For this reason the location head of `minram` is linear, without anything after it.
 #
+# Pull μ and σ, and see samples and their scores follow.
+
+# %% tags=["frame", "hide-input"]
+from lesson import touch
+
+touch("reinforce")
+
+# %% [markdown]
 # ## What to remember
 #
 # The score of the mean is $(a - \mu)/\sigma^2$, that of $\log \sigma$ is $z^2 - 1$. Both have mean zero, and

@@ -973,6 +973,14 @@ show("With the wrong sign the reward falls and the surrogate loss falls too; wit
 # %% [markdown]
 # The run that is getting worse is the one with the beautiful loss curve. Plot the reward.
 #
+# The same in one dimension. Pull the reward, and compare the histogram of estimates with the exact gradient.
+
+# %% tags=["frame", "hide-input"]
+from lesson import touch
+
+touch("reinforce")
+
+# %% [markdown]
 # ## What to remember
 #
 # $\nabla J = \mathbb{E}[\nabla \log p_\theta(\tau)\, r(\tau)]$, where the derivative may pass under the integral.

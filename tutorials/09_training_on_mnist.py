@@ -521,6 +521,14 @@ for name in names:
 # too: what was learned is worse, not only the aim. *Baselines* differ in noise alone, and only while there is
 # something left to learn about where to look.
 #
+# An agent to be tried. Draw a digit, throw in clutter, and click where the first glimpse shall fall.
+
+# %% tags=["frame", "hide-input"]
+from lesson import touch
+
+touch("agent")
+
+# %% [markdown]
 # ## What to remember
 #
 # Validation images choose, test images are for one look. An error rate without the number of images is half a

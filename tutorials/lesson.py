@@ -35,6 +35,18 @@ def show(alt):
     plt.close()
 
 
+def touch(name, height=780):
+    """Show one of the pages to touch in a frame; where there is no notebook, say where it is."""
+    file = f"pages/{name}.html"
+    if "inline" not in plt.get_backend():
+        print(f"To touch, in a browser: {HERE / file}")
+        return
+    from IPython.display import display  # a notebook has it
+
+    frame = f'<iframe src="{file}" title="A page to touch" width="100%" height="{height}" style="border: 0"></iframe>'
+    display({"text/html": f'{frame}\n<p><a href="{file}">The page alone</a></p>', "text/plain": file}, raw=True)
+
+
 def training_command(config, name="quick"):
     """The command that trains with these settings: a recipe and what differs from it."""
     known = asdict(recipe(name))

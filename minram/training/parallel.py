@@ -3,7 +3,7 @@
 Parameters and gradients lie in memory that the processes share; a step costs one small message to each and one back.
 This process makes parts too. The others are started once, by fork where this process has no second thread, and by
 spawn everywhere else; they ignore Ctrl-C, end with this process however it ends, and hold no file or name that could
-be left behind.
+be left behind. Only they import multiprocessing, which Python in a browser has not.
 """
 
 import contextlib
@@ -17,7 +17,6 @@ import sys
 import time
 import traceback
 from collections.abc import Callable, Iterator
-from multiprocessing import connection, get_context, parent_process
 from typing import Any
 
 import numpy as np
@@ -45,6 +44,8 @@ class Workers(InProcess):
 
     def __init__(self, run: Run, config: Config, dataset: Dataset, n_steps: int, own: Own, n: int) -> None:
         """run: copied into shared memory; go on with `self.run`."""
+        from multiprocessing import get_context
+
         context: Any = get_context("fork" if _alone() else "spawn")
         shapes = {name: (a.shape, a.dtype.str) for name, a in run.params.items()}
         state = [run.vector, *run.optimiser.values()]
@@ -99,6 +100,8 @@ class Workers(InProcess):
         return [self._receive(child, here) for child, here in self.children]
 
     def _receive(self, child, here, timeout=None):
+        from multiprocessing import connection
+
         ready = [here] if _soon(here) else connection.wait([here, child.sentinel], timeout)
         with contextlib.suppress(EOFError, OSError):
             if here in ready:
@@ -158,6 +161,8 @@ def gradient_makers(
 
 def _work(there, here, raw, shapes, optimiser, config, images, n_steps, own):
     """A process of its own: do what is asked for, until there is nobody to ask."""
+    from multiprocessing import connection, parent_process
+
     for name in ("SIGINT", "SIGHUP"):  # of the terminal: the first process decides
         if hasattr(signal, name):
             signal.signal(getattr(signal, name), signal.SIG_IGN)

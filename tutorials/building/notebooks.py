@@ -13,6 +13,7 @@ import subprocess
 import sys
 import time
 
+from building.elsewhere import FIRST
 from building.lessons import ROOT, TUTORIALS, lessons, notebook_text, read_cells
 from building.links import renumbered, rewrite
 from minram.errors import InputError
@@ -54,7 +55,7 @@ def notebook(path):
     text = path.read_text(encoding="utf-8")
     digest = digest_of_what_it_reads(text)
     nb = {
-        "cells": [cell_as_json(i, cell) for i, cell in enumerate(read_cells(text))],
+        "cells": [cell_as_json(i, cell) for i, cell in enumerate([FIRST, *read_cells(text)])],
         "metadata": KERNEL | ({"stored": digest} if digest else {}),
         "nbformat": 4,
         "nbformat_minor": 5,

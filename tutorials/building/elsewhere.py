@@ -1,0 +1,27 @@
+"""The first cell of every notebook: what it needs, said and found, wherever the notebook was moved to."""
+
+from building.lessons import Cell
+
+SOURCE = """\
+# This notebook needs the package minram, and the files that lie beside it in the folder tutorials/ of its source.
+# In a clone both are there after `pip install -e .`. Anywhere else, run this once, here (with ! before each line) or in
+# a terminal:
+#     pip install minram
+#     pip download --no-deps --no-binary minram minram
+#     tar xzf minram-*.tar.gz
+import os
+import sys
+from pathlib import Path
+
+
+def go_to_tutorials():
+    folders = [Path.cwd(), Path.cwd() / "tutorials", *sorted(Path.cwd().glob("minram*/tutorials"))]
+    found = [folder for folder in folders if (folder / "lesson.py").is_file()]
+    if not found:
+        raise FileNotFoundError("the lessons' own files are not here; the comment above says how to get them.")
+    os.chdir(found[0])
+    sys.path.insert(0, str(found[0]))
+
+
+go_to_tutorials()"""
+FIRST = Cell("code", ("elsewhere",), SOURCE)  # the site leaves it out, by its tag
