@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from teaching.assignment.task import WARNINGS, Part, Task, Wrong
+from teaching.assignment.task import WARNINGS, Part, Task, Wrong, only
 
 # ---- 1: predict ----
 
@@ -18,12 +18,13 @@ PREDICT = Task(
     lambda rng: [(2, 7.0), *((int(n), float(rng.uniform(1, 9))) for n in 3 + rng.permutation(6)[:3])],
     predict,
     (
-        Wrong("how often is a weight used now? Uses add up.", 0, lambda c, s: {"a": 1.0, "b": c, "c": 1.0, "d": s}),
-        Wrong(
-            "there are more uses, but each row's cotangent begins with less.",
-            0,
-            lambda c, s: {"a": 1 / c, "b": 1 / c, "c": c, "d": np.exp(s)},
-        ),
+        Wrong("how often is a weight used now? Uses add up.", 0, lambda n, s: only(a=1.0)),
+        Wrong("uses add up; they are not averaged.", 0, lambda n, s: only(a=1 / n)),
+        Wrong("there are more uses, but each row's cotangent begins with less.", 0, lambda n, s: only(b=n)),
+        Wrong("there are more uses, but each row's cotangent begins with less.", 0, lambda n, s: only(b=1 / n)),
+        Wrong("a gate that is shut lets nothing back.", 0, lambda n, s: only(c=1.0)),
+        Wrong("a number that is added to all logits does not change the softmax.", 0, lambda n, s: only(d=s)),
+        Wrong("a number that is added to all logits does not change the softmax.", 0, lambda n, s: only(d=-s)),
     ),
     pencil=True,
 )
@@ -52,6 +53,11 @@ BY_HAND = Task(
             "this is what comes back by the product; but it is used in the sum, too.",
             0.25,
             lambda x1, x2: by_hand(x1, x2) | {"x1": (x1 + x2) * x2, "x2": (x1 + x2) * x1},
+        ),
+        Wrong(
+            "a product gives each factor the other, not itself.",
+            0.25,
+            lambda x1, x2: by_hand(x1, x2) | {"x1": x1 * x2 + (x1 + x2) * x1, "x2": x1 * x2 + (x1 + x2) * x2},
         ),
         Wrong(
             "this is the node's own value; a product gives each factor the other.",

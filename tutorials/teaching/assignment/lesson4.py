@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from teaching.assignment.task import Part, Task, Wrong
+from teaching.assignment.task import Part, Task, Wrong, only
 
 # ---- 1: predict ----
 
@@ -18,23 +18,13 @@ PREDICT = Task(
     lambda rng: [(6, 0.5), *((int(T), float(rng.uniform(0.4, 0.9))) for T in 3 + rng.permutation(5)[:3])],
     predict,
     (
-        Wrong(
-            "how many steps back is it from the last to the first?",
-            0.5,
-            lambda T, w: {"a": w, "b": w**T, "c": T - 1, "d": sum(w**k for k in range(1, T + 1))},
-        ),
-        Wrong(
-            "how many of the states does z_1 reach, and what adds up?",
-            0,
-            lambda T, w: {"a": 1.0, "b": w, "c": 1.0, "d": w ** (T - 1)},
-        ),
-        Wrong(
-            "with W_h = w · identity each step back multiplies by w.",
-            0,
-            lambda T, w: {"a": 0.0, "b": w * (T - 1), "c": float(T), "d": w * T},
-        ),
+        Wrong("with W_h = 0 there is no way back from the last step.", 0, lambda T, w: only(a=1.0)),
+        Wrong("how many steps back is it from the last to the first?", 0, lambda T, w: only(b=w**T, c=T - 1)),
+        Wrong("each step back multiplies by w; the steps do not add up.", 0, lambda T, w: only(b=w * (T - 1))),
+        Wrong("how many of the states does z_1 reach, and what adds up?", 0, lambda T, w: only(c=1.0)),
+        Wrong("that is the last state alone; z_1 reaches T of them.", 0, lambda T, w: only(d=w ** (T - 1))),
+        Wrong("each of the T states has come a way of its own.", 0, lambda T, w: only(d=T * w)),
     ),
-    lambda T, w: {"T": T, "w": w},
     pencil=True,
 )
 
@@ -192,12 +182,12 @@ CORE = Task(
 # ---- 5: a core that forgets slowly ----
 
 
-def slow(dh, cache, direct=True, quarter=True, late=False):
+def slow(dh, cache, direct=True, quarter=True, late=False, mapped=True):
     (hg, z, W), D = cache, dh.shape[-1]
     dz, whole, carried = np.zeros_like(dh), np.zeros_like(dh[0]), np.zeros_like(dh[0])
     for t in reversed(range(len(dh))):
         before = (dh[t + 1] if t + 1 < len(dh) else 0 * dh[0]) if late else whole
-        whole = dh[t] + carried + 0.75 * direct * before
+        whole = dh[t] + mapped * carried + 0.75 * direct * before
         dz[t] = (0.25 if quarter else 1) * whole * (z[t] > 0)
         carried = dz[t] @ W[:D].T
     return dz @ W[D:].T, np.einsum("tni,tnj->ij", hg, dz), dz.sum(axis=(0, 1))
@@ -219,6 +209,7 @@ SLOW = Task(
     slow_cases,
     slow,
     (
+        Wrong("the way from h_t through z_{t+1} is missing.", 0.25, lambda *x: slow(*x, mapped=False)),
         Wrong("the direct way from h_t to h_{t+1} is missing.", 0.25, lambda *x: slow(*x, direct=False)),
         Wrong(
             "the direct way carries the whole cotangent of h_{t+1}, not what the heads send to it.",

@@ -3,7 +3,7 @@
 import numpy as np
 
 from teaching.assignment.gaussian import HEAD
-from teaching.assignment.task import Part, Task, Wrong
+from teaching.assignment.task import Part, Task, Wrong, only
 
 # ---- 1: predict ----
 
@@ -25,15 +25,13 @@ PREDICT = Task(
     ],
     predict,
     (
-        Wrong("what is the mean of the score?", 0, lambda k, c, M, T: {"a": 1.0, "b": c, "c": 1.0, "d": 1.0}),
-        Wrong(
-            "what is the variance of a mean of independent numbers?",
-            0.25,
-            lambda k, c, M, T: {"a": k**2, "b": c / k, "c": 1 / M, "d": T**-0.5},
-        ),
-        Wrong(
-            "is it divided, or multiplied?", 0.25, lambda k, c, M, T: {"a": 1 / k, "b": -c, "c": M**0.5, "d": float(T)}
-        ),
+        Wrong("the reward is in the estimate once.", 0, lambda k, c, M, T: only(a=k**2)),
+        Wrong("the reward is in the estimate.", 0, lambda k, c, M, T: only(a=1.0)),
+        Wrong("what is the mean of the score?", 0, lambda k, c, M, T: only(b=c)),
+        Wrong("what is the variance of a mean of independent numbers?", 0, lambda k, c, M, T: only(c=1 / M)),
+        Wrong("more rollouts make it smaller.", 0, lambda k, c, M, T: only(c=M**0.5)),
+        Wrong("a mean is the sum divided by their number.", 0, lambda k, c, M, T: only(d=1.0)),
+        Wrong("a mean is the sum divided by their number.", 0, lambda k, c, M, T: only(d=float(T))),
     ),
     pencil=True,
 )
@@ -209,7 +207,7 @@ TRAJECTORY = Task(
         Wrong(
             "the score is a − p, not p or a alone.",
             0,
-            lambda theta, a1, s, a2: trajectory(theta, a1, s, a2) - np.stack([a1, a2, a2 * s], axis=1),
+            lambda theta, a1, s, a2: np.stack([a1, a2, a2 * s], axis=1) - trajectory(theta, a1, s, a2),
         ),
         Wrong("the score is a − p, not p or a alone.", 0, lambda theta, a1, s, a2: np.stack([a1, a2, a2 * s], axis=1)),
         Wrong(

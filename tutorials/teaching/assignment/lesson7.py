@@ -3,7 +3,7 @@
 import numpy as np
 
 from teaching.assignment.gaussian import LEARNED
-from teaching.assignment.task import Part, Task, Wrong
+from teaching.assignment.task import Part, Task, Wrong, only
 
 # ---- 1: predict ----
 
@@ -22,21 +22,13 @@ PREDICT = Task(
     ],
     predict,
     (
-        Wrong(
-            "a baseline that does not know the action adds nothing to the mean.",
-            0,
-            lambda c, N, x: {"a": 0.0, "b": 1.0, "c": 1.0, "d": (1 + x) / (1 - x)},
-        ),
-        Wrong(
-            "the row itself is one of the rows in its mean.",
-            0.25,
-            lambda c, N, x: {"a": 1 - c, "b": 1 / N, "c": 1 - 1 / N, "d": x},
-        ),
-        Wrong(
-            "too short, not too long: what is left of the row's own reward?",
-            0.25,
-            lambda c, N, x: {"a": c, "b": N / (N - 1), "c": -1.0, "d": 2 * x},
-        ),
+        Wrong("a constant baseline adds nothing to the mean.", 0, lambda c, N, x: only(a=0.0)),
+        Wrong("a constant baseline adds nothing to the mean.", 0, lambda c, N, x: only(a=1 - c)),
+        Wrong("the row itself is one of the rows in its mean.", 0, lambda c, N, x: only(b=1.0)),
+        Wrong("this is what is missing, not what is left.", 0, lambda c, N, x: only(b=1 / N)),
+        Wrong("too short, not too long.", 0, lambda c, N, x: only(b=N / (N - 1))),
+        Wrong("what is left of the reward when such a baseline is subtracted?", 0, lambda c, N, x: only(c=1.0)),
+        Wrong("it is a parabola, with its lowest point between the two.", 0, lambda c, N, x: only(d=(1 + x) / (1 - x))),
     ),
     pencil=True,
 )

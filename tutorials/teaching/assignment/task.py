@@ -49,6 +49,11 @@ class Task(NamedTuple):
 WARNINGS = "!warnings"
 
 
+def only(**keys):
+    """The answer to a prediction in which these are typically wrong; of the other keys no mistake is known."""
+    return dict.fromkeys("abcd", np.nan) | keys
+
+
 def pick(answer, path):
     """The array at a path. Raises LookupError or TypeError where the answer has no such place."""
     place, _, piece = path.partition("@")

@@ -1,8 +1,10 @@
 """What happens in a task's own process: its pieces are run, the function is called, and its answers are sent back."""
 
+import _posixsubprocess
 import ast
 import contextlib
 import os
+import subprocess
 import sys
 import sysconfig
 import traceback
@@ -85,9 +87,9 @@ def _at(value, path):
         try:
             value = value[step if isinstance(value, dict) else int(step)]
         except Exception:
-            what = f"a dict with {list(value)}" if isinstance(value, dict) else f"a {type(value).__name__}"
+            what = f"has {list(value)}" if isinstance(value, dict) else f"is of type {type(value).__name__}"
             should = f"be a tuple with a part {step}" if step.isdecimal() else f"have the key {step!r}"
-            return f"the answer should {should}, but is {what}"[:300]
+            return f"the answer should {should}, but {what}"[:300]
     array = np.asarray(value)
     if array.dtype.kind not in "fiub":
         return f"this should be numbers, but is of type {array.dtype}"
@@ -122,6 +124,8 @@ def _hold(tell):
             if args[2] & CHANGES or (isinstance(args[1], str) and set(args[1]) & set("wax+")):
                 return "changes files"
             return None if (path + sep).startswith(readable) else "opens files"
+        if event == "import":
+            return "starts another process" if args[0] == "_posixsubprocess" else None
         if event in ("os.listdir", "os.scandir"):
             path = real(fspath(args[0] or "."))
             return None if (str(path) + sep).startswith(readable) else "looks around in the files"
@@ -142,4 +146,8 @@ def _hold(tell):
                 leave(REFUSED)
         within.pop()
 
+    def refuse(*_, **__):
+        hook("subprocess.fork_exec", ())
+
+    _posixsubprocess.fork_exec = subprocess._fork_exec = refuse  # of these Python tells no hook
     sys.addaudithook(hook)

@@ -49,7 +49,7 @@ def students(folder):
         if path.name.startswith(".") or path.name == "__MACOSX":
             continue
         if path.is_dir() and not path.is_symlink():
-            owners.setdefault(path.name, []).extend(_within(path))
+            owners.setdefault(path.name, []).extend(within(path))
         elif path.suffix in KINDS:
             owners.setdefault(path.stem, []).append(path)
     if not owners:
@@ -57,7 +57,7 @@ def students(folder):
     return [read(name, paths) for name, paths in owners.items()]
 
 
-def _within(folder):
+def within(folder):
     """The scripts and notebooks below a folder; what is hidden, or was handed out, is left out. No link is followed."""
     for place, folders, files in os.walk(folder):
         folders[:] = sorted(name for name in folders if not name.startswith((".", "__")))

@@ -16,7 +16,16 @@ from teaching.assignment.task import WARNINGS, piece_of
 from teaching.grading import crossing
 
 TOLERANCE = 1e-6  # of the largest entry: far above the rounding of any order of sums, far below any mistake
-SHARES = {"sign": 0.5, "doubled": 0.5, "factor": 0.5, "transposed": 0.5, "carried back": 0.25, "mask": 0.25}
+SHARES = {
+    "sign": 0.5,
+    "doubled": 0.5,
+    "factor": 0.5,
+    "transposed": 0.5,
+    "carried back": 0.25,
+    "mask": 0.25,
+    "reversed": 0.25,
+    "shifted": 0.25,
+}
 
 
 class Mark(NamedTuple):
@@ -58,6 +67,7 @@ def mark(task, record, limits):
 
 
 OPEN = "still to be written"
+WRITTEN = "the answer is the same for all inputs: numbers that were written down, not computed"
 
 
 def _cases(task, record, limits):
@@ -69,6 +79,8 @@ def _cases(task, record, limits):
         return f"it printed more than {limits.output // 1024} kB, and was stopped", None
     if ended == "answer":
         return f"its answer is larger than {limits.answer >> 20} MB, and was not read", None
+    if ended == "late":
+        return "it was not run: the tasks before it have used up the time of the submission", None
     if ended == "worker":
         return "it ended the process that all tasks are run from", None
     try:
@@ -86,8 +98,8 @@ def _cases(task, record, limits):
         pass
     if ended == "time" or code in (-24, -9):  # SIGXCPU, and SIGKILL, by which processor time ends
         return f"it was stopped after {limits.seconds:g} s of computing, or {3 * limits.seconds:g} s of waiting", None
-    if code:
-        how = f"by signal {-code}" if code < 0 else f"with exit code {code}"
+    if code or not record.get("back"):
+        how = f"by signal {-code}" if code and code < 0 else f"with exit code {code}"
         return f"it ended its process {how}, without an answer", None
     return "its answer cannot be read", None
 
@@ -111,29 +123,41 @@ def _part(task, i, cases):
         heard = [w for k in counted for w in cases[k][WARNINGS]]
         return (0.0, f"on the way there is a warning: {heard[0]}") if heard else (1.0, None)
     want = [np.asarray(task["right"][k][path], float) for k in counted]
+    said = [cases[k].get(path.partition("@")[0], "it is missing") for k in counted]
+    written = _written_down(said, want)
     got = []
-    for k, right in zip(counted, want):
-        array, fault = _fitting(cases[k].get(path.partition("@")[0], "it is missing"), path, right, label)
+    for value, right in zip(said, want):
+        array, fault = _fitting(value, path, right)
         if fault:
-            return fault[0], fault[1]
+            return (0.0, f"{label}: {WRITTEN}") if written else (fault[0], f"{label}: {fault[1]}")
         got.append(array)
     if all(map(_close, got, want)):
         return 1.0, None
-    where = "" if label == "" else f"{label}: "
     for wrong in task["wrong"]:
         named = [np.asarray(wrong["answers"][k][path], float) for k in counted]
         if all(map(_close, got, named)):
-            return wrong["share"], where + wrong["sentence"]
+            return wrong["share"], f"{label}: {wrong['sentence']}"
+    if written:
+        return 0.0, f"{label}: {WRITTEN}"
     share, reason = _unnamed(got, want, [task["facts"][k] for k in counted], task["pencil"])
-    return share, where + reason
+    return share, f"{label}: {reason}"
 
 
-def _fitting(value, path, right, label):
+def _written_down(said, want):
+    """Is one and the same array the answer to inputs whose right answers differ?"""
+    first = said[0]
+    if len(said) < 2 or not isinstance(first, np.ndarray) or not np.isfinite(first).all():
+        return False
+    alike = all(isinstance(s, np.ndarray) and np.array_equal(s, first) for s in said)
+    return alike and not all(w.shape == want[0].shape and _close(w, want[0]) for w in want)
+
+
+def _fitting(value, path, right):
     """(the piece of an array at a path, None), or (None, (share, what is wrong with it))."""
     if isinstance(value, str):
-        return None, (0.0, f"{label}: {value}")
+        return None, (0.0, value)
     if not np.isfinite(value).all():
-        return None, (0.0, f"{label}: {int((~np.isfinite(value)).sum())} of {value.size} entries are not finite")
+        return None, (0.0, f"{int((~np.isfinite(value)).sum())} of {value.size} entries are not finite")
     try:
         array = piece_of(value, path.partition("@")[2])
     except IndexError:
@@ -142,7 +166,7 @@ def _fitting(value, path, right, label):
         return array.reshape(right.shape), None
     if array.shape != right.shape:
         turned = array.ndim == 2 and array.T.shape == right.shape and _close(array.T, right)
-        text = f"{label}: it should have the shape {right.shape}, but has {array.shape}"
+        text = f"it should have the shape {right.shape}, but has {array.shape}"
         return None, (SHARES["transposed"], f"{text}: rows and columns are exchanged") if turned else (0.0, text)
     return array, None
 
@@ -155,9 +179,6 @@ def _close(got, want):
 def _unnamed(got, want, facts, pencil):
     """(share, sentence) for an answer that is no mistake of this task's list."""
     right = sum(map(_close, got, want))
-    alike = all(g.shape == got[0].shape and np.array_equal(g, got[0]) for g in got)
-    if len(got) > 1 and alike and not all(w.shape == want[0].shape and _close(w, want[0]) for w in want):
-        return 0.0, "the answer is the same for all inputs: numbers that were written down, not computed"
     if got[0].size == 1:  # numbers: those of all cases side by side
         seen = [(np.array([g.item() for g in got]), np.array([w.item() for w in want]), {})]
     else:

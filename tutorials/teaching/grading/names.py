@@ -11,6 +11,8 @@ import re
 import symtable
 from typing import NamedTuple
 
+MOST = 5000  # statements on the top level of a file
+
 
 class Piece(NamedTuple):
     """A statement on the top level: its tree, names that it makes, and names that it reads."""
@@ -34,9 +36,10 @@ def pieces(file, text):
     found, lost = [], []
     for number, block in enumerate(blocks, start=1):
         name = f"{file}, code cell {number}" if file.endswith(".ipynb") else file
-        for tree in _trees(block, name, lost):
-            found.append(_piece(tree, name))
-    return found, lost
+        found += [(tree, name) for tree in _trees(block, name, lost)]
+    if len(found) > MOST:
+        lost.append(f"{file}: only the first {MOST} statements were read")
+    return [_piece(*one) for one in found[:MOST]], lost
 
 
 def _code(source):

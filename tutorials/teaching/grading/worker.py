@@ -28,6 +28,7 @@ sys.path[:] = [path for path in sys.path if attempt.is_readable(path)]  # neithe
 sys.meta_path[:] = [finder for finder in sys.meta_path if finder.__module__.startswith("_frozen")]
 SUBREAPER, DEATH_SIGNAL = 36, 1  # of Linux' prctl
 PATIENCE = 3  # how many seconds may pass for each that a task may compute
+ALL = 15  # and for all tasks of a submission
 
 
 def prctl(option, value):
@@ -144,11 +145,14 @@ def main():
     read = {file: names.pieces(file, text) for file, text in job["files"].items()}
     given = {file: names.pieces(file, text)[0] for file, text in job["given"].items()}
     lost = [sentence for _, sentences in read.values() for sentence in sentences]
+    latest = time.monotonic() + ALL * job["seconds"]
     for task in job["tasks"]:
         name = task["name"]
         has = [(found, spelling) for found, _ in read.values() if (spelling := names.spelled(found, name))]
         has = [h for h in has if not names.is_open(*h)] or has
-        if has:
+        if time.monotonic() > latest:
+            record = {"ended": "late"}
+        elif has:
             found, spelling = has[-1]
             record = run(job, task | {"spelling": spelling}, found, given.get(task["given"], []))
             record["spelling"] = spelling
