@@ -7,9 +7,8 @@ from pathlib import Path
 
 TUTORIALS = Path(__file__).resolve().parent.parent / "tutorials"
 GRADED = Path(__file__).resolve().parent / "graded"
-for folder in (TUTORIALS, TUTORIALS / "teaching" / "grading"):  # the second as a worker has it
-    if str(folder) not in sys.path:
-        sys.path.append(str(folder))
+sys.path.insert(0, str(TUTORIALS))
+sys.path.append(str(TUTORIALS / "teaching" / "grading"))  # as a worker has it
 import attempt  # noqa: E402
 import names  # noqa: E402
 
