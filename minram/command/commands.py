@@ -237,6 +237,21 @@ def bench_command(args: Namespace) -> None:
         draw(args.picture, measure(args.threads))
 
 
+def trace_command(args: Namespace) -> None:
+    """Print every array of one update."""
+    from minram.command import trace
+    from minram.datasets import data
+    from minram.training.recipes import recipe
+
+    if args.tiny:
+        seen = trace.tiny()
+    else:
+        digits = data.load()
+        seen = trace.usual(recipe("quick"), digits.x_train[: args.n], digits.y_train[: args.n])
+    for entry in seen:
+        print(entry.text(most=16 if args.tiny else 6))
+
+
 def discard_output() -> None:
     """Let whatever is still printed go nowhere."""
     os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

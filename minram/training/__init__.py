@@ -15,6 +15,7 @@ signals         Ctrl-C and termination, asked for between two steps
 process         threads and memory of a process
 train           epochs, and validation after each
 run             a run's folder: what is saved, read back, and gone on with
+by_hand         an agent so small that one update of it can be followed with a pencil
 evaluate        how often the agent is wrong, with an interval
 classifiers     the networks without attention that the paper compares with
 """
