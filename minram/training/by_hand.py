@@ -21,7 +21,7 @@ IMAGE = np.array([[[0, 0.5, 1, 1], [1, 0, 0, 1], [0.5, 1, 1, 1], [1, 1, 0, 1]]])
 LABELS = np.array([1])  # (1,)
 START = np.array([-0.5, -0.5])  # (2,) l_1
 NOISE = np.array([-0.5, 0.5])  # (2,) ε_1, of the draw a_1 = μ_1 + σ ε_1
-RATE = 0.25  # of the one step of gradient descent
+RATE = 1 / 64  # of the one step of gradient descent: small, as all weights move at once
 
 # A label after each glimpse, as in the recipes for the paper's tables: so h_1 is read by all heads and by the core, and
 # the gradient that it gets comes from the label head, from the location head and from the step after.
@@ -53,8 +53,8 @@ PARAMETERS: dict[str, Sequence[Any]] = {
     "core.b": [0.25, -1],
     "label.W": [[-1, -0.5], [-1, 0.5]],
     "label.b": [1, 0.25],
-    "location.W": [[-0.5, 0], [0.5, -1]],
-    "location.b": [0, 0.5],
+    "location.W": [[-0.5, 0], [0.5, 1]],
+    "location.b": [0, 0],
     "baseline.W": [[-0.5], [0.5]],
     "baseline.b": [1],
 }
