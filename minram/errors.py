@@ -1,13 +1,27 @@
 """The one exception that means "what you gave cannot be used", and the checks that raise it."""
 
+import unicodedata
+
 import numpy as np
+
+
+def printable(text: object) -> str:
+    r"""The text with control characters, line ends among them, as escapes such as \x1b: a terminal obeys the others.
+
+    Names and settings that come from files may hold any.
+    """
+    hidden = ("Cc", "Cf", "Cs", "Zl", "Zp")
+    return "".join(c.encode("unicode_escape").decode() if unicodedata.category(c) in hidden else c for c in str(text))
 
 
 class InputError(ValueError):
     """Wrong input: one sentence that says what was expected, what came and what to do.
 
-    The command line prints it and ends with exit code 2.
+    The command line prints it and ends with exit code 2. What it quotes is made printable.
     """
+
+    def __init__(self, sentence: object) -> None:
+        super().__init__(printable(sentence))
 
 
 def check_shape(name: str, array: np.ndarray, shape: tuple[int | None, ...]) -> None:

@@ -19,6 +19,7 @@ from minram.training.classifiers import (
 from minram.training.evaluate import evaluate
 from minram.training.run import load_params, save_params
 from minram.training.train import train
+from test_network import check_normal
 from tiny import SHORT, dataset
 
 SHAPES = [("fc", (4, 3)), ("fc", (3, 2, 3)), ("conv", (15, 10)), ("conv", (17, 21, 2))]
@@ -93,6 +94,22 @@ def test_an_update_follows_the_gradient_of_the_mean_loss(model, shape):
     wrong = logits.argmax(axis=1) != labels
     assert outcome.loss == loss(params)[0] and outcome.error == wrong.mean()
     np.testing.assert_array_equal(outcome.reward, 1 - wrong)
+
+
+@pytest.mark.parametrize("model, shape, inputs", [("fc", (30, 20), {}), ("conv", (35, 30, 3), {"conv": 300})])
+def test_parameters_are_drawn_from_the_distributions_that_are_named(model, shape, inputs):
+    c = SHORT.changed(model=model, classifier_units=60)
+    params = init_classifier(c, np.random.default_rng(0), 50, shape, np.float64)
+    places = 6 * 5 * FILTERS  # of the windows in 35 × 30 pixels, every fifth
+    inputs |= {"hidden1": 600, "hidden2": 60, "label": 60} if model == "fc" else {"hidden1": places, "label": 60}
+    assert {name: len(a) for name, a in params.items() if name.endswith(".W")} == {
+        f"{k}.W": n for k, n in inputs.items()
+    }
+    for name, a in params.items():
+        if name.endswith(".b"):
+            assert not a.any()
+        else:
+            check_normal(a, (1 if name == "label.W" else 2) / len(a))
 
 
 @pytest.mark.parametrize("model, shape", SHAPES)

@@ -1,11 +1,15 @@
 import numpy as np
+import pytest
 
 from helpers import plant
 from minram import core
-from minram.agent import init_params
+from minram.agent import backward, init_params
+from minram.command import cli
 from minram.gradcheck import check_gradient, network
 from minram.pictures.convergence import draw_convergence
+from minram.training import config
 from minram.training.recipes import SMALL
+from tiny import TINY
 
 
 def test_every_parameter_of_every_objective_is_right():
@@ -24,6 +28,69 @@ def test_a_planted_fault_fails(monkeypatch):
     for _, f, params, grads, zero in network.objectives(SMALL):
         passed.append(check_gradient(f, params, grads, entries=3, expect_zero=zero).passed)
     assert passed == [False] * 6
+
+
+@pytest.mark.parametrize(
+    "settings",
+    [
+        {"location_weight": 0.7, "final_location_weight": 0.3, "baseline_weight": 0.6, "learn_std": True},
+        {"reward_steps": "every", "label_steps": "every", "reward": "probability"},
+        {"baseline": "rollouts", "rollouts": 2, "reward": "log_probability", "location_units": 5},
+    ],
+)
+def test_every_weight_is_in_the_function_too(settings):
+    r = np.random.default_rng(0)
+    frozen = network.freeze(TINY.changed(settings), r.random((4, 7, 9)), r.integers(0, 3, 4), 3)
+    heads = {"cross-entropy": ["logits"], "log-likelihood": ["mu", "log_std"], "baseline": ["baseline"]}
+    for name, names in heads.items():
+        f = network.along(frozen, network.scalars(frozen)[name])
+        part = {k: x for k, x in frozen.params.items() if k.startswith(("core", "glimpse"))}
+        grads = backward(frozen.params, frozen.trajectory, network.only(frozen.cotangents, *names))
+        check_gradient(f, part, {k: grads[k] for k in part}, entries=4).raise_if_failed()
+
+
+MASKS = {"glimpse.what": 0, "glimpse.where": 0, "glimpse.combine": 1, "core": 2, "location.hidden": 3}
+
+
+@pytest.mark.parametrize("layer", MASKS)
+def test_every_mask_is_in_the_signature(layer):
+    """A unit whose bias is far below 0 is off everywhere, and the signature says so in its place."""
+    r = np.random.default_rng(0)
+    units = dict.fromkeys(("what_units", "where_units", "glimpse_units", "core_units", "location_units"), 8)
+    frozen = network.freeze(TINY.changed(units), r.random((4, 7, 9)), r.integers(0, 3, 4), 3)
+    f = network.along(frozen, network.scalars(frozen)["cross-entropy"])
+    before, place = f({})[1], MASKS[layer]
+    assert len(before) == 4
+    columns = before[place].reshape(-1, before[place].shape[-1]).any(axis=0)  # glimpse.hidden: what, then where
+    columns[: 8 if layer == "glimpse.where" else 0] = False
+    unit = int(columns.argmax())  # one that is on somewhere
+    assert columns[unit]
+    b = frozen.params[f"{layer}.b"].copy()
+    b[unit % 8] = -1e3
+    after = f({f"{layer}.b": b})[1]
+    assert not after[place][..., unit].any()
+    # What comes before it in the first step has seen nothing of that.
+    assert all(np.array_equal(before[i][0], after[i][0]) for i in range(place))
+
+
+def test_at_full_size_directions_go_through_all_parameters():
+    (title, part), *others = network.report(TINY, entries=2)
+    assert len(others) == 5 and part.passed, part
+    n = len(init_params(TINY, np.random.default_rng(0), 4))
+    assert [row.checked for row in part.rows[: n + 1]] == [3] * (n + 1) and part.rows[0].name == "all"
+    assert len(part.rows) == 2 * n + 1 and all(1 <= row.checked <= 3 for row in part.rows[n + 1 :])
+    assert "T = 3, float64" in title
+
+
+def test_the_command_checks_the_default_model_at_full_size(monkeypatch, capsys):
+    """gradcheck --full, with a small model in the place of the default one, which takes half a minute."""
+    monkeypatch.setattr(config, "Config", lambda: SMALL)
+    assert cli.main(["gradcheck", "--full"]) == 0
+    out = capsys.readouterr().out
+    assert out.count("\nall ") == 6 and out.endswith("Every gradient is right.\n")
+    plant(monkeypatch, core, ("dh[t] + dz[t + 1]", "dh[t + 1] + dz[t + 1]"))
+    assert cli.main(["gradcheck", "--full"]) == 1
+    assert capsys.readouterr().out.endswith("6 parts failed.\n")
 
 
 def test_picture(tmp_path):

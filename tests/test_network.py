@@ -233,6 +233,34 @@ def test_parameters():
     assert "location.log_std" not in he and not any(x.any() for name, x in he.items() if name.endswith(".b"))
 
 
+GAINS = {"location": 0.01**2, "label": 1, "baseline": 1}  # variance times the number of inputs; 2 into a ReLU
+
+
+@pytest.mark.parametrize("recurrent_init", ["identity", "he"])
+def test_parameters_are_drawn_from_the_distributions_that_are_named(recurrent_init):
+    config = Config(location_units=64, recurrent_init=recurrent_init, core_units=200)
+    draws = [init_params(config, np.random.default_rng(seed), 10, 3, np.float64) for seed in range(20)]
+    assert (draws[0]["label.W"] != draws[1]["label.W"]).all()  # nothing but the generator says which
+    for name in draws[0]:
+        W = np.stack([params[name] for params in draws])
+        if name.endswith(".b"):
+            assert not W.any()
+            continue
+        if name == "core.W" and recurrent_init == "identity":
+            np.testing.assert_array_equal(W[:, :200], np.broadcast_to(np.eye(200), (20, 200, 200)))
+            W = W[:, 200:]
+        variance = GAINS.get(name[:-2], 2) / len(draws[0][name])
+        check_normal(W, variance)
+
+
+def check_normal(W, variance):
+    """Mean, variance and kurtosis within four standard errors: 1, √2 and √24 over √n, in units of σ, σ² and 1."""
+    z = W.ravel() / np.sqrt(variance)
+    n = np.sqrt(z.size)
+    assert abs(z.mean()) < 4 / n and abs(z.var() - 1) < 4 * np.sqrt(2) / n
+    assert abs((z**4).mean() - 3) < 4 * np.sqrt(96) / n  # the fourth moment of a normal variable has the variance 96
+
+
 # The gradient
 
 

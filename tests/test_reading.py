@@ -1,6 +1,9 @@
+import contextlib
 import gzip
 import io
+import json
 import os
+import re
 import struct
 import sys
 import tracemalloc
@@ -13,9 +16,12 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
 from minram.datasets import data
+from minram.datasets.labels import MAX_CLASSES
 from minram.errors import InputError
-from minram.storage import checkpoint
-from minram.storage.reading import MAX_RATIO, SLACK, read_idx, read_npz
+from minram.storage import checkpoint, reading
+from minram.storage.reading import MAX_RATIO, SLACK, read_idx, read_json, read_json_lines, read_npz
+from minram.training.config import Config
+from minram.training.metrics import check_metrics, read_metrics
 
 IDX_CODES = {"u1": 0x08, "i1": 0x09, "i2": 0x0B, "i4": 0x0C, "f4": 0x0D, "f8": 0x0E}
 posix = pytest.mark.skipif(sys.platform == "win32", reason="POSIX only")
@@ -185,6 +191,89 @@ def test_a_bad_file_is_one_sentence_and_little_memory(tmp_path, reader, content,
     assert path.read_bytes() == content
 
 
+def peak_of(reader, path):
+    """The bytes that a reader takes at most, what it returns among them."""
+    tracemalloc.start()
+    try:
+        with contextlib.suppress(InputError):
+            reader(path)
+        return tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
+
+
+@pytest.mark.parametrize("dtype", [">f8", ">i2", "<f8", "u1"])
+@pytest.mark.parametrize("shape", [(4, 10**6), (1000,)])
+def test_no_array_is_held_twice(tmp_path, dtype, shape):
+    """The stated limit is 100 times the file, and 1 MiB; beside it there are buffers of less than 1 MiB."""
+    array = np.zeros(shape, dtype)
+    (tmp_path / "a.npz").write_bytes(zip_bytes({"a.npy": npy_bytes(array)}))
+    np.savez(tmp_path / "plain.npz", a=array)
+    for name in ("a.npz", "plain.npz"):
+        size = os.path.getsize(tmp_path / name)
+        assert peak_of(read_npz, tmp_path / name) < min(array.nbytes, MAX_RATIO * size + SLACK) + SLACK
+    assert read_npz(tmp_path / "plain.npz")["a"].dtype.isnative
+
+
+def test_a_small_gzip_takes_little_memory(tmp_path):
+    content = gzip.compress(idx_bytes(np.zeros(10**6, np.uint8)))  # a thousand bytes for a million
+    (tmp_path / "a").write_bytes(content)
+    assert len(content) < 1100 and peak_of(read_idx, tmp_path / "a") < MAX_RATIO * len(content) + 2 * SLACK
+
+
+def test_a_checkpoint_takes_no_more_than_its_file(tmp_path):
+    meta = npy_bytes(np.frombuffer(b'{"format": 1, "meta": {}}' + b" " * 10**6, np.uint8))
+    (tmp_path / "a").write_bytes(zip_bytes({"__meta__.npy": meta, "x.npy": npy_bytes(np.zeros(10**6))}))
+    with pytest.raises(InputError, match="declares 9000"):
+        checkpoint.load(tmp_path / "a")
+
+
+# ---- JSON ----
+
+
+def test_json_is_read_as_it_is_written(tmp_path):
+    value = {"λ": [1, 2.5, -3e-300, True, None, "\n"], "nested": {"deeper": [[]]}}
+    (tmp_path / "a").write_text(json.dumps(value), encoding="utf-8")
+    assert read_json(tmp_path / "a") == value
+    (tmp_path / "b").write_text("".join(json.dumps(v) + "\n" for v in (value, 1, None)))
+    assert read_json_lines(tmp_path / "b") == [value, 1, None]
+    (tmp_path / "b").write_text("")
+    assert read_json_lines(tmp_path / "b") == []
+
+
+BAD_JSON = [b"", b"x", b"[", b"[1] 2", b"\xff", b"NaN", b"[Infinity]", b"1e999", b"-1e999", b"9" * 10_000, b"[" * 10**6]
+
+
+@pytest.mark.parametrize("content", BAD_JSON, ids=lambda content: repr(content[:20]))
+def test_bad_json_is_one_sentence(tmp_path, content):
+    (tmp_path / "a").write_bytes(content or b"\n")
+    for reader in (read_json, read_json_lines):
+        with pytest.raises(InputError, match=r"Cannot read .*: check or replace it") as caught:
+            reader(tmp_path / "a")
+        assert "\n" not in str(caught.value) and len(str(caught.value)) < 500
+
+
+@pytest.mark.parametrize("reader", [read_json, read_json_lines])
+def test_large_json_is_not_read(tmp_path, monkeypatch, reader):
+    for size in (100, 101):
+        (tmp_path / "a").write_bytes(b"1" + b" " * (size - 1))
+        monkeypatch.setattr(reading, "MAX_JSON", 100)
+        if size == 100:
+            reader(tmp_path / "a")
+    with pytest.raises(InputError, match="larger than 0 MiB"):
+        reader(tmp_path / "a")
+    monkeypatch.undo()
+    with open(tmp_path / "a", "wb") as file:
+        file.truncate(2**40)  # a file of a terabyte that takes no room
+    assert peak_of(reader, tmp_path / "a") < SLACK
+
+
+def test_objects_take_no_more_than_is_said(tmp_path):
+    for unit in ("[],", "{},", '{"a":1},', "1.5,", '"ab",', "[[]],"):
+        (tmp_path / "a").write_text("[" + unit * 20_000 + "0]")
+        assert peak_of(read_json, tmp_path / "a") < 25 * 20_000 * len(unit) + SLACK, unit
+
+
 @pytest.mark.parametrize("reader", [read_npz, read_idx])
 def test_an_accepted_file_takes_no_more_than_the_ratio(tmp_path, reader):
     content, _ = (BAD_NPZ if reader is read_npz else BAD_IDX)["a bomb"]
@@ -199,7 +288,7 @@ def test_an_accepted_file_takes_no_more_than_the_ratio(tmp_path, reader):
         tracemalloc.stop()
 
 
-@pytest.mark.parametrize("reader", [read_npz, read_idx, checkpoint.load])
+@pytest.mark.parametrize("reader", [read_npz, read_idx, checkpoint.load, read_json, read_json_lines])
 def test_what_is_no_file_is_refused(tmp_path, reader):
     for path in (tmp_path, tmp_path / "missing", "null\0byte"):
         with pytest.raises(InputError, match="Cannot read"):
@@ -207,7 +296,7 @@ def test_what_is_no_file_is_refused(tmp_path, reader):
 
 
 @posix
-@pytest.mark.parametrize("reader", [read_npz, read_idx])
+@pytest.mark.parametrize("reader", [read_npz, read_idx, read_json, read_json_lines])
 def test_pipes_and_devices_are_refused_before_they_block(tmp_path, reader):
     os.mkfifo(tmp_path / "pipe")
     for path in (tmp_path / "pipe", "/dev/zero"):
@@ -283,15 +372,63 @@ def fuzz_idx(tmp_path, rng, n):
         yield [damaged, gzip.compress(damaged, 1), mutate(gzip.compress(IDX), rng)][i % 3]
 
 
+def fuzz_json(text):
+    """Mutations of bytes, and of single values."""
+
+    def fuzz(tmp_path, rng, n):
+        values = re.findall(rb"(?<=: )[^,\n}\]]+", text)
+        wild = [
+            b"-1",
+            b"1e999",
+            b"NaN",
+            b"null",
+            b"[[1]]",
+            b"{}",
+            b'"x"',
+            b"1e300",
+            b"true",
+            b"9" * 400,
+            b"\xff",
+            b"0.5",
+        ]
+        for i in range(n):
+            if i % 2:
+                yield mutate(text, rng)
+            else:
+                old = values[rng.integers(len(values))]
+                yield text.replace(b": " + old, b": " + wild[rng.integers(len(wild))], 1)
+
+    return fuzz
+
+
+METRICS = "".join(
+    json.dumps(
+        {"epoch": i, "loss": 0.5, "error": 0.25, "reward": 0.75, "advantage_square": 0.1, "baseline_error": 0.2}
+        | {"seconds": 1.5 * i, "val_errors": [0.5, 0.25], "val_error": 0.25}
+    )
+    + "\n"
+    for i in (1, 2, 3)
+).encode()
+
+
+def metrics_of(path):
+    path.rename(path.with_name("metrics.jsonl"))
+    return read_metrics(path.parent)
+
+
+def settings_of(path):
+    return Config.from_dict(read_json(path))
+
+
 def check_arrays(arrays, size):
     assert all(array.dtype.kind in "biuf" and array.flags.writeable for array in arrays)
     assert sum(array.nbytes for array in arrays) <= MAX_RATIO * size + SLACK
 
 
 def check_dataset(dataset, size):
-    for x, y in zip(dataset[::2], dataset[1::2]):
+    for x, y in zip(dataset[:6:2], dataset[1:6:2]):
         assert len(x) == len(y) > 0 and x.shape[1:] == dataset.image_shape and y.dtype == np.int64
-        assert 0 <= y.min() and y.max() < dataset.n_classes <= data.MAX_CLASSES
+        assert 0 <= y.min() and y.max() < dataset.n_classes <= MAX_CLASSES
         assert 0 <= x.min() and (x.dtype == np.uint8 or x.max() <= 1)
 
 
@@ -304,6 +441,8 @@ FUZZED = {
         checkpoint.load,
         lambda out, size: (check_arrays(out[0].values(), size), json_like(out[1])),
     ),
+    "metrics": (fuzz_json(METRICS), metrics_of, lambda out, size: check_metrics(out)),
+    "settings": (fuzz_json(Config().to_json().encode()), settings_of, lambda out, size: out.changed()),
 }
 
 

@@ -124,6 +124,23 @@ def test_fixed_images_depend_on_the_seed_alone(task):
         assert (want != fixed_images(task, images, seed=5)).any()
 
 
+@pytest.mark.parametrize("task", [ORIGINAL, translated(4), cluttered((4, 5), 1, 2)])
+def test_more_images_than_are_made_at_a_time(task):
+    images = np.random.default_rng(0).integers(0, 256, (2001, 3, 2), dtype=np.uint8)
+    chunks = [chunk for _, chunk in fixed_batches(task, images, 1, seed=4)]
+    np.testing.assert_array_equal(fixed_images(task, images, seed=4), np.concatenate(chunks))
+
+
+@pytest.mark.parametrize("channels", [1, 2, 3, 5])
+@pytest.mark.parametrize("size", [1, 2, 4, 6])
+def test_clutter_of_many_colours_is_wider_or_narrower_than_their_number(channels, size):
+    images = np.random.default_rng(0).random((3, 6, 7, channels))
+    task, index = cluttered((9, 11), 3, size), np.array([2, 0, 0, 1])
+    got = make_images(task, images, index, np.random.default_rng(1))
+    layout = tasks._sample_layout(task, images, index, np.random.default_rng(1))
+    np.testing.assert_array_equal(got, draw_slowly(task, images, index, layout))
+
+
 def test_same_seed_same_bits():
     images = np.random.default_rng(0).random((10, 5, 6, 3), dtype=np.float32)
     a, b = (make_images(cluttered(12, 2, 3), images, np.arange(10), np.random.default_rng(6)) for _ in "ab")

@@ -5,18 +5,21 @@ import shutil
 import signal
 import subprocess
 import sys
+import tracemalloc
 from dataclasses import fields, replace
 
 import numpy as np
 import pytest
 
+from minram.datasets.data import Dataset
 from minram.errors import InputError
 from minram.pictures import show
 from minram.storage import checkpoint, writing
 from minram.training import classifiers, models, shards, step, train
 from minram.training.config import Config
 from minram.training.evaluate import evaluate
-from minram.training.run import load_params
+from minram.training.optim import optimiser_state, pack, unpack
+from minram.training.run import Progress, Run, load_params, seen_shape
 from runs import outcome, save_untrained, timeless
 from tiny import CANVAS, CLUTTER, EVERY, REINFORCE, SHORT, dataset, save_npz
 
@@ -51,7 +54,8 @@ VARIANTS = [
     {"policy": "random", "baseline": "none"},
     {"glimpses": 1},
     {"glimpses": 1, "baseline": "rollouts", "rollouts": 2},
-    {"model": "fc", "weight_average": 0.9, **CLUTTER},
+    {"class_weights": "balanced", "reward": "probability", **EVERY},
+    {"model": "fc", "weight_average": 0.9, "class_weights": "balanced", **CLUTTER},
     {"model": "conv", "task": "translated", "canvas": (11, 15)},
 ]
 
@@ -399,8 +403,8 @@ def test_the_block_is_named_and_nothing_good_is_overwritten(tmp_path, monkeypatc
 def test_images_that_are_not_finite_are_named(tmp_path):
     x = DATA.x_train / np.float32(255)
     x[:, 0, 0] = np.nan
-    parts = [part / np.float32(255) if part.ndim > 1 else part for part in DATA]
-    data = DATA._make(parts)._replace(x_train=x)
+    parts = [part / np.float32(255) if part.ndim > 1 else part for part in DATA[:6]]
+    data = Dataset(*parts)._replace(x_train=x)
     assert "step 1 of epoch 1, first in the sensor at glimpse 1." in diverged(tmp_path / "run", data=data)
 
 
@@ -442,6 +446,34 @@ def test_a_validation_that_is_not_finite_is_not_saved(tmp_path, monkeypatch):
     monkeypatch.setattr(train, "train_step", spoiled)
     assert "validation after epoch 1" in diverged(tmp_path / "run", SHORT.changed(weight_average=0.9))
     assert not (tmp_path / "run" / "best.npz").exists()
+
+
+@pytest.mark.parametrize("log_std", [-104.0, 89.0])
+def test_a_learned_deviation_stays_within_its_bounds(tmp_path, monkeypatch, log_std):
+    """In float32 these are a division by 0 and an overflow."""
+
+    def pushed(maker, *arguments):
+        for params in (maker.run.params, maker.run.averaged):
+            params["location.log_std"][:] = log_std
+        step.keep_std(maker.run.params)
+        return step.train_step(maker, *arguments)
+
+    monkeypatch.setattr(train, "train_step", pushed)
+    train.train(SHORT.changed(learn_std=True, weight_average=0.9), tmp_path / "run", dataset=DATA)
+    for name in ("best.npz", "last.npz"):
+        std = np.exp(load_params(tmp_path / "run" / name)[0]["location.log_std"])
+        assert (std >= 0.9999e-4).all() and (std <= 10.001).all()  # a rounding of log σ = −9.2 in float32 is 1e-6
+
+
+@pytest.mark.parametrize("kept, inside", [(np.log(1e-4), 1), (np.log(10), -1)])
+def test_a_deviation_at_its_bound_follows_a_gradient_that_leads_inside(kept, inside):
+    """The step is projected: a bound inside the objective would leave no gradient to come back by."""
+    log_std = np.full(2, kept, np.float32)
+    params = {"location.log_std": log_std}
+    for push, moved in ((-inside, 0.0), (inside, 0.5)):
+        log_std += np.float32(0.5 * push)
+        step.keep_std(params)
+        np.testing.assert_allclose(log_std, kept + moved * inside, atol=2e-6)  # roundings of 9.7 in float32
 
 
 def test_a_run_that_really_diverges_says_so_without_warnings(tmp_path):
@@ -500,19 +532,65 @@ BAD = {
     "a batch larger than the data": ({"batch_size": 25}, "there are 24 training images; set batch_size=24"),
     "a small canvas": ({"task": "translated", "canvas": (5, 9)}, "at least as large as the images"),
     "a large distractor": ({**CLUTTER, "distractor_size": 6}, "1 to 5 pixels for these images"),
-    "many parameters": (HUGE, "2.0e[+]10 parameters, but 2e9 is the limit; set smaller units"),
+    "many parameters": (HUGE, "GiB of memory, most of it for parameters, but the limit is 8; set smaller units"),
     "many activations": ({"rollouts": 1000, "glimpses": 1000, "core_units": 1000}, "activations in a step.*rollouts"),
-    "many pixels": ({"task": "translated", "canvas": (4096, 4096), "batch_size": 24, "n_val": 1}, None),
+    "many pixels": ({"task": "translated", "canvas": (4096, 4096)}, "pixels in a step.*canvas"),  # 8 of them: 1.1 GiB
+    "many distractors": (
+        {"task": "cluttered", "canvas": (300, 300), "distractors": 1000, "distractor_size": 250, "batch_size": 200},
+        "distractors in a step.*distractor_size",
+    ),
 }
 
 
 @pytest.mark.parametrize("settings, sentence", BAD.values(), ids=BAD)
 def test_what_does_not_fit_is_refused_before_a_folder_is_made(tmp_path, settings, sentence):
-    if sentence is None:
-        settings, sentence = settings | {"batch_size": 200}, "pixels in a step.*canvas"
+    data = DATA
+    if "pixels in a step" in sentence or "distractors in" in sentence:
+        data, settings = (
+            dataset(200, (250, 250) if "clutter" in settings["task"] else (6, 5)),
+            {"batch_size": 128} | settings,
+        )
     with pytest.raises(InputError, match=sentence):
-        train.train(SHORT.changed(**settings), tmp_path / "run", dataset=dataset(200) if "n_val" in settings else DATA)
+        train.train(SHORT.changed(**settings), tmp_path / "run", dataset=data)
     assert not (tmp_path / "run").exists()
+
+
+LARGE = {
+    "activations": (dict(batch_size=64, rollouts=80, core_units=64, location_units=32), (28, 28)),
+    "parameters": (dict(batch_size=8, core_units=1500, weight_average=0.9, shards=2), (28, 28)),
+    "sgd": (dict(batch_size=8, core_units=1500, optimiser="sgd"), (28, 28)),
+    "a table of 32 bits": (dict(task="translated", canvas=(200, 250), batch_size=64), (28, 28)),
+    "a table of 64 bits": (dict(task="translated", canvas=(300, 250), batch_size=32), (28, 28)),
+    "floats": (dict(batch_size=64), (100, 80, 3)),
+    "distractors": (dict(task="cluttered", canvas=60, distractors=500, distractor_size=28, batch_size=64), (28, 28)),
+    "fc": (dict(model="fc", batch_size=64, classifier_units=512), (100, 100)),
+    "conv": (dict(model="conv", batch_size=64), (100, 100, 2)),
+}
+
+
+@pytest.mark.parametrize("settings, shape", LARGE.values(), ids=LARGE)
+def test_the_memory_of_a_step_is_known_before_it_is_taken(monkeypatch, settings, shape):
+    c, d = SHORT.changed(**settings), dataset(64, shape)
+    if shape == (100, 80, 3):
+        d = d._replace(**{name: getattr(d, name) / np.float32(255) for name in ("x_train", "x_val", "x_test")})
+    size = sum(n for _, n, _ in step.wanted(c, d))
+    for limit in (size, size - 1):
+        monkeypatch.setattr(step, "LIMIT", limit)
+        if limit == size:
+            step.check_fit(c, d)
+    with pytest.raises(InputError, match="GiB of memory"):
+        step.check_fit(c, d)
+    vector, params = pack(models.MODELS[c.model].init(c, np.random.default_rng(0), d.n_classes, seen_shape(c, d)))
+    tracemalloc.start()
+    try:
+        vector = vector.copy()
+        run = Run(vector, unpack(vector, params), optimiser_state(c, vector), Progress([]))
+        step.train_step(shards.InProcess(run, c, d, 10), np.arange(c.batch_size), 0)
+        peak = tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
+    assert peak > 5 * 2**20  # so that what does not grow is small beside it
+    assert 0.8 < size / peak < 1.25
 
 
 @pytest.mark.parametrize("resume", [False, True])

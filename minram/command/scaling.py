@@ -40,4 +40,4 @@ def draw(path: str | Path, results: dict[str, dict[int, dict]]) -> None:
         ax.set_xlim(left=0)
     axes[0, 0].set(ylabel="ms", ylim=(0, None))  # after the last line: the panels share this axis
     axes[0, 0].legend()
-    figure.savefig(path)
+    style.save(figure, path)

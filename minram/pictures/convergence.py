@@ -30,4 +30,4 @@ def draw_convergence(path: str | Path, title: str, f: Callable, params: Params, 
     right.set_ylabel("relative error, median of 5 directions")
     left.legend(), right.legend()
     fig.suptitle(title)
-    fig.savefig(path)
+    style.save(fig, path)

@@ -2,6 +2,7 @@
 
 import re
 import tempfile
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -27,10 +28,10 @@ ICONS = {
 
 
 @style.context()
-def write_movie(scene: Scene, out: str | Path, n: int) -> list[Path]:
+def write_movie(scene: Scene, out: str | Path, n: int, say: Callable[[str], None] = lambda text: None) -> list[Path]:
     """Write paths.gif and paths.html: paths, retina and beliefs of up to n images, glimpse by glimpse → their paths.
 
-    Raises InputError if they cannot be written.
+    `say` is told how far it has come. Raises InputError if they cannot be written.
     """
     steps, n = scene.steps(24), min(n, len(scene.images))
     height = 2 * scene.aspect
@@ -40,7 +41,8 @@ def write_movie(scene: Scene, out: str | Path, n: int) -> list[Path]:
     with tempfile.TemporaryDirectory() as temporary:
         files = [Path(temporary) / name for name in ("paths.gif", "paths.html")]
         with gif.saving(fig, files[0], dpi=90), html.saving(fig, files[1], dpi=90):
-            for t in [*steps, steps[-1]]:  # the last one is held
+            for i, t in enumerate([*steps, steps[-1]]):  # the last one is held
+                say(f"Drawing paths.gif and paths.html, {i + 1} of {len(steps) + 1}")
                 frame(axes, scene, t)
                 if t == 0:  # find room for everything once, so that nothing moves but the agent
                     fig.draw_without_rendering()
@@ -63,11 +65,15 @@ def frame(axes: np.ndarray, scene: Scene, t: int) -> None:
             ax.clear()
         plots.glimpse_path(top, scene.images[i], scene.loc[: t + 1, i], total=T)
         plots.retina_outline(top, scene.loc[t, i], scene.images.shape[1:], scene.retina)
-        plots.verdict(top, scene.labels[i], scene.predicted[t, i])
+        plots.verdict(top, scene.labels[i], scene.predicted[t, i], scene.names)
         plots.retina_view(middle, scene.phi[t, i], scene.retina)
         colours = [style.COLOURS["label" if k == scene.labels[i] else "muted"] for k in range(K)]
-        bottom.bar(range(K), scene.probabilities[t, i], color=colours)
+        if K <= plots.MANY:
+            bottom.bar(range(K), scene.probabilities[t, i], color=colours)
+        else:  # ten thousand bars take seconds, as many lines do not
+            bottom.vlines(range(K), 0, scene.probabilities[t, i], colors=colours, linewidth=1)
         bottom.set(ylim=(0, 1), yticks=[0, 0.5, 1], xticks=style.ticks(0, K - 1), xlabel="label")
+        style.name_ticks(bottom.xaxis, K, scene.names, most=4)
         bottom.grid(False)
     axes[0, 0].set_ylabel(f"glimpse {t + 1} of {T}")
     axes[1, 0].set_ylabel("what the retina sees")

@@ -8,6 +8,7 @@ from collections.abc import Sequence
 
 import numpy as np
 from matplotlib.axes import Axes
+from matplotlib.collections import LineCollection
 from matplotlib.image import AxesImage
 from matplotlib.patches import Rectangle
 from matplotlib.patheffects import Normal, withStroke
@@ -16,6 +17,7 @@ from numpy.typing import ArrayLike
 from minram.pictures import style
 from minram.pictures.retina import Retina
 
+MANY = 50  # glimpses or classes that are drawn one by one: beyond, there is no room for a number beside each
 RIM = [withStroke(linewidth=2.6, foreground="#000000A0"), Normal()]  # a rim that keeps a line visible on white
 
 
@@ -60,10 +62,13 @@ def glimpse_path(
     """Draw the path of an agent over its image x: loc (t, 2), numbered, the first with a square mark.
 
     With a `retina`, the finest square of each glimpse too. The steps are coloured as the first t of `total`
-    (default: t); `size` is that of the marks, in points.
+    (default: t); `size` is that of the marks, in points. A path of more than 50 glimpses has no numbers.
     """
     image(ax, x)
     colours = style.time_colours(total or len(loc))
+    if len(loc) > MANY:
+        _long_path(ax, loc, colours, size)
+        return
     if retina is not None:
         for l, colour in zip(loc, colours):
             retina_outline(ax, l, x.shape, retina.finest, [colour], linewidth=1, rim=False)
@@ -94,11 +99,19 @@ def glimpse_path(
         )
 
 
-def verdict(ax: Axes, label: int, predicted: int) -> None:
+def _long_path(ax, loc, colours, size):
+    """A path as two objects: one for each glimpse would take a second for a hundred."""
+    segments: list = np.stack([loc[:-1], loc[1:]], axis=1).tolist()  # (t−1, 2, 2)
+    ax.add_collection(LineCollection(segments, colors=colours[1 : len(loc)], linewidth=0.8, zorder=3))
+    ax.scatter(*loc.T, s=size**2 / 6, color=colours[: len(loc)], linewidth=0, zorder=4, clip_on=False)
+
+
+def verdict(ax: Axes, label: int, predicted: int, names: Sequence[str] = ()) -> None:
     """Title an Axes with the predicted label and, if it is wrong, the true one: by colour and by mark."""
+    is_, said = style.name(names, label), style.name(names, predicted)
     right = label == predicted
     ax.set_title(
-        f"✓ {label}" if right else f"✗ {predicted}, is {label}",
+        f"✓ {is_}" if right else f"✗ {said}, is {is_}",
         fontsize=9,
         pad=4,
         color=style.COLOURS["right" if right else "wrong"],
@@ -120,7 +133,7 @@ def retina_view(ax: Axes, phi: np.ndarray, retina: Retina, outlined: bool = True
     ax.set(xlim=(-half, half), ylim=(half, -half), aspect=1)
 
 
-def label_belief(ax: Axes, probabilities: np.ndarray, label: int | None = None) -> AxesImage:
+def label_belief(ax: Axes, probabilities: np.ndarray, label: int | None = None, names: Sequence[str] = ()) -> AxesImage:
     """Draw p(label | glimpses so far), (T, K), a column for each glimpse → what a colour bar takes.
 
     A frame marks the true label.
@@ -137,6 +150,7 @@ def label_belief(ax: Axes, probabilities: np.ndarray, label: int | None = None) 
     )
     ax.grid(False)
     ax.set(xlabel="glimpse", ylabel="label", xticks=style.ticks(1, T), yticks=style.ticks(0, K - 1))
+    style.name_ticks(ax.yaxis, K, names)
     if label is not None:
         row = Rectangle((0.5, label - 0.5), T, 1, fill=False, edgecolor=style.COLOURS["reward"], linewidth=1.6)
         ax.add_patch(row).set_clip_on(False)
@@ -144,7 +158,7 @@ def label_belief(ax: Axes, probabilities: np.ndarray, label: int | None = None) 
 
 
 def policy_map(ax: Axes, loc: np.ndarray, x: np.ndarray | None = None) -> None:
-    """Draw where the policy looks: loc (T, n, 2), a cloud of points for each step after the first.
+    """Draw where the policy looks: loc (T, n, 2), a cloud of points for each step after the first, at most for 50.
 
     x: an image to draw them over in grey, such as the mean of the class. With T = 1 there is only the first step.
     """
@@ -153,7 +167,7 @@ def policy_map(ax: Axes, loc: np.ndarray, x: np.ndarray | None = None) -> None:
         ax.images[-1].set(alpha=0.35, cmap="gray_r")
         ax.spines[:].set(visible=True, color="#BBBBBB")
     colours = style.time_colours(len(loc))
-    for t in range(min(1, len(loc) - 1), len(loc)):
+    for t in style.ticks(min(1, len(loc) - 1), len(loc) - 1, MANY):
         l_x, l_y = loc[t].T
         ax.scatter(l_x, l_y, s=6, color=colours[t], alpha=0.5, linewidth=0, label=f"{t + 1}", clip_on=False)
     ax.set(xlim=(-1, 1), ylim=(1, -1), xlabel="x (image half-widths)", ylabel="y (image half-heights)")

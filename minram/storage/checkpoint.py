@@ -13,7 +13,7 @@ from typing import Any, BinaryIO
 import numpy as np
 
 from minram.errors import InputError
-from minram.storage.reading import read_npz
+from minram.storage.reading import parse_json, read_npz
 from minram.storage.writing import atomic_write
 
 FORMAT = 1
@@ -53,9 +53,9 @@ def save(path: str | Path, arrays: Mapping[str, np.ndarray], meta: dict[str, Any
 
 def load(path: str | Path) -> tuple[dict[str, np.ndarray], dict[str, Any]]:
     """Read what `save` wrote → (arrays, meta). Raises InputError for any other or a damaged file."""
-    arrays = read_npz(path)
+    arrays = read_npz(path, max_ratio=1)  # it is not compressed
     try:
-        record = json.loads(arrays.pop(META).tobytes())
+        record = parse_json(arrays.pop(META).tobytes())
         version, meta = record["format"], record["meta"]
         if not isinstance(meta, dict):
             raise TypeError("meta is not a dict")

@@ -8,14 +8,15 @@ import numpy as np
 from minram.datasets.data import Dataset
 from minram.datasets.tasks import make_images
 from minram.errors import InputError
-from minram.ops import Array
+from minram.ops import Array, Params
 from minram.reinforce import Outcome
-from minram.training.config import Config
+from minram.training.classifiers import STRIDE, WINDOW
+from minram.training.config import STD, Config
 from minram.training.models import MODELS, no_lap
 from minram.training.run import seen_shape
 from minram.training.shards import InProcess, merged, split
 
-MAX_NUMBERS = 2**31  # 8 GiB of float32
+LIMIT = 2**33  # bytes of a step: 8 GiB
 
 
 class Diverged(ArithmeticError):
@@ -36,8 +37,21 @@ def train_step(maker: InProcess, index: Array, step: int, lap: Callable[[str], N
         block = "the update" if finite else _where_not_finite(maker, step, parts)
         epoch, step = divmod(step, maker.n_steps // maker.config.epochs)
         raise Diverged(f"A number is not finite in step {step + 1} of epoch {epoch + 1}, first in {block}.")
+    if maker.config.learn_std:
+        keep_std(maker.run.params)
+        keep_std(maker.run.averaged)
     lap("update")
     return outcome
+
+
+def keep_std(params: Params) -> None:
+    """Move a learned log σ back into the range of `std`, in place.
+
+    In float32 a sample with log σ = −45 is its mean, and beyond −104 and 89 the score is not a number. The step is a
+    projected one: at the bound the gradient is still the estimator's own, and one that leads inside is followed.
+    """
+    log_std = params["location.log_std"]
+    np.clip(log_std, math.log(STD.low), math.log(STD.high), out=log_std)
 
 
 def _where_not_finite(maker, step, parts):
@@ -58,13 +72,46 @@ def check_fit(config: Config, dataset: Dataset) -> None:
         raise InputError(f"batch_size is {config.batch_size}, but there are {n} training images; set batch_size={n}.")
     for images in (dataset.x_train, dataset.x_val, dataset.x_test):
         make_images(config.task_at(), images, np.array([0]), np.random.default_rng(0))
-    model, shape = MODELS[config.model], seen_shape(config, dataset)
-    sizes = model.layers(config, dataset.n_classes, shape).values()  # (in, out, gain)
-    rows = config.batch_size * (config.rollouts * config.glimpses if model.looks else 1)
-    for what, count, remedy in (
-        ("parameters", sum((n_in + 1) * n_out for n_in, n_out, _ in sizes), "units, patch_size or scales"),
-        ("activations in a step", rows * sum(n_in for n_in, _, _ in sizes), "batch_size, rollouts or glimpses"),
-        ("pixels in a step", config.batch_size * math.prod(shape), "batch_size or canvas"),
-    ):
-        if count > MAX_NUMBERS:
-            raise InputError(f"These settings make {count:.1e} {what}, but 2e9 is the limit; set smaller {remedy}.")
+    parts = wanted(config, dataset)
+    total = sum(size for _, size, _ in parts)
+    if total > LIMIT:
+        what, _, remedy = max(parts, key=lambda part: part[1])
+        raise InputError(
+            f"These settings want {total / 2**30:.3g} GiB of memory, most of it for {what}, but the limit is "
+            f"{LIMIT / 2**30:.3g}; set smaller {remedy}."
+        )
+
+
+def wanted(config: Config, dataset: Dataset) -> list[tuple[str, int, str]]:
+    """What a step holds at once, in bytes: (what, how many, the settings that make it less); right to a fifth."""
+    model, shape, B, S = MODELS[config.model], seen_shape(config, dataset), config.batch_size, config.shards
+    image = dataset.x_train.itemsize  # bytes a pixel
+    layers = model.layers(config, dataset.n_classes, shape)  # {name: (in, out, gain)}
+    parameters = sum((n_in + 1) * n_out for n_in, n_out, _ in layers.values())
+    states = 1 + (config.optimiser == "adam") + (config.weight_average > 0)
+    pixels = B * math.prod(shape)
+    if model.looks:
+        c, rows = config, B * config.rollouts * config.glimpses
+        # A number for each unit, and one for its cotangent; two for those of the core, and of each head that flows on.
+        flows = 3 + len({"location", "baseline"} & {*c.flow})
+        both = 2 * (c.what_units + c.where_units + c.glimpse_units + c.location_units + 4) + flows * c.core_units
+        activations = 4 * rows * (layers["glimpse.what"][0] + both)
+        # The summed-area table is of 32 bits where these hold its sums exactly, else of 64.
+        a_pixel = image + (4 if image == 1 and 255 * math.prod(shape[:2]) <= 2**24 else 8)
+    else:
+        places = math.prod((n - WINDOW) // STRIDE + 1 for n in shape[:2]) if "conv" in layers else 1
+        inputs = {name: n_in * (places if name == "conv" else 1) for name, (n_in, _, _) in layers.items()}
+        activations, a_pixel = 4 * B * sum(inputs.values()), image + 4
+    task = config.task_at()
+    clutter = B * task.n_distractors * task.distractor_size**2 * math.prod(shape[2:]) * image
+    return [
+        ("parameters", 4 * parameters * (2 + S + states), "units, patch_size or scales"),  # and their gradients
+        ("activations in a step", activations, "batch_size, rollouts or glimpses"),
+        ("pixels in a step", pixels * a_pixel, "batch_size or canvas"),
+        # They are gone before the activations and the table are made.
+        (
+            "distractors in a step",
+            max(0, clutter - activations - pixels * (a_pixel - image)),
+            "batch_size, distractors or distractor_size",
+        ),
+    ]
