@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from minram import agent, core, glimpse, heads, reinforce, sensor
+from minram import agent, core, glimpse, heads, ops, reinforce, sensor
 from minram.agent import backward, init_params, rollout
 from minram.errors import InputError
 from minram.ops import Array, Params
@@ -38,10 +38,14 @@ GLIMPSE, CORE, HIDDEN = "glimpse_forward(params, phi[t]", "relu_backward(dh[t] +
 POINTS = [
     Point(sensor, "_sums_along_x(sums, out=table[part])", "table", "S[i, j] = Σ_{i' < i} Σ_{j' < j} x[i', j']"),
     Point(agent, "loc[0] = first_location(", "loc[0]", "l_1, drawn or given"),
+    Point(sensor, "first = np.floor(start", "first", "⌊(l + 1) W/2 − s w/2 + ½⌋: first column edge, first row edge"),
     Point(agent, "sensor_forward(area, loc[t]", "phi[t]", "φ_t = ρ(x, l_t)"),
-    Point(agent, GLIMPSE, "hidden[t]", "[h_g, h_l] = ReLU([φ_t W_what + b, l_t W_where + b])"),
-    Point(agent, GLIMPSE, "g[t]", "g_t = ReLU([h_g, h_l] W + b)"),
-    Point(agent, "core_forward(params, hg[t], out=h[t])", "h[t]", "h_t = ReLU([h_{t−1}, g_t] W + b)"),
+    Point(glimpse, "relu_forward(hidden, out=hidden)", "hidden", "[φ_t W_what + b, l_t W_where + b]", True),
+    Point(glimpse, "g, _ = relu_forward(z", "z", "[h_g, h_l] W + b"),
+    Point(agent, GLIMPSE, "hidden[t]", "[h_g, h_l] = ReLU(hidden)"),
+    Point(agent, GLIMPSE, "g[t]", "g_t = ReLU(z)"),
+    Point(core, "h, _ = relu_forward(z", "z", "z_t = [h_{t−1}, g_t] W + b"),
+    Point(agent, "core_forward(params, hg[t], out=h[t])", "h[t]", "h_t = ReLU(z_t)"),
     Point(agent, "mu[t], cache = heads.location_forward", "mu[t]", "μ_t = h_t W + b"),
     Point(
         agent, "trajectory.location.hidden[t] = cache.hidden", "cache.hidden", "ReLU(h_t W' + b'), if the head has it"
@@ -50,6 +54,7 @@ POINTS = [
     Point(agent, "np.clip(samples[t], -1, 1, out=loc[t + 1])", "loc[t + 1]", "l_{t+1} = a_t, moved into the image"),
     Point(agent, "logits, _ = heads.label_forward", "logits", "y = h W + b, of every step that has a label"),
     Point(agent, "baseline, _ = heads.baseline_forward", "baseline", "b_t = h_t W + b"),
+    Point(ops, "total = e.sum(axis=-1", "e", "exp(y − the largest y), which is softmax's numerator"),
     Point(reinforce, "loss, cache = cross_entropy_forward", "cache.p", "p = softmax(y)"),
     Point(reinforce, "loss, cache = cross_entropy_forward", "loss", "−log p_label"),
     Point(reinforce, "G = returns(rewards)", "rewards", "r, after each glimpse"),

@@ -66,10 +66,15 @@ def parameters() -> Params:
 
 
 class Draws:
-    """A random generator whose draws ε are known beforehand: what one writes down to follow a rollout by hand."""
+    """A random generator whose draws are known beforehand: what one writes down to follow a rollout by hand."""
 
-    def __init__(self, noise: Any) -> None:
-        self.noise = np.asarray(noise, np.float64)  # (2,) or (N, 2)
+    def __init__(self, noise: Any, start: Any = START) -> None:
+        self.noise = np.asarray(noise, np.float64)  # (2,) or (N, 2) ε
+        self.start = np.asarray(start, np.float64)  # (2,) or (N, 2) where the first glimpse is taken
+
+    def uniform(self, low: float, high: float, shape: tuple[int, ...]) -> Array:
+        """l_1 (N, 2), as often as it is asked."""
+        return np.broadcast_to(self.start, shape).astype(np.float64)
 
     def standard_normal(self, shape: tuple[int, ...], dtype: Any = np.float64) -> Array:
         """ε (N, 2), as often as it is asked."""
@@ -87,16 +92,23 @@ class HandUpdate(NamedTuple):
     params: Params  # after the step
 
 
-def follow(params: Params, noise: Any = NOISE, rollouts: int = 1) -> Trajectory:
-    """Two glimpses at the image, the second where the draws ε (2,) or (N, 2) lead → Trajectory of N = rollouts rows."""
-    draws: Any = Draws(noise)
-    return rollout(params, CONFIG, summed_area(IMAGE), draws, rollouts, every_step=True, start=START)
+def follow(
+    params: Params, noise: Any = NOISE, rollouts: int = 1, image: Array = IMAGE, start: Any = START
+) -> Trajectory:
+    """Two glimpses, the second where the draws ε (2,) or (N, 2) lead → Trajectory of N = rollouts rows.
+
+    image (1, 4, 4); start (2,): where the first glimpse is taken.
+    """
+    draws: Any = Draws(noise, start)
+    return rollout(params, CONFIG, summed_area(image), draws, rollouts, every_step=True, start=start)
 
 
-def update(params: Params, noise: Any = NOISE) -> HandUpdate:
-    """One step of gradient descent on the hybrid objective; `params` stay as they are."""
-    trajectory = follow(params, noise)
-    at_heads, outcome = cotangents(trajectory, LABELS, CONFIG)
+def update(
+    params: Params, noise: Any = NOISE, image: Array = IMAGE, labels: Any = LABELS, start: Any = START
+) -> HandUpdate:
+    """One step of gradient descent on the hybrid objective; `params` stay as they are. labels (1,)."""
+    trajectory = follow(params, noise, image=image, start=start)
+    at_heads, outcome = cotangents(trajectory, labels, CONFIG)
     grads = backward(params, trajectory, at_heads, CONFIG.flow)
     vector, _ = pack(params)
     gradient, _ = pack(grads)
