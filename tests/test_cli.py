@@ -64,7 +64,7 @@ def run(*words):
 def test_every_command_has_help_with_an_example_that_parses(capsys):
     assert run("--help") == 0
     names = re.findall(r"^    (\w+)\b", capsys.readouterr().out, re.MULTILINE)
-    assert names == ["train", "evaluate", "show", "label", "page", "recipes", "gradcheck", "bench"]
+    assert names == ["train", "evaluate", "show", "label", "page", "recipes", "gradcheck", "trace", "bench"]
     for name in names:
         assert run(name, "--help") == 0
         example = re.search(r"^Example: minram (.*)$", capsys.readouterr().out, re.MULTILINE)[1]

@@ -10,7 +10,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parent.parent / "tutorials"))
 
 from browser import FRAME, Visit, apart, chromium
 from building.pages import SOURCES
-from building.small_agent import drawn, named
+from building.small_agent import drawn, lesson, named
 
 PAGE = SOURCES.parent / "step.html"
 BUGS = {
@@ -133,3 +133,16 @@ def test_stages_and_changes(browser):
         assert visit.run("nodes.get('r').value") == 1 - reward
         visit.page.click("#reset")
         assert visit.run("nodes.get('core.b[0]').value") == before["core.b[0]"]
+
+
+def test_the_numbers_of_lesson_0_can_be_had(browser):
+    wanted = named(lesson())
+    with Visit(browser, PAGE) as visit:
+        visit.page.click("#lesson")
+        found = values(visit, visit.run("state.input"))
+        assert apart([found[k] for k in wanted], list(wanted.values())) < 1e-12
+        assert [visit.run(f"nodes.get('{name}').value") for name in ("a[0]", "a[1]", "A")] == [-0.5, 0.5, 0.25]
+        visit.until("Object.keys(differences).length === 51")
+        assert "All gradients agree" in visit.page.inner_text("#verdict")
+        visit.page.select_option("#bug", "clipped")  # nothing to be seen: this draw is not clipped
+        assert "the bug changes nothing" in visit.page.inner_text("#verdict")

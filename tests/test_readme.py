@@ -28,6 +28,7 @@ PAGES = {
         "tutorials/check_your_own.md",
         "tutorials/own_images.md",
         "tutorials/speed.md",
+        "tutorials/ten_breakpoints.md",
     )
 }
 README = PAGES["README.md"]

@@ -1,4 +1,4 @@
-"""The command line: minram train, evaluate, show, label, page, recipes, gradcheck, bench.
+"""The command line: minram train, evaluate, show, label, page, recipes, gradcheck, trace, bench.
 
 Here its words are parsed; commands.py carries it out. Wrong input ends with one sentence and exit code 2.
 """
@@ -139,6 +139,10 @@ def _parser():
     text = "draw Taylor slopes and the error against the step size"
     check.add_argument("--picture", type=_picture, metavar="PATH", help=text)
 
+    trace = add("trace", "print every array of one update, with its formula and line", "minram trace --tiny")
+    trace.add_argument("--tiny", action="store_true", help="the agent of lesson 0, whose numbers fit on a page")
+    trace.add_argument("--n", type=_rows, default=16, help="images in the minibatch (16)")
+
     bench = add(
         "bench", "measure the speed of training on this machine", "minram bench --task mnist cluttered-60 --threads 2"
     )
@@ -156,6 +160,10 @@ def _parser():
 
 def _positive(text):
     return _whole(text, 1, 10_000)
+
+
+def _rows(text):
+    return _whole(text, 2, 1000)  # 2 or more, as the recipe's baseline compares rows
 
 
 def _threads(text):

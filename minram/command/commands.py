@@ -199,3 +199,18 @@ def gradcheck_command(args: Namespace) -> int:
         print(f"Picture: {printable(args.picture)}")
     print("Every gradient is right." if not failed else f"{failed} parts failed.")
     return 1 if failed else 0
+
+
+def trace_command(args: Namespace) -> None:
+    """Print every array of one update."""
+    from minram.command import trace
+    from minram.datasets import data
+    from minram.training.recipes import recipe
+
+    if args.tiny:
+        seen = trace.tiny()
+    else:
+        digits = data.load()
+        seen = trace.usual(recipe("quick"), digits.x_train[: args.n], digits.y_train[: args.n])
+    for entry in seen:
+        print(entry.text(most=16 if args.tiny else 6))

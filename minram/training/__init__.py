@@ -20,6 +20,7 @@ train           epochs, and validation after each
 metrics         the line that each epoch leaves, and how the lines are read back
 origin          whether parameters, settings and data belong together
 run             a run's folder: what is saved, read back, and gone on with
+by_hand         an agent so small that one update of it can be followed with a pencil
 evaluate        how often the agent is wrong, with an interval
 classifiers     the networks without attention that the paper compares with
 """

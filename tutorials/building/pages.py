@@ -77,12 +77,13 @@ LINES = {
 
 def step():
     """One step by hand: an agent of 51 parameters, each number with its formula and its line."""
-    from building.small_agent import named, standard
+    from building.small_agent import lesson, named, standard
     from minram.pictures.page import assemble, find_line
 
-    s = standard()
+    s, of_lesson = standard(), lesson()
     lines = {key: find_line(*place) for key, place in LINES.items()}
     told = {"input": s, "checks": named(s), "code": lines}
+    told |= {"lesson": {"input": of_lesson, "checks": named(of_lesson)}}
     return assemble(SOURCES / "step.html", told, str(sum(len(w["values"]) for w in s["params"].values())))
 
 

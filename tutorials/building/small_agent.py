@@ -1,42 +1,19 @@
-"""The agent of the page "one step by hand", and its update as named numbers, computed by the package.
+"""The agent of lesson 0 as the page "one step by hand" reads it: an input, and its update as named numbers.
 
-Two glimpses of 2 × 2 pixels at a 4 × 4 image, two units in each layer, two labels; numbers are quarters and halves.
+The agent and its update are those of minram/training/by_hand.py. The numbers that the page begins with are others, as
+each of its bugs has to show: in lesson 0 the draw is not clipped and no unit of the core is closed. A button of the
+page brings those of the lesson.
 """
 
 import numpy as np
 
-from minram.agent import backward, rollout
-from minram.reinforce import cotangents
-from minram.sensor import summed_area
-from minram.training.config import Config
-
-CONFIG = Config(
-    glimpses=2,
-    patch_size=2,
-    scales=(1,),
-    what_units=2,
-    where_units=2,
-    glimpse_units=2,
-    core_units=2,
-    std=0.5,
-    label_steps="every",
-    flow=("label", "location"),
-)
-
-
-class Draws:
-    """A generator whose normal numbers are known beforehand."""
-
-    def __init__(self, eps):
-        self.eps = np.asarray(eps, float)
-
-    def standard_normal(self, shape, dtype):
-        return np.broadcast_to(self.eps, shape).astype(dtype)
+from minram.agent import layers
+from minram.training import by_hand
+from minram.training.by_hand import CONFIG
 
 
 def drawn(rng, quarters=True):
     """A random input of the page, plain lists; quarters: all numbers are multiples of ¼."""
-    from minram.agent import layers
 
     def numbers(*shape):
         x = rng.normal(0, 0.8, shape)
@@ -48,12 +25,22 @@ def drawn(rng, quarters=True):
             params[key] = {"shape": list(shape), "values": numbers(*shape).ravel().tolist()}
     image = rng.integers(0, 5, (4, 4)) / 4 if quarters else rng.random((4, 4))
     loc = np.array([0.0, -0.5]) if quarters else rng.uniform(-1, 1, 2)
+    return _input(params, image, int(rng.integers(2)), loc, numbers(2))
+
+
+def lesson():
+    """Lesson 0 as an input of the page."""
+    params = {name: {"shape": list(a.shape), "values": a.ravel().tolist()} for name, a in by_hand.parameters().items()}
+    return _input(params, by_hand.IMAGE[0], int(by_hand.LABELS[0]), by_hand.START, by_hand.NOISE)
+
+
+def _input(params, image, label, loc, eps):
     return {
         "params": params,
         "image": image.tolist(),
-        "label": int(rng.integers(2)),
+        "label": label,
         "loc": loc.tolist(),
-        "eps": numbers(2).tolist(),
+        "eps": eps.tolist(),
         "sigma": [CONFIG.std] * 2,
         "patch": CONFIG.patch_size,
         "glimpses": CONFIG.glimpses,
@@ -61,17 +48,15 @@ def drawn(rng, quarters=True):
 
 
 def update(s):
-    """Trajectory, Cotangents, Outcome and gradients of an input."""
+    """The update of an input, with all that it was made of."""
     params = {name: np.reshape(w["values"], w["shape"]).astype(float) for name, w in s["params"].items()}
-    area = summed_area(np.array([s["image"]], float))
-    t = rollout(params, CONFIG, area, Draws(s["eps"]), 1, every_step=True, start=np.array(s["loc"]))
-    at_heads, outcome = cotangents(t, [s["label"]], CONFIG)
-    return t, at_heads, outcome, backward(params, t, at_heads, CONFIG.flow)
+    image, loc = np.array([s["image"]], float), np.array(s["loc"])
+    return by_hand.update(params, s["eps"], image, np.array([s["label"]]), loc)
 
 
 def named(s):
     """The same as {name of the page: number}."""
-    t, at_heads, outcome, grads = update(s)
+    t, at_heads, outcome, grads, _ = update(s)
     found = {}
 
     def put(name, array):
@@ -105,7 +90,7 @@ def standard():
     """
     for seed in range(100_000):
         s = drawn(np.random.default_rng(seed))
-        t, _, outcome, grads = update(s)
+        t, _, outcome, grads, _ = update(s)
         h, g, hidden = t.core.h[:, 0], t.glimpse.g[:, 0], t.glimpse.hidden[:, 0]
         clipped = (np.abs(t.sample[0, 0]) > 1).sum() == 1
         half = (h > 0).sum() == 3 and (g > 0).sum() >= 3 and (hidden > 0).sum() >= 5

@@ -190,10 +190,14 @@ document.addEventListener("keydown", (event) => {
 page.get("back").addEventListener("click", () => go(state.stage - 1));
 page.get("forward").addEventListener("click", () => go(state.stage + 1));
 page.get("all").addEventListener("click", () => go(STAGES.length - 1));
-page.get("reset").addEventListener("click", () => {
-  state.input = copy(page.data.input);
-  update();
-});
+for (const [button, input] of [
+  ["reset", page.data.input],
+  ["lesson", page.data.lesson.input],
+])
+  page.get(button).addEventListener("click", () => {
+    state.input = copy(input);
+    update();
+  });
 page
   .get("bug")
   .append(new Option("none", ""), ...Object.entries(model.bugs).map(([key, text]) => new Option(text, key)));
@@ -203,12 +207,15 @@ page.get("bug").addEventListener("change", (event) => {
   update();
 });
 
-// What the package computed for these numbers when this page was made, and what this page finds.
-page.checked = Math.max(
-  ...Object.entries(page.data.checks).map(([name, value]) => Math.abs(nodes.get(name).value - value)),
-);
+// What the package computed for both sets of numbers when this page was made, and what this page finds.
+const off = ({ input, checks }) => {
+  const found = model.run(input);
+  return Object.entries(checks).map(([name, value]) => Math.abs(found.get(name).value - value));
+};
+const offs = [...off(page.data), ...off(page.data.lesson)];
+page.checked = Math.max(...offs);
 page.get("checked").textContent =
-  `This page has just compared ${Object.keys(page.data.checks).length} numbers with those of the package: ` +
+  `This page has just compared ${offs.length} numbers with those of the package: ` +
   `the largest difference is ${page.checked.toExponential(0)}.`;
 page.start();
 update();
