@@ -29,6 +29,11 @@ def by_kind(kind):
     return [name for name in QUESTIONS if name[0] == kind]
 
 
+def numbers_of(name):
+    """The sets of numbers of a question, as numbers."""
+    return [{key: float(Fraction(value)) for key, value in each.items()} for each in bank.sets(QUESTIONS[name])]
+
+
 # What is right: a function for each choice, which says so with numbers.
 
 
@@ -42,18 +47,16 @@ def time_first():
         assert found.shape == wanted.shape and np.allclose(found, wanted) == (i == 0)
 
 
-def six_steps():
-    T, dh = 6, np.zeros((6, 1, 4))
-    dh[-1] = 1
-    W = np.concatenate([np.eye(4) / 2, np.eye(4)])  # W_g is the identity, so that dg is dz
-    on = CoreCache(np.ones((T, 1, 8)), np.ones((T, 1, 4)))
-    dz, _ = core_backward({"core.W": W, "core.b": np.zeros(4)}, dh, on)
-    only_the_first_is("c2", dz[0, 0, 0] / dz[-1, 0, 0])
-
-
-def only_the_first_is(name, value):
-    said = [float(Fraction(option["value"])) for option in QUESTIONS[name]["options"]]
-    assert said[0] == pytest.approx(value, abs=1e-12) and said[0] not in said[1:]
+def steps_back():
+    for numbers in numbers_of("c2"):
+        T, dh = int(numbers["T"]), np.zeros((int(numbers["T"]), 1, 4))
+        dh[-1] = 1
+        W = np.concatenate([numbers["w"] * np.eye(4), np.eye(4)])  # W_g is the identity, so that dg is dz
+        on = CoreCache(np.ones((T, 1, 8)), np.ones((T, 1, 4)))
+        dz, _ = core_backward({"core.W": W, "core.b": np.zeros(4)}, dh, on)
+        said = [numbers[option["value"]] for option in QUESTIONS["c2"]["options"]]
+        assert said[0] == pytest.approx(dz[0, 0, 0] / dz[-1, 0, 0], rel=1e-12)
+        assert len(set(said)) == 4
 
 
 def the_wrong_place():
@@ -114,7 +117,7 @@ def no_way_to_the_location_head():
 
 CHOICES = {
     "c1": time_first,
-    "c2": six_steps,
+    "c2": steps_back,
     "c3": the_wrong_place,
     "c4": what_a_check_proves,
     "c5": one_lies,
@@ -130,24 +133,26 @@ def test_what_the_right_option_says_holds(name):
 # Numbers of the other answers, again.
 
 
-def softmax_numbers():
-    _, cache = cross_entropy_forward(np.log([[1.0, 2.0, 5.0]]), np.array([1]))
-    return dict(zip(("first", "second", "third"), cross_entropy_backward(np.ones(1), cache)[0]))
+def softmax_numbers(given):
+    y = np.log([[given["u"], given["v"], given["w"]]])
+    _, cache = cross_entropy_forward(y, np.array([1]))
+    found = dict(zip(("first", "second", "third"), cross_entropy_backward(np.ones(1), cache)[0]))
+    return found | {"sum": np.exp(y).sum()}
 
 
-def waiting_numbers():
+def waiting_numbers(given):
     a, weights = np.polynomial.laguerre.laggauss(30)  # means over e^(−a); here λ = 1
     assert weights @ (1 - a) == pytest.approx(0, abs=1e-12) and weights @ (1 - a) ** 2 == pytest.approx(1)
 
-    def log_density(theta, a=2.0):
-        return theta - np.exp(theta) * a
+    def log_density(theta):
+        return theta - np.exp(theta) * given["a"]
 
-    theta, h = np.log(2), 1e-5
+    theta, h = np.log(given["rate"]), 1e-5
     return {"score": (log_density(theta + h) - log_density(theta - h)) / (2 * h)}
 
 
-def places_numbers():
-    y, r = np.log([2.0, 1.0, 1.0]), np.array([0.0, 4.0, 8.0])
+def places_numbers(given):
+    y, r = np.log([2.0, 1.0, 1.0]), np.array([given["r1"], given["r2"], given["r3"]])
     p = softmax(y)
     gradient = p * (r - p @ r)
     report = gradcheck.check_gradient(lambda q: softmax(q["y"]) @ r, {"y": y}, {"y": gradient})
@@ -155,27 +160,30 @@ def places_numbers():
     return {"J": p @ r} | dict(zip(("first", "second", "third"), gradient))
 
 
-def best_numbers():
-    p, r, psi = np.array([1 / 5, 4 / 5]), np.array([10.0, 5.0]), np.array([4 / 5, -1 / 5])
+def best_numbers(given):
+    p, r = np.array([given["p"], given["q"]]), np.array([given["high"], given["low"]])
+    psi = np.array([given["q"], -given["p"]])
 
     def variance(b):
         return p @ ((r - b) * psi) ** 2 - (p @ (r * psi)) ** 2
 
     curve = np.polyfit([0, 1, 2], [variance(b) for b in (0, 1, 2)], 2)
     best = -curve[1] / (2 * curve[0])
-    return {"best": best, "mean": p @ r, "variance": variance(best)}
+    moments = {"square": p @ psi**2, "product": p @ (r * psi**2), "says": (r[0] - best) * psi[0]}
+    assert p.sum() == pytest.approx(1) and p @ psi == pytest.approx(0)
+    return moments | {"best": best, "mean": p @ r, "variance": variance(best)}
 
 
-def short_cut_numbers():
+def short_cut_numbers(given):
     def L(p, added=0.0):
         h1 = max(p["W_g"][0] + added, 0)
-        return h1 / 2 + max(p["W_h"][0] * h1 + p["W_g"][0], 0)
+        return given["d1"] * h1 + h1 / 2 + max(p["W_h"][0] * h1 + p["W_g"][0] * given["g2"], 0)
 
-    params = {"W_h": np.ones(1), "W_g": np.ones(1)}
+    params = {"W_h": np.array([given["wh"]]), "W_g": np.ones(1)}
     h = 1e-6
-    found = {"dz": (L(params, h) - L(params, -h)) / (2 * h)}
-    for name in params:
-        up, down = (L(params | {name: np.array([1 + sign * h])}) for sign in (1, -1))
+    found = {"dz": (L(params, h) - L(params, -h)) / (2 * h), "z2": given["wh"] + given["g2"]}
+    for name, value in params.items():
+        up, down = (L(params | {name: value + sign * h}) for sign in (1, -1))
         found[f"d{name}"] = (up - down) / (2 * h)
     return found
 
@@ -193,7 +201,7 @@ def line(name, i=0):
     return np.array(ax.lines[i].get_xdata(), float), np.array(ax.lines[i].get_ydata(), float)
 
 
-def central_numbers():
+def central_numbers(given):
     s, error = line("central")
     best = np.finfo(float).eps ** (1 / 3)
     left, right = s < best / 10, (s < 0.1) & (s > 10 * best)
@@ -203,13 +211,13 @@ def central_numbers():
     return {name: round(value) for name, value in found.items()}
 
 
-def parabola_numbers():
+def parabola_numbers(given):
     b, variance = line("parabola")
     at = dict(zip(b.round(6), variance))
     return {"best": b[variance.argmin()], "least": variance.min(), "none": at[0.0], "five": at[5.0]}
 
 
-def root_numbers():
+def root_numbers(given):
     M, error = line("root")
     rng = np.random.default_rng(0)
     for i, (gain, std) in enumerate(((1, 4), (1, 2), (1 / 5, 4 / 5))):  # the plotted curves are what samples give
@@ -219,7 +227,7 @@ def root_numbers():
     return {"slope": slopes_of((M, error)), "baseline": line("root", 1)[1][0], "floor": line("root", 2)[1][-1]}
 
 
-def shrink_numbers():
+def shrink_numbers(given):
     half, _, two, dashed = (line("shrink", i)[1] for i in range(4))
     assert dashed[30] == 31
     return {"half": half[10], "two": two[10], "dashed": dashed[10]}
@@ -240,12 +248,14 @@ NUMBERS = {
 
 @pytest.mark.parametrize("name", [*by_kind("d"), *by_kind("p")])
 def test_the_numbers_of_the_answer(name):
-    said = {key: float(Fraction(value)) for key, value in QUESTIONS[name]["answers"].items()}
-    found = NUMBERS[name]()
-    assert said.keys() == found.keys()
     tolerance = 1e-3 if name == "p3" else 1e-8  # the third curve reaches its floor to within 1/(2M)
-    for key in said:
-        assert found[key] == pytest.approx(said[key], rel=tolerance, abs=1e-8), key
+    for said in numbers_of(name):
+        found = NUMBERS[name](said)
+        assert found
+        for key in found:
+            assert found[key] == pytest.approx(said[key], rel=tolerance, abs=1e-8), key
+        if "variants" not in QUESTIONS[name]:
+            assert found.keys() == said.keys()
 
 
 # Bugs: the printed code fails a check against differences, and passes it when it is mended.
@@ -369,45 +379,55 @@ def test_the_bank_is_whole():
         assert sum(int(hint.split(":")[0]) for hint in q["marking"]) == bank.MINUTES[kind], name
         if kind == "c":
             assert len(q["options"]) == 4 and all(len(option["why"]) > 20 for option in q["options"])
-        else:
-            used = set(re.findall(r"<<(\w+)>>", q["solution"]))
-            assert used <= set(q.get("answers", {})) and "<<" not in bank.filled(q), name
+        used = set(re.findall(r"<<(\w+)>>", str([q["text"], q.get("solution"), q.get("options")])))
+        for i, numbers in enumerate(bank.sets(q)):
+            assert used <= set(numbers) and "<<" not in str(bank.with_numbers(q, i)["text"]), name
+        assert ("variants" in q) <= (len({str(each) for each in bank.sets(q)}) == 3)
 
 
 def test_an_exam_is_an_hour_of_all_lessons():
     assert sum(bank.MINUTES[kind] * count for kind, count in bank.DRAWN.items()) == 60
-    seen, orders = set(), set()
+    seen, orders, texts = set(), set(), set()
     for seed in range(60):
-        ids, order = bank.draw(seed)
+        drawn, order = bank.draw(seed)
+        ids = [q["id"] for q in drawn]
         assert [name[0] for name in ids] == list("ccccddbbpp") and len(set(ids)) == 10
-        assert {QUESTIONS[name]["lesson"] for name in ids} >= {3, 4, 5, 6, 7}
-        assert 16 <= sum(QUESTIONS[name]["difficulty"] for name in ids) <= 18
+        assert {q["lesson"] for q in drawn} >= {3, 4, 5, 6, 7}
+        assert 16 <= sum(q["difficulty"] for q in drawn) <= 18
         assert set(order) == {name for name in ids if name[0] == "c"}
         seen |= set(ids)
         orders |= {tuple(o).index(0) for o in order.values()}
+        texts |= {q["text"] for q in drawn}
     assert seen == set(QUESTIONS)  # none is never drawn
     assert orders == {0, 1, 2, 3}  # the right option may be any of the four
-    assert len({tuple(bank.draw(seed)[0]) for seed in range(60)}) > 50
+    assert len(texts) == 20 + 2 * sum("variants" in q for q in QUESTIONS.values())  # all sets of numbers
+    assert len({str(bank.draw(seed)[0]) for seed in range(60)}) > 50
 
 
 def test_a_seed_always_gives_the_same_exam():
     assert bank.exam(5) == bank.exam(5) != bank.exam(6)
 
 
+def test_versions_differ_in_the_order_of_options_alone():
+    first, second = (bank.draw(5, version) for version in (0, 1))
+    assert first[0] == second[0] and first[1] != second[1]
+    assert "exam 5 B" in bank.exam(5, version=1, versions=2) and "exam 5 A" not in bank.exam(5)
+
+
 def test_an_exam_gives_no_answer_away():
     for seed in range(10):
         text = bank.exam(seed)
-        for name in bank.draw(seed)[0]:
-            q = QUESTIONS[name]
-            for secret in [*(option["why"] for option in q.get("options", ())), q.get("right"), *q["marking"]]:
-                assert not secret or secret not in text
-            assert bank.filled(q) == "" or bank.filled(q) not in text
+        drawn, orders = bank.draw(seed)
+        for q in drawn:
+            secrets = [*(option["why"] for option in q.get("options", ())), *q["marking"]]
+            secrets += [q[key] for key in ("right", "solution") if key in q]
+            assert secrets and not [secret for secret in secrets if secret in text]
             if "figure" in q:
                 assert f"plot-{q['figure']}.svg" not in text and f"plot-{q['figure']}-blank.svg" in text
         solution = bank.exam(seed, solution=True)
-        ids, orders = bank.draw(seed)
-        letters = [f"{1 + i} {'ABCD'[orders[name].index(0)]}" for i, name in enumerate(ids) if name in orders]
+        letters = [f"{i} {'ABCD'[orders[q['id']].index(0)]}" for i, q in enumerate(drawn, 1) if q["id"] in orders]
         assert ", ".join(letters) in solution
+        assert all(q["solution"] in solution for q in drawn if "solution" in q)
 
 
 def test_a_blank_plot_has_axes_and_nothing_on_them(tmp_path):

@@ -52,12 +52,12 @@ def test_there_is_no_other_pdf():
 
 @each_sheet
 def test_a_proof_sheet_has_two_pages(name):
-    assert pages(PDF / f"{name}.pdf") == 2
+    assert pages(PDF / f"{name}.pdf") == pages(PDF / f"{name}-blank.pdf") == 2
 
 
 def test_the_digest_sees_a_change(monkeypatch):
     _, before = teaching.source("score")
-    monkeypatch.setattr(values, "computed", lambda: before["numbers"] | {"push": "0.20"})
+    monkeypatch.setattr(values, "computed", lambda: before["numbers"] | {"score.logp": "−1.07"})
     assert teaching.source("score")[1]["digest"] != before["digest"]
 
 
@@ -65,9 +65,11 @@ def test_a_small_document_is_set_the_same_twice(tmp_path):
     pytest.importorskip("typst")
     text = '#import "common.typ": *\n#show: sheet.with(9, "A test", "lesson 0", [nothing])\n$ x &= y #by[why] $\n'
     text += '#code("core.py", "dg = rows @ W[n_core:].T")'
-    data = {"numbers": {}, "code": teaching.quoted(text), "notes": False, "digest": "0" * 64}
+    data = teaching.read_by(text)
     first, second = (teaching.typeset(text, data, tmp_path, "pdf") for _ in range(2))
-    assert first == second and b"0" * 64 in first
+    assert first == second and data["digest"].encode() in first
+    blank = teaching.read_by(text, blank=True)
+    assert blank["digest"] != data["digest"] and teaching.typeset(text, blank, tmp_path, "pdf") != first
     assert all(b"FontFile" in part for part in re.findall(rb"/Type /FontDescriptor.*?endobj", first, re.S))
 
 
@@ -76,6 +78,9 @@ def test_an_exam_is_written(tmp_path, capsys):
     assert build.main(["exam", "--seed", "5", "--out", str(tmp_path / "new")]) == 0
     assert sorted(path.name for path in (tmp_path / "new").iterdir()) == ["exam-5-solution.pdf", "exam-5.pdf"]
     assert "exam-5.pdf: " in capsys.readouterr().out
+    assert build.main(["exam", "--seed", "5", "--versions", "2", "--out", str(tmp_path / "two")]) == 0
+    names = [f"exam-5{end}.pdf" for end in ("A-solution", "A", "B-solution", "B")]
+    assert sorted(path.name for path in (tmp_path / "two").iterdir()) == names
 
 
 @pytest.mark.parametrize(
@@ -83,6 +88,7 @@ def test_an_exam_is_written(tmp_path, capsys):
     [
         (["teaching", "poster"], "there is no document poster; take some of score, "),
         (["exam", "--seed", "-1"], "--seed should be from 0 to 2³¹ − 1, but is -1; choose another."),
+        (["exam", "--seed", "1", "--versions", "9"], "--versions should be from 1 to 4, but is 9; choose another."),
         (["exam"], "the following arguments are required: --seed"),
     ],
 )
@@ -144,7 +150,7 @@ def test_code_that_is_not_there_is_not_quoted(code, said):
 def test_a_sheet_has_what_a_board_needs(name):
     text = typst_of(name)
     mistakes = "[Mistakes that everyone makes]" if name == "baselines" else "#mistakes("
-    for part in ("[With a pencil]", mistakes, "[Ask the class]"):
+    for part in ("[With a pencil]", mistakes, "#class["):
         assert part in text, part
     assert set(re.findall(r'#n\("([^"]+)"\)', text)) <= set(values.computed())
 

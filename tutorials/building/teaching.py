@@ -1,4 +1,4 @@
-"""Write the teacher's kit as PDF: proof sheets, slides with notes, the question bank, and an exam with its solution.
+"""Write the teacher's kit as PDF: proof sheets, slides with notes, the question bank, an exam with its solution.
 
 Their sources are in teaching/src/ (Typst) and teaching/questions.toml. Numbers are computed by teaching/values.py and
 lines of code are read from the package. Pictures are those of the lessons, which are run for them up to the last that
@@ -18,7 +18,15 @@ from minram.errors import InputError
 KIT = TUTORIALS / "teaching"
 SOURCES = KIT / "src"
 SHEETS = ("score", "reinforce", "baselines", "time")
-DOCUMENTS = (*SHEETS, "slides", "notes", "questions", "exam-0", "exam-0-solution")
+DOCUMENTS = (
+    *SHEETS,
+    *(f"{name}-blank" for name in SHEETS),
+    "slides",
+    "notes",
+    "questions",
+    "exam-0",
+    "exam-0-solution",
+)
 CODE = re.compile(r'\bcode\("([^"]+)", "((?:[^"\\]|\\.)*)"')
 PICTURE = re.compile(r'image\("([\w-]+)\.svg"')
 
@@ -45,19 +53,28 @@ def run(args):
 
 
 def source(name):
-    """The Typst text of a document, and what it reads as data.json: numbers, lines of code, and the digest of both."""
-    from teaching import bank, values
+    """The Typst text of a document, and what it reads as data.json."""
+    from teaching import bank
 
+    file = name.removesuffix("-blank")
     if name == "questions":
         text = bank.whole()
     elif name.startswith("exam-"):
         text = bank.exam(int(name.split("-")[1]), solution=name.endswith("solution"))
     else:
-        text = (SOURCES / f"{'slides' if name == 'notes' else name}.typ").read_text(encoding="utf-8")
-    common = (SOURCES / "common.typ").read_text(encoding="utf-8")
-    data = {"numbers": values.computed(), "code": quoted(text), "notes": name == "notes"}
-    parts = [text, common, json.dumps(data, sort_keys=True), *map(made_by, pictures_of(text))]
-    return text, data | {"digest": hashlib.sha256("\n".join(parts).encode()).hexdigest()}
+        text = (SOURCES / f"{'slides' if name == 'notes' else file}.typ").read_text(encoding="utf-8")
+    return text, read_by(text, notes=name == "notes", blank=name.endswith("-blank"))
+
+
+def read_by(text, **flags):
+    """What a document reads: numbers, lines of code, flags, and the digest of all that it is made from."""
+    from teaching import values
+
+    data = {"numbers": values.computed(), "code": quoted(text), "notes": False, "blank": False} | flags
+    shared = [path.read_text(encoding="utf-8") for path in sorted(SOURCES.glob("*.typ")) if path.name in text]
+    shared.append((SOURCES / "common.typ").read_text(encoding="utf-8"))
+    parts = [text, *shared, json.dumps(data, sort_keys=True), *map(made_by, pictures_of(text))]
+    return data | {"digest": hashlib.sha256("\n".join(parts).encode()).hexdigest()}
 
 
 def quoted(text):
@@ -117,7 +134,7 @@ def typeset(text, data, folder, form, **options):
             shutil.copy(path, scratch)
         (scratch / "data.json").write_text(json.dumps(data), encoding="utf-8")
         (scratch / "main.typ").write_text(text, encoding="utf-8")
-        options |= {"pdf_tags": False} if form == "pdf" else {}  # tags are most of a file, and no reader of ours
+        options |= {"pdf_tags": False} if form == "pdf" else {}  # tags are a third of a file
         return typst.compile(scratch / "main.typ", root=scratch, format=form, ignore_system_fonts=True, **options)
 
 

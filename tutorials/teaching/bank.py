@@ -23,10 +23,11 @@ def questions():
     return {q["id"]: q for q in tomllib.loads(SOURCE.read_text(encoding="utf-8"))["question"]}
 
 
-def draw(seed):
-    """The ids of an exam's questions, kind by kind, and the order of each choice's options {id: [numbers]}.
+def draw(seed, version=0):
+    """The questions of an exam as they stand there, and the order of each choice's options {id: [numbers]}.
 
-    Drawn anew until every lesson is there and the difficulty is as in other exams. Raises InputError for a wrong seed.
+    Drawn anew until every lesson is there and the difficulty is as in other exams. Another version has the same
+    questions and numbers, with the options in another order. Raises InputError for a wrong seed.
     """
     if not 0 <= seed < 2**31:
         raise InputError(f"--seed should be from 0 to 2³¹ − 1, but is {seed}; choose another.")
@@ -40,15 +41,28 @@ def draw(seed):
         lessons = {every[name]["lesson"] for name in ids}
         if lessons >= LESSONS and DIFFICULTY[0] <= sum(every[name]["difficulty"] for name in ids) <= DIFFICULTY[1]:
             break
-    return ids, {name: rng.permutation(len(every[name]["options"])).tolist() for name in ids if name[0] == "c"}
+    drawn = [with_numbers(every[name], int(rng.integers(len(sets(every[name]))))) for name in ids]
+    rng = np.random.default_rng((seed, version))
+    return drawn, {name: rng.permutation(len(every[name]["options"])).tolist() for name in ids if name[0] == "c"}
 
 
-def filled(q):
-    """The solution with its numbers."""
-    text = q.get("solution", "")
-    for name, value in q.get("answers", {}).items():
-        text = text.replace(f"<<{name}>>", value.replace("/", "\\/") if "$" in text else value)
-    return text
+def sets(q):
+    """The sets of numbers of a question, one of which an exam takes."""
+    return q.get("variants", [q.get("answers", {})])
+
+
+def with_numbers(q, i):
+    """The question with the numbers of its set i in all its texts."""
+
+    def fill(text):
+        for name, value in sets(q)[i].items():
+            text = text.replace(f"<<{name}>>", value.replace("/", "\\/"))
+        return text
+
+    filled = q | {key: fill(q[key]) for key in ("text", "solution") if key in q}
+    if "options" in q:
+        filled["options"] = [option | {key: fill(option[key]) for key in ("text", "why")} for option in q["options"]]
+    return filled
 
 
 def block(q, number, order, solved, tags=False):
@@ -57,25 +71,24 @@ def block(q, number, order, solved, tags=False):
     head = f"*{number}* #h(1mm) *{q['title']}* #h(1fr) {MINUTES[kind]} points"
     if tags:
         head += f" · lesson {q['lesson']} · difficulty {q['difficulty']}"
+        head += f" · {len(q['variants'])} sets of numbers" if "variants" in q else ""
     lines = [f"#question[{head}][", q["text"]]
     if kind == "b":
         lines.append(listing(q["code"], q["code"].splitlines().index(q["wrong"]) if solved else None))
     if kind == "c":
-        letters = "ABCD"
-        for letter, i in zip(letters, order):
-            option = q["options"][i]
-            text = f"*{letter}* #h(2mm) {option['text']}"
+        for letter, i in zip("ABCD", order):
+            text, why = (q["options"][i][key] for key in ("text", "why"))
             if solved:
-                text = f"{'#sym.checkmark' if i == 0 else '#h(1em)'} {text} #h(3mm) #answer[{option['why']}]"
+                lines.append(f"#option[{'#sym.checkmark' if i == 0 else '#h(1em)'} *{letter}* #h(2mm) {text}")
+                lines.append(f"#h(3mm) #answer[{why}]]")
             else:
-                text = f"#box(square(size: 3mm, stroke: 0.6pt)) #h(1mm) {text}"
-            lines.append(f"#option[{text}]")
+                lines.append(f"#option[#box(square(size: 3mm, stroke: 0.6pt)) #h(1mm) *{letter}* #h(2mm) {text}]")
     if kind == "p":
-        size = "62%" if solved else "78%"
-        lines.append(f'#align(center, image("plot-{q["figure"]}{"" if solved else "-blank"}.svg", width: {size}))')
+        name, width = (q["figure"], "62%") if solved else (f"{q['figure']}-blank", "78%")
+        lines.append(f'#align(center, image("plot-{name}.svg", width: {width}))')
     if solved:
         if kind != "c":
-            lines.append(f"#answer[{filled(q)}]")
+            lines.append(f"#answer[{q['solution']}]")
         if kind == "b":
             lines.append("#answer[In its place:]\n" + listing(q["right"], None))
         points = [f"*{hint.partition(':')[0]}*{hint.partition(':')[2]}" for hint in q["marking"]]
@@ -95,22 +108,22 @@ def listing(code, marked):
 HEAD = '#import "common.typ": *\n#import "exam-lib.typ": *\n'
 
 
-def exam(seed, solution=False):
+def exam(seed, solution=False, version=0, versions=1):
     """An exam of 60 minutes, or its solution with marking hints, as Typst text."""
-    ids, orders = draw(seed)
-    every = questions()
-    parts = [f'{HEAD}#show: paper.with("Policy gradients, exam {seed}{": solution" if solution else ""}")']
-    parts.append(f"#opening({seed}, {'true' if solution else 'false'}, ({', '.join(str(MINUTES[i[0]]) for i in ids)}))")
+    drawn, orders = draw(seed, version)
+    title = f"Policy gradients, exam {seed}" + (f" {letter(version)}" if versions > 1 else "")
+    parts = [f'{HEAD}#show: paper.with("{title}{": solution" if solution else ""}")']
+    parts.append(f"#opening({'true' if solution else 'false'}, ({', '.join(str(MINUTES[q['id'][0]]) for q in drawn)}))")
     if solution:
-        parts.append(key(ids, orders))
-    parts += [block(every[name], i, orders.get(name), solution) for i, name in enumerate(ids, 1)]
+        right = [f"{i} {'ABCD'[orders[q['id']].index(0)]}" for i, q in enumerate(drawn, 1) if q["id"] in orders]
+        parts.append(f"#key[{', '.join(right)}][{', '.join(q['id'] for q in drawn)}]")
+    parts += [block(q, i, orders.get(q["id"]), solution) for i, q in enumerate(drawn, 1)]
     return "\n\n".join(parts) + "\n"
 
 
-def key(ids, orders):
-    """The line that a marker wants first: the letters of the right options."""
-    letters = ", ".join(f"{i} {'ABCD'[orders[name].index(0)]}" for i, name in enumerate(ids, 1) if name in orders)
-    return f"#key[{letters}][{', '.join(ids)}]"
+def letter(version):
+    """A, B, … of a version."""
+    return chr(ord("A") + version)
 
 
 def whole():
@@ -118,6 +131,6 @@ def whole():
     parts = [f'{HEAD}#show: paper.with("Policy gradients, the question bank")', "#preface()"]
     for kind, name in KINDS.items():
         parts.append(f"#part[{name}, {MINUTES[kind]} minutes each]")
-        mine = [q for q in questions().values() if q["id"][0] == kind]
+        mine = [with_numbers(q, 0) for q in questions().values() if q["id"][0] == kind]
         parts += [block(q, q["id"], range(4), True, tags=True) for q in mine]
     return "\n\n".join(parts) + "\n"
