@@ -19,7 +19,7 @@ import weights  # noqa: E402
 from building import links, movie, notebooks  # noqa: E402
 from building.lessons import lessons  # noqa: E402
 
-COMMANDS = ("exercises", "links", "movie", "notebooks", "pages", "site")
+COMMANDS = ("exam", "exercises", "links", "movie", "notebooks", "pages", "site", "teaching")
 
 
 @pytest.mark.parametrize("command", COMMANDS)
