@@ -53,14 +53,16 @@ TESTS = {
     "minram/training/config.py": "test_config",
     "minram/training/contradictions.py": "test_config",
     "minram/training/evaluate.py": "test_evaluate test_train",
+    "minram/training/metrics.py": "test_metrics test_run",
     "minram/training/models.py": "test_train test_classifiers test_run test_evaluate",
     "minram/training/optim.py": "test_optim",
+    "minram/training/origin.py": "test_origin",
     "minram/training/own.py": "test_door",
     "minram/training/parallel.py": "test_parallel",
     "minram/training/process.py": "test_process test_bench",
     "minram/training/ranges.py": "test_config",
     "minram/training/recipes.py": "test_config test_readme",
-    "minram/training/run.py": "test_run test_train test_cli",
+    "minram/training/run.py": "test_run test_origin test_metrics test_train test_cli",
     "minram/training/shards.py": "test_parallel test_train",
     "minram/training/signals.py": "test_train test_cli",
     "minram/training/step.py": "test_train test_classifiers",
@@ -128,11 +130,11 @@ def group(file: str) -> str:
 
 
 def chosen(names: list[str], n: int | None, seed: int) -> list[Mutant]:
-    """The mutants of these files or folders, or n of them."""
+    """The mutants of these files or folders, or n of them, in an order by chance: the first few are a sample too."""
     wanted = [Path(name).resolve() for name in names] or [ROOT]
     files = [file for file in TESTS if any(path in ((ROOT / file), *(ROOT / file).parents) for path in wanted)]
     found = [mutant for file in files for mutant in mutants(file, (ROOT / file).read_text(encoding="utf-8"))]
-    return sorted(random.Random(seed).sample(found, min(n or len(found), len(found))), key=lambda m: (m.file, m.line))
+    return random.Random(seed).sample(found, min(n or len(found), len(found)))
 
 
 def equivalents() -> dict[tuple, str]:
@@ -150,6 +152,7 @@ def main() -> int:
     parser.add_argument("files", nargs="*", metavar="FILE", help="files or folders of the package (all)")
     parser.add_argument("--n", type=int, metavar="N", help="a sample of so many (all)")
     parser.add_argument("--seed", type=int, default=0, metavar="S", help="of the sample (0)")
+    parser.add_argument("--minutes", type=float, default=1e6, metavar="M", help="begin no more after so many")
     parser.add_argument("--list", action="store_true", help="print the mutants and plant none")
     args = parser.parse_args()
     sample, reasons = chosen(args.files, args.n, args.seed), equivalents()
@@ -157,7 +160,10 @@ def main() -> int:
     with tempfile.TemporaryDirectory() as folder:
         tried = None if args.list else Copy(Path(folder))
         limits: dict[str, float] = {}
+        end = time.monotonic() + 60 * args.minutes
         for mutant in sample:
+            if time.monotonic() > end:
+                break
             says = f"{mutant.file}:{mutant.line} {mutant.kind}: {mutant.before}  →  {mutant.after}"
             if args.list or mutant.key in reasons:
                 print(f"equivalent {says}  ({reasons[mutant.key]})" if mutant.key in reasons else says, flush=True)
