@@ -23,9 +23,10 @@ from tiny import SHORT, WORDS, dataset, save_npz
 posix = pytest.mark.skipif(sys.platform == "win32", reason="signals and terminals of POSIX")
 
 
-def no_figures(folder, dataset):
+def no_figures(folder, dataset, say):
     """Drawing takes seconds and has its own tests."""
-    (folder / "curves.png").touch()
+    for name in ("curves.png", "paths.png"):
+        (folder / name).touch()
     return [folder / "curves.png"]
 
 
@@ -261,7 +262,7 @@ def test_a_run_that_was_shown_before_its_end_gets_its_pictures(here, capsys):
 def test_training_goes_on_without_its_reader(here):
     folder = here / "run"
     folder.mkdir()
-    (folder / "curves.png").touch()  # drawing is tested elsewhere
+    no_figures(folder, None, None)  # drawing is tested elsewhere
     with process("train", "--data", "d.npz", "--out", "run", "--set", *WORDS) as training:
         training.stdout.close()
         assert training.stderr.read() == ""
