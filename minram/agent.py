@@ -124,14 +124,14 @@ def rollout(
     image = np.repeat(np.arange(len(area.table)), rollouts)  # (N,)
     T, N = config.glimpses, len(image)
     trajectory = _empty_trajectory(params, config, image, log_std(params, config, progress))
-    loc, samples, mu, sigma = trajectory.loc, trajectory.sample, trajectory.mu, trajectory.log_std
+    loc, samples, mu, log_sigma = trajectory.loc, trajectory.sample, trajectory.mu, trajectory.log_std
     phi, _, hidden, g = trajectory.glimpse  # each (T, N, …): what step t makes is written into [t]
     hg, h = trajectory.core
 
     if frozen is not None:
         loc[0] = frozen.loc[0]
     else:
-        loc[0] = first_location(config, rng, N, policy, sigma) if start is None else start
+        loc[0] = first_location(config, rng, N, policy, log_sigma) if start is None else start
     for t in range(T):
         sensor_forward(area, loc[t], config.scales, config.patch_size, image, config.continuous, out=phi[t])
         glimpse_forward(params, phi[t], loc[t], hidden[t], out=g[t])
@@ -141,7 +141,7 @@ def rollout(
         mu[t], cache = heads.location_forward(params, h[t])
         if config.location_units:
             trajectory.location.hidden[t] = cache.hidden
-        samples[t] = next_location(rng, mu[t], sigma, policy) if frozen is None else frozen.sample[t]
+        samples[t] = next_location(rng, mu[t], log_sigma, policy) if frozen is None else frozen.sample[t]
         np.clip(samples[t], -1, 1, out=loc[t + 1])
 
     # The other two heads decide nothing on the way, so they read all steps at once.
@@ -151,23 +151,23 @@ def rollout(
     return trajectory._replace(logits=logits.reshape(len(labelled), N, -1), baseline=baseline.reshape(T - 1, N))
 
 
-def first_location(config: Architecture, rng: Any, N: int, policy: str, sigma: Array) -> Array:
+def first_location(config: Architecture, rng: Any, N: int, policy: str, log_sigma: Array) -> Array:
     """Where the N first glimpses are taken (N, 2): by the setting `start`, or anywhere if all locations are random."""
     if policy == "random" or config.start == "uniform":
         return rng.uniform(-1, 1, (N, 2))
-    centre = np.zeros((N, 2), sigma.dtype)
+    centre = np.zeros((N, 2), log_sigma.dtype)
     if policy == "mean" or config.start == "centre":
         return centre
     # As if the policy had drawn it, with μ = 0. Neither this mean nor σ is a parameter (a learned σ is refused), so
     # the draw has no share in the gradient.
-    return np.clip(sample(rng, centre, sigma), -1, 1)
+    return np.clip(sample(rng, centre, log_sigma), -1, 1)
 
 
-def next_location(rng: Any, mu: Array, sigma: Array, policy: str) -> Array:
-    """The raw next location (N, 2): a draw from N(μ, σ²), its mean, or anywhere. mu (N, 2), sigma = log σ (2,)."""
+def next_location(rng: Any, mu: Array, log_sigma: Array, policy: str) -> Array:
+    """The raw next location (N, 2): a draw from N(μ, σ²), its mean, or anywhere. mu (N, 2), log_sigma (2,)."""
     if policy == "random":
         return rng.uniform(-1, 1, mu.shape)
-    return mu if policy == "mean" else sample(rng, mu, sigma)
+    return mu if policy == "mean" else sample(rng, mu, log_sigma)
 
 
 @show_shapes
@@ -192,9 +192,9 @@ def backward(params: Params, trajectory: Trajectory, cotangents: Cotangents, flo
     h = trajectory.core.h  # (T, N, core)
     T, N, n_core = h.shape
     labelled, deciding = slice(T - len(trajectory.logits), T), slice(0, T - 1)  # the steps that a head has read
-    # A product of which nothing flows on is left out: 3 % of a step, more where the location head is deep.
     dlogits, dmu, dbaseline = _rows(cotangents.logits), _rows(cotangents.mu), cotangents.baseline.reshape(-1)
     cache = heads.LocationCache(*(_rows(a) for a in trajectory.location))
+    # A product of which nothing flows on is left out: 3 % of a step, more where the location head is deep.
     dh_label, label = heads.label_backward(params, dlogits, _rows(h[labelled]), "label" in flow)
     dh_location, location = heads.location_backward(params, dmu, cache, "location" in flow)
     dh_baseline, baseline = heads.baseline_backward(params, dbaseline, _rows(h[deciding]), "baseline" in flow)
@@ -218,7 +218,7 @@ def _rows(array):
     return array.reshape(-1, array.shape[-1])
 
 
-def _empty_trajectory(params, config, image, sigma):
+def _empty_trajectory(params, config, image, log_sigma):
     """A Trajectory whose arrays wait to be filled, each where the next layer and the backward pass will read it."""
     T, N, n_core, dtype = config.glimpses, len(image), config.core_units, params["core.W"].dtype
     # One array for [h_{t−1}, g_t]: each part is written in place by the layer that makes it, so that the
@@ -233,7 +233,7 @@ def _empty_trajectory(params, config, image, sigma):
     deep = np.empty((T - 1, N, config.location_units), dtype) if config.location_units else h[:-1]
     none = np.empty((0, N), dtype)  # of the two heads that read all steps at once, in the end
     glimpse, core, location = GlimpseCache(phi, loc, hidden, g), CoreCache(hg[:T], h), heads.LocationCache(h[:-1], deep)
-    return Trajectory(image, loc, sample, mu, sigma, none, none, glimpse, core, location)
+    return Trajectory(image, loc, sample, mu, log_sigma, none, none, glimpse, core, location)
 
 
 def _check(params, config, area, rollouts, policy, frozen):

@@ -32,12 +32,12 @@ def core_forward(params: Params, hg: Array, out: Array | None = None) -> tuple[A
 def core_backward(params: Params, dh: Array, cache: CoreCache, out: Array | None = None) -> tuple[Array, Params]:
     """Backpropagation through time over the cache of all steps, then one product for the weights.
 
-    With z_t = [h_{t−1}, g_t] W + b, so that h_t = ReLU(z_t), and dh_t what the heads send to step t alone:
+    With z_t = [h_{t−1}, g_t] W + b, so that h_t = ReLU(z_t), and δ_t what the heads send to step t, a part of ∂L/∂h_t:
 
-        dz_t = (dh_t + dz_{t+1} W_hᵀ) · [h_t > 0],   dz_{T+1} = 0
+        dz_t = (δ_t + dz_{t+1} W_hᵀ) · [h_t > 0],   dz_{T+1} = 0
 
-    dh (T, N, core) → dg (T, N, glimpse), {"core.W": (core + glimpse, core), "core.b": (core,)}. dz is written
-    into `out` if given, which may be dh.
+    dh, the δ_t of all steps (T, N, core) → dg (T, N, glimpse), {"core.W": (core + glimpse, core), "core.b": (core,)}.
+    dz is written into `out` if given, which may be dh.
     """
     T, N, n_core = dh.shape
     W = params["core.W"]

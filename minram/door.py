@@ -26,8 +26,10 @@ from minram.training.metrics import read_metrics
 from minram.training.models import MODELS
 from minram.training.own import Own
 from minram.training.process import keep_freed_memory
+from minram.training.proposal import proposed
 from minram.training.recipes import recipe as recipe_settings
-from minram.training.run import find_model, load_model, load_params, new_folder
+from minram.training.run import class_names, find_model, load_model, load_params, new_folder
+from minram.training.train import load_data
 from minram.training.train import train as train_in_folder
 
 
@@ -45,6 +47,7 @@ class Agent:
 
     params: Params
     config: Config
+    names: tuple[str, ...] = ()  # of the classes; (): their numbers
 
     @property
     def classes(self) -> int:
@@ -77,7 +80,9 @@ class Agent:
         for i, one in enumerate([image] if batch is None else batch):
             x = read_image(one, self.channels)
             area, rng = summed_area(x[None], config.background), np.random.default_rng(seed + i)
-            looks.append(Look(x, rollout(self.params, config, area, rng, 1, policy, True, start=first), config))
+            looks.append(
+                Look(x, rollout(self.params, config, area, rng, 1, policy, True, start=first), config, self.names)
+            )
         return looks[0] if batch is None else looks
 
     def steps(self, image: Any, **how: Any) -> Iterator[Step]:
@@ -165,8 +170,8 @@ def load(name: str | Path) -> Agent:
 
     >>> agent = minram.load("pretrained:cluttered-60")
     """
-    params, config, _ = load_model(find_model(str(name)))
-    return Agent(params, config)
+    params, config, meta = load_model(find_model(str(name)))
+    return Agent(params, config, class_names(meta, params["label.b"].size))
 
 
 def train(
@@ -179,6 +184,7 @@ def train(
     baseline: str | Callable[[Trajectory, Array], Any] | None = None,
     on_step: Callable[[int, Outcome], None] = lambda step, outcome: None,
     report: Callable[[str], None] | None = print,
+    workers: int | None = None,
     **settings: Any,
 ) -> TrainedRun:
     """Train a recipe, with some settings changed → a TrainedRun.
@@ -188,7 +194,8 @@ def train(
     setting's value, or an own function: reward(trajectory, labels (N,)) → (T, N), what each glimpse earns, and
     baseline(trajectory, returns (T−1, N)) → (T−1, N), which must not depend on the action that it judges. A run
     remembers own functions by name, and they are passed again to resume it. on_step(step, outcome) is called after
-    each step, report(line) after each epoch. Raises InputError for what cannot be, and Stopped and Diverged as
+    each step, report(line) after each epoch. workers: how many processes make the gradients; None: as many as there
+    are shards and cores. Raises InputError for what cannot be, and Stopped and Diverged as
     `minram.training.train.train` does.
 
     >>> run = minram.train("quick", epochs=2, reward=lambda t, labels: -np.abs(t.loc).sum(axis=2))
@@ -206,9 +213,14 @@ def train(
         config = recipe_settings(recipe).changed(settings)
         if data is not None and dataset is None:
             config = config.changed(data=os.path.abspath(data))
+            dataset = load_data(config)
+        if dataset is not None:
+            config, said = proposed(config, dataset, recipe, settings)
+            if said and report:
+                report(said)
         folder = Path(out) if out is not None else new_folder(recipe)
     say = (lambda line, done: report(line) if done else None) if report else (lambda line, done: None)
-    result = train_in_folder(config, folder, resume is not None, say, dataset, own, on_step)
+    result = train_in_folder(config, folder, resume is not None, say, dataset, own, on_step, workers)
     return TrainedRun(folder, result, load(folder))
 
 

@@ -36,6 +36,7 @@ class Objective(Protocol):
     baseline_weight: float
     location_weight: float  # λ at the start of training
     final_location_weight: float  # as a share of it
+    border_weight: float  # w in −λ w ½ |μ − clip(μ)|²: far outside no sample lands inside, and no reward leads back
 
 
 # What a label guess earns, from its cross-entropy −log p_label and whether the most probable label is right.
@@ -148,6 +149,7 @@ def cotangents(
         location_weight = 0.0  # the location head, of which nothing is used, did not draw these locations
     _, score = log_prob_forward(trajectory.sample, trajectory.mu, trajectory.log_std)
     dmu, dlog_std = log_prob_backward(-location_weight / N * advantage, score)
+    dmu += location_weight * config.border_weight / N * (trajectory.mu - trajectory.mu.clip(-1, 1))
     if pure:
         # −log π(guess) is a cross-entropy with the drawn label, weighted by the advantage. The label's baseline is
         # the last b_t, which a single glimpse has not, or the row baselines as above.

@@ -99,15 +99,17 @@ def sensor_forward(
 ) -> tuple[Array, SensorCache]:
     """φ = ρ(x, l): what the retina sees at each location.
 
-    loc (N, 2) as (x, y), −1 the left and top edge of the image, +1 the right and bottom edge; image (N,) says
-    which image each row looks at (default: row n at image n) → φ (N, C·k·w·w), dtype of loc, in `out` if given.
+    loc (N, 2) as (x, y), −1 the left and top edge of the image, +1 the right and bottom edge, not pixels; image (N,)
+    says which image each row looks at (default: row n at image n) → φ (N, C·k·w·w), dtype of loc, in `out` if given.
     Aligned: each square is moved to the nearest pixel edges, so every cell is a mean of whole pixels.
     Continuous: the table is interpolated bilinearly, which gives the exact mean at any location.
-    Raises InputError for a location array of another shape or type. Source: Mnih et al. (2014), §3.1.
+    Raises InputError for locations of another shape or type or, unless NumPy is told to ignore what is invalid, as
+    in training, not finite. Source: Mnih et al. (2014), §3.1.
     """
     check_shape("loc", loc, (None, 2))
-    if loc.dtype.kind != "f":
-        raise InputError(f"loc should hold floats from −1 to 1, but holds {loc.dtype}; convert it first.")
+    if loc.dtype.kind != "f" or not (np.isfinite(loc).all() or np.geterr()["invalid"] == "ignore"):
+        what = "one that is not finite; correct it" if loc.dtype.kind == "f" else f"{loc.dtype}; convert pixels to them"
+        raise InputError(f"loc should hold floats, (x, y) from −1 to 1 across the image, but holds {what}.")
     H, W = area.table.shape[2] - 1, area.table.shape[3] - 1
     # Rows come last in here: NumPy's inner loops are then over N numbers, not over w. That takes a quarter less time.
     s = np.asarray(scales)[:, None, None]  # (k, 1, 1)

@@ -1,6 +1,7 @@
 import os
 import signal
 
+import matplotlib
 import pytest
 from hypothesis import Phase, settings
 
@@ -22,3 +23,10 @@ def signals_are_heard():
     yield
     for number in ignored:
         signal.signal(number, signal.SIG_IGN)
+
+
+@pytest.fixture(autouse=True)
+def the_style_is_taken_back():
+    """Lessons set their style for good; a test that runs one leaves none to the next."""
+    with matplotlib.rc_context():
+        yield

@@ -110,18 +110,28 @@ def test_links_renumbers_sources_and_notebooks(tmp_path, monkeypatch, capsys):
 
 
 def test_weights_are_replaced_only_by_whole_runs(tmp_path, monkeypatch, capsys):
-    kept = tmp_path / "kept"
+    kept, results = tmp_path / "kept", tmp_path / "results"
     monkeypatch.setattr(weights, "TARGET", kept)
+    monkeypatch.setattr(weights, "RESULTS", results)
     runs = [tmp_path / name for name in ("first", "second")]
     for run in runs:
         run.mkdir()
         for name in weights.FILES:
             (run / name).write_text(f"{run.name} {name}")
-    weights.main([str(run) for run in runs])
-    expected = {name: f"first {name}" for name in weights.FILES} | {"result-1.json": "second result.json"}
+        (run / "config.json").write_text('{"seed": 21}')
+    results.mkdir()
+    for seed in (20, 21, 22):
+        (results / f"quick-s{seed}.json").write_text(f"result {seed}")
+    weights.main([str(runs[0])])
+    expected = {name: f"first {name}" for name in weights.FILES} | {"config.json": '{"seed": 21}'}
+    expected |= {"result.json": "result 21", "result-1.json": "result 20", "result-2.json": "result 22"}
     assert {path.name: path.read_text() for path in kept.iterdir()} == expected
-    (runs[1] / "result.json").unlink()
+    (runs[1] / "metrics.jsonl").unlink()
     with pytest.raises(SystemExit) as end:
-        weights.main([str(run) for run in reversed(runs)])
+        weights.main([str(runs[1])])
     assert end.value.code == 2 and "let that run end first" in capsys.readouterr().err
+    (results / "quick-s21.json").unlink()
+    with pytest.raises(SystemExit) as end:
+        weights.main([str(runs[0])])
+    assert end.value.code == 2 and "there is no quick-s21.json among the results" in capsys.readouterr().err
     assert {path.name: path.read_text() for path in kept.iterdir()} == expected

@@ -37,6 +37,14 @@ def test_a_number_is_taken_up_to_its_range_and_no_further(name):
         assert "\n" not in str(caught.value) and len(str(caught.value)) < 300
 
 
+def test_a_shape_is_two_or_three_numbers_or_none():
+    for value, want in {"60x40": (60, 40), (60, 40, 3): (60, 40, 3), "1x4096x4": (1, 4096, 4), "": (), (): ()}.items():
+        assert Config(image_shape=value).image_shape == want
+    for wrong in (60, "60", "0x5", "5x4097", "axb", "1x2x3x4", (1.5, 2), None, {}, "5x"):
+        with pytest.raises(InputError, match=r"image_shape should be HxW or HxWxC, .* from 1 to 4096, or empty"):
+            Config(image_shape=wrong)
+
+
 @pytest.mark.parametrize("name", CHOICES)
 def test_a_choice_is_one_of_those_that_the_message_lists(name):
     for wrong in ("x", "", 1, None, True, ["x"], [None]):

@@ -26,7 +26,7 @@ AGENT = minram.load("pretrained:cluttered-60")
 DIGITS = data.load()
 IMAGES, LABELS = fixed_images(cluttered(60), DIGITS.x_val[:6], 0), DIGITS.y_val[:6]
 TINY = {"glimpses": 3, "patch_size": 2, "scales": (1,), "what_units": 4, "where_units": 3, "glimpse_units": 5,
-        "core_units": 4, "location_units": 0, "batch_size": 8, "epochs": 2}  # fmt: skip
+        "core_units": 4, "location_units": 0, "batch_size": 8, "shards": 1, "background": 0, "epochs": 2}  # fmt: skip
 
 
 @pytest.fixture
@@ -41,7 +41,7 @@ def quiet(**settings):
 
 def test_importing_is_quick_and_loads_no_numpy():
     script = (
-        "import sys, time; start = time.perf_counter(); import minram; seconds = time.perf_counter() - start\n"
+        "import sys, time; start = time.process_time(); import minram; seconds = time.process_time() - start\n"
         "assert 'numpy' not in sys.modules and 'argparse' not in sys.modules; print(seconds)\n"
         "assert {'load', 'train', 'Agent', 'Look', 'InputError'} <= set(dir(minram))\n"
         "minram.load; assert 'matplotlib' not in sys.modules\n"
@@ -50,7 +50,7 @@ def test_importing_is_quick_and_loads_no_numpy():
         float(subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True).stdout)
         for _ in range(3)
     ]
-    assert min(seconds) < 0.01, seconds  # 4 ms here; the smallest, since other work makes any clock late
+    assert min(seconds) < 0.01, seconds  # of the processor; 4 ms here
 
 
 def test_each_name_of_the_door_is_there_and_no_other():

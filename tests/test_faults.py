@@ -46,7 +46,7 @@ def minram(*words, cwd, **variables):
 def test_a_backend_that_is_not_there_is_not_missed(tmp_path, backend):
     save_untrained(tmp_path / "p.npz", SHORT.changed(data=str(save_npz(tmp_path / "d.npz", dataset()))))
     done = minram("show", "p.npz", "--n", 1, "--out", "out", cwd=tmp_path, MPLBACKEND=backend, DISPLAY="")
-    assert (done.returncode, done.stderr) == (0, "") and len(list((tmp_path / "out").iterdir())) == 6
+    assert (done.returncode, done.stderr) == (0, "") and len(list((tmp_path / "out").iterdir())) == 7
 
 
 def test_a_backend_that_was_chosen_stays(monkeypatch):

@@ -449,7 +449,7 @@ def test_scalar_parameter():
         (lambda p: loss(p) + np.inf, "one finite float64"),
         (lambda p: loss(p) + NOISE.standard_normal(), "call to call"),
         (lambda p: loss(p) + 1e-6 * np.sin(1e13 * p["b"][0]), "exact to about 16 digits"),
-        (lambda p: loss({**p, "b": np.add(p["b"], 0.01, out=p["b"])}), "call to call"),
+        (lambda p: loss({**p, "b": np.add(p["b"], 0.01, out=p["b"])}), "changed params\\['b'\\] in place"),
         (lambda p: loss({**p, "b": np.maximum(p["b"], 0, out=p["b"])}), "in place"),
     ],
 )
@@ -486,7 +486,8 @@ def test_report():
     row = report["W"]
     assert row.where == (1, 2) and np.isclose(row.analytic, -row.numeric) and row.shape == (4, 4)
     assert np.isclose(row.rel_err, 2) and np.isclose(row.abs_err, 2 * abs(row.analytic))
-    header, W, b, total = str(report).splitlines()
+    header, W, *diagnosis, b, total = str(report).splitlines()
+    assert diagnosis and all(line.startswith("    ") for line in diagnosis)  # under the row that fails
     assert header.split()[:3] == ["name", "shape", "checked"] and header.endswith("verdict")
     assert W.split()[0] == "W" and W.endswith("wrong") and "(1,2)" in W and b.endswith("ok")
     assert header.index("verdict") == W.index("wrong") == b.index("ok") and total == "1 of 2 ok"

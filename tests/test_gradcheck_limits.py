@@ -19,7 +19,8 @@ from minram.gradcheck import (
     taylor_slope,
     v_curve,
 )
-from minram.gradcheck.differences import base_point, five_point, random_direction
+from minram.gradcheck.differences import five_point, random_direction
+from minram.gradcheck.fitness import base_point
 from minram.gradcheck.report import Report, Row, judge
 from test_gradcheck import backward, forward, gradient, loss, make_params, relu_gradient, relu_sum
 
@@ -175,28 +176,6 @@ def test_steps_are_as_long_as_they_say(x, step):
     np.testing.assert_allclose(np.sort(far), [-h, -h / 2, h / 2, h], rtol=1e-9)  # x ± h is rounded to 4 ε
 
 
-def test_steps_along_a_direction_are_as_long_as_they_say():
-    for step in (None, 1e-3):
-        f = Watched(lambda p: p["x"].sum())
-        p = {"x": np.array([0.5, -4.0])}
-        check_directions(f, p, {"x": np.ones(2)}, rng=rng(), step=step, n=2)
-        replay = rng()
-        random_direction(p, replay)
-        for i in range(4):  # two directions for all, two for x
-            d, h = random_direction(p, replay)["x"], STEP if step is None else step
-            np.testing.assert_allclose(f.asked[-16:][4 * i + 2] - p["x"], h * d, rtol=1e-8)
-        assert len(f.asked) == 2 + 24 + 16  # twice at the base, where rounding is measured, and four a direction
-
-
-def test_a_kink_is_tried_again_with_a_shorter_step():
-    for check, tries in ((check_gradient, 2), (check_directions, 3)):
-        f = Watched(lambda p: p["x"][0], moved=True)
-        row = check(f, {"x": np.zeros(1)}, {"x": np.ones(1)}, rng=rng()).rows[-1]
-        assert row.verdict == "kinks"
-        far = np.abs(np.ravel(f.asked)[-4 * tries :]).reshape(tries, 4).max(axis=1)
-        np.testing.assert_allclose(far / far[0], SHRINK ** np.arange(tries), rtol=1e-9)
-
-
 def count(f, sigma, h=0.01):
     """How often f(t) is called for a slope at 0 whose first step is h."""
     calls = []
@@ -262,15 +241,6 @@ def test_the_rounding_error_is_measured_to_one_side():
     p = {"x": np.zeros(1)}
     assert base_point(lambda q: 1 + np.abs(q["x"][0]), p, rng())[2] <= EPS
     assert base_point(lambda q: 1 + np.abs(q["x"][0]), p, np.random.default_rng(2))[2] <= EPS
-
-
-def test_the_rounding_error_is_measured_in_steps_of_1e_10():
-    f = Watched(lambda p: 1.0)
-    base_point(f, {"x": np.array([4.0])}, rng())
-    d = random_direction({"x": np.array([4.0])}, rng())["x"]
-    # A step is known to 4 ε, which is 1e-5 of it.
-    np.testing.assert_allclose(np.diff(np.ravel(f.asked[1:])), [1e-10 * d[0]] * 24, rtol=1e-4)
-    assert len(f.asked) == 26
 
 
 def test_directions_are_normal_and_as_large_as_their_parameters():
@@ -473,13 +443,6 @@ def row(analytic, numeric, noise=1e-12, **limits):
     return judge(
         "W", (len(a), 1), where, a, np.array(numeric, float), np.full(len(a), noise), **{"rtol": 1e-3} | limits
     )
-
-
-def test_a_row_says_which_entry_is_worst_and_by_how_much():
-    got = row([1, 2, 4, 5], [1, 2.1, np.nan, 5.2])
-    assert got == ("W", (4, 1), 3, 1, pytest.approx(0.2), pytest.approx(0.1 / 2.1), (1, 0), 2, 2.1, "wrong")
-    assert row([1, 2, np.nan, 5], [1, 2.1, 4, 5.2]).where == (2, 0)
-    assert row([1, 2], [np.nan, 2.1]).where == (1, 0)  # kinks before it do not shift its index
 
 
 def test_what_is_within_the_noise_is_zero_or_right():

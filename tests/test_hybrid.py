@@ -21,8 +21,8 @@ from tiny import EVERY
 HEADS = ("label", "location", "baseline")
 FLOWS = list(chain.from_iterable(combinations(HEADS, n) for n in range(4)))
 OBJECTIVES = {
-    "hybrid": {"label": ["cross-entropy"], "location": ["log-likelihood"], "baseline": ["baseline"]},
-    "reinforce": {"label": ["guess"], "location": ["log-likelihood"], "baseline": ["baseline"]},
+    "hybrid": {"label": ["cross-entropy"], "location": ["log-likelihood", "border"], "baseline": ["baseline"]},
+    "reinforce": {"label": ["guess"], "location": ["log-likelihood", "border"], "baseline": ["baseline"]},
 }
 
 
@@ -136,6 +136,44 @@ def test_cotangents_are_the_formulas():
     assert frozen.outcome.loss == pytest.approx(-logp[np.arange(N), frozen.labels].mean(), rel=1e-14)
     assert frozen.outcome.error == 1 - reward.mean()
     assert frozen.outcome.baseline_error == pytest.approx(((t.baseline - reward) ** 2).mean(), rel=1e-14)
+
+
+def outside(**changes):
+    """An update in which some means are outside the image, on every side, and some inside."""
+    frozen = update(std=0.5, **changes)
+    mu = frozen.trajectory.mu
+    centre, size = mu.mean(axis=(0, 1)), 2 / mu.std(axis=(0, 1))  # μ gets the mean 0, the deviation 2
+    moved = (mu - centre) * size
+    assert (moved.min(axis=(0, 1)) < -1).all() and (moved.max(axis=(0, 1)) > 1).all() and (np.abs(moved) < 1).any()
+    W, b = frozen.params["location.W"] * size, (frozen.params["location.b"] - centre) * size
+    params = frozen.params | {"location.W": W, "location.b": b}
+    t = frozen.trajectory._replace(mu=moved)
+    labels = frozen.labels[:: frozen.config.rollouts]
+    heads, result = cotangents(t, labels, frozen.config, np.random.default_rng(0))
+    return frozen._replace(params=params, trajectory=t, cotangents=heads, outcome=result)
+
+
+def test_the_pull_of_the_border():
+    """λ·w/N times how far μ is outside, in each coordinate; nothing where it is inside, and for nothing but μ."""
+    with_pull = outside(location_weight=0.3, border_weight=0.7)
+    without = outside(location_weight=0.3)
+    mu, N = with_pull.trajectory.mu, len(with_pull.labels)
+    pull = with_pull.cotangents.mu - without.cotangents.mu
+    for index, m in np.ndenumerate(mu):
+        beyond = m - 1 if m > 1 else m + 1 if m < -1 else 0.0
+        assert pull[index] == pytest.approx(0.3 * 0.7 / N * beyond, abs=1e-14)
+    for one, other in zip(with_pull.cotangents, without.cotangents):
+        assert one is with_pull.cotangents.mu or (one == other).all()
+
+
+@pytest.mark.parametrize("flow", [(), HEADS])
+def test_the_pull_is_a_gradient(flow):
+    """No mean is within the step of a difference of the border, where the second derivative jumps."""
+    check_blocks(outside(border_weight=0.7, location_weight=0.3, flow=flow))
+
+
+def test_without_a_location_that_is_learned_nothing_is_pulled():
+    assert not outside(border_weight=0.7, policy="random", learn_std=False, flow=("label",)).cotangents.mu.any()
 
 
 def test_rewards():

@@ -23,6 +23,7 @@ DEEP, POLICY = partial(test_network.test_heads, "deep location"), partial(test_p
 WHOLE = partial(test_network.test_every_parameter_through_time, 3)
 MU, LOG_STD = (partial(test_network.test_a_cotangent_at_one_head_alone, head) for head in ("mu", "log_std"))
 FORMULAS, OTHERS = test_hybrid.test_cotangents_are_the_formulas, test_hybrid.test_baselines_leave_the_row_itself_out
+BORDER = test_hybrid.test_the_pull_of_the_border
 EVERY = test_hybrid.test_each_decision_is_judged_by_what_comes_after
 ROWS = test_hybrid.test_advantages_have_a_row_for_each_decision
 REINFORCE = partial(test_hybrid.test_reinforce_for_each_flow, ("label", "location"))
@@ -127,6 +128,10 @@ MUTANTS = [
     (reinforce, "(G - BASELINES[kind](G, head, rollouts)", "(G", ROWS),
     (reinforce, "log_prob_backward(-location_weight", "log_prob_backward(location_weight", FORMULAS),
     (reinforce, "log_prob_backward(-location_weight", "log_prob_backward(-1", FORMULAS),
+    (reinforce, "dmu += location_weight * config.border", "dmu -= location_weight * config.border", BORDER),
+    (reinforce, "location_weight * config.border_weight / N", "config.border_weight / N", BORDER),
+    (reinforce, "trajectory.mu.clip(-1, 1)", "trajectory.mu.clip(-1)", BORDER),
+    (reinforce, "(trajectory.mu - trajectory.mu.clip(-1, 1))", "trajectory.mu", BORDER),
     (reinforce, "residual = trajectory.baseline - G", "residual = G - trajectory.baseline", FORMULAS),
     (reinforce, "reward[:0:-1].cumsum(axis=0)[::-1]", "reward[1:].cumsum(axis=0)", EVERY),
     (reinforce, "reward[:0:-1].cumsum(axis=0)[::-1]", "reward[:0:-1].cumsum(axis=0)", EVERY),

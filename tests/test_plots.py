@@ -261,16 +261,16 @@ def test_show_writes_every_picture(tmp_path, settings, shape, n_classes, dtype):
     config = tiny.SHORT.changed(**settings)
     dataset = checkpoint(tmp_path / "run", config, shape, n_classes, dtype, n=3)
     written = show.show(tmp_path / "run", tmp_path / "new" / "out", n=2, dataset=dataset)
-    names = ["paths.png", "retina.png", "belief.png", "policy.png", "paths.gif", "paths.html"]
+    names = ["paths.png", "retina.png", "belief.png", "policy.png", "confusion.png", "paths.gif", "paths.html"]
     assert [path.name for path in written] == names
     assert sorted(os.listdir(tmp_path / "new" / "out")) == sorted(names)
-    for path in written[:4]:
+    for path in written[:-2]:
         height, width = imread(path).shape[:2]
         assert 100 < height < 1500 and 100 < width < 1500
         assert path.stat().st_size < 100_000
-    with Image.open(written[4]) as movie:
+    with Image.open(written[-2]) as movie:
         assert movie.n_frames == config.glimpses  # the last one, held, is one longer frame
-    page = written[5].read_text(encoding="utf-8")
+    page = written[-1].read_text(encoding="utf-8")
     assert len(re.findall(r"frames\[\d+\] = ", page)) == config.glimpses + 1
     assert not re.search(r"https?:|fa-|<link", page)
 
@@ -367,7 +367,7 @@ def test_training_figures_come_from_the_run_folder(tmp_path):
 def test_wrong_input_says_what_to_do(tmp_path):
     config = tiny.SHORT.changed(glimpses=2)
     dataset = checkpoint(tmp_path / "run", config, (8, 8), 3)
-    colour = Dataset(*(np.repeat(a[..., None], 3, -1) if a.ndim == 3 else a for a in dataset))
+    colour = Dataset(*(np.repeat(a[..., None], 3, -1) if a.ndim == 3 else a for a in dataset[:6]))
     more_classes = dataset._replace(y_train=dataset.y_train + 1)
     (tmp_path / "file").write_text("")
     for message, source, out, keywords in [

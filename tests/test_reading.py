@@ -16,6 +16,7 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
 from minram.datasets import data
+from minram.datasets.labels import MAX_CLASSES
 from minram.errors import InputError
 from minram.storage import checkpoint, reading
 from minram.storage.reading import MAX_RATIO, SLACK, read_idx, read_json, read_json_lines, read_npz
@@ -425,9 +426,9 @@ def check_arrays(arrays, size):
 
 
 def check_dataset(dataset, size):
-    for x, y in zip(dataset[::2], dataset[1::2]):
+    for x, y in zip(dataset[:6:2], dataset[1:6:2]):
         assert len(x) == len(y) > 0 and x.shape[1:] == dataset.image_shape and y.dtype == np.int64
-        assert 0 <= y.min() and y.max() < dataset.n_classes <= data.MAX_CLASSES
+        assert 0 <= y.min() and y.max() < dataset.n_classes <= MAX_CLASSES
         assert 0 <= x.min() and (x.dtype == np.uint8 or x.max() <= 1)
 
 

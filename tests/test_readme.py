@@ -14,14 +14,21 @@ from minram.agent import Trajectory
 from minram.command.cli import _parser
 from minram.reinforce import Outcome
 from minram.training.config import Config
-from minram.training.evaluate import percent
+from minram.training.evaluate import percent, wilson
+from minram.training.recipes import recipe
 
 ROOT = Path(__file__).parent.parent
 PACKAGE = ROOT / "minram"
 METHOD = ("ops", "sensor", "glimpse", "core", "heads", "policy", "agent", "reinforce")  # in reading order
 PAGES = {
     page: (ROOT / page).read_text(encoding="utf-8")
-    for page in ("README.md", "tests/README.md", "tutorials/own_images.md", "tutorials/speed.md")
+    for page in (
+        "README.md",
+        "tests/README.md",
+        "tutorials/check_your_own.md",
+        "tutorials/own_images.md",
+        "tutorials/speed.md",
+    )
 }
 README = PAGES["README.md"]
 
@@ -118,7 +125,7 @@ def test_the_notation_table_names_what_the_code_has():
     table = README.split("## Notation")[1].split("##")[0]
     cells = [row.split("|")[2] for row in table.splitlines() if row.startswith("|")]
     names = {name for cell in cells for name in re.findall(r"`(\w+)`", cell)}
-    known = {*Trajectory._fields, *Outcome._fields, *vars(Config()), "images", "phi", "g", "h"}
+    known = {*Trajectory._fields, *Outcome._fields, *vars(Config()), "images", "phi", "g", "h", "dh"}
     assert names <= known and len(names) > 15
 
 
@@ -132,16 +139,12 @@ def test_the_example_does_what_it_says():
 
 
 def test_the_quoted_training_is_the_stored_one():
-    stored = ROOT / "tutorials" / "checkpoints" / "mnist"
-    results = [json.loads((stored / f"result{seed}.json").read_text()) for seed in ("", "-1", "-2")]
-    for result in results:
-        assert percent(result["mean"]["test_error"], result["mean"]["interval"]) in README
-    averages = [f"{100 * result['average_10']['test_error']:.2f} %" for result in results]
-    assert f"{averages[0]}, {averages[1]} and {averages[2]}" in README
+    stored = ROOT / "tutorials" / "checkpoints" / "quick-0"
+    result, config = (json.loads((stored / f"{name}.json").read_text()) for name in ("result", "config"))
+    assert Config.from_dict(config) == recipe("quick")
     (printed,) = re.findall(r"```text\n(Training in .*?)```", README, re.S)
-    for way, text in (("mean", "one rollout, mean locations"), ("average_10", "average of 10 sampled rollouts")):
-        error = percent(results[0][way]["test_error"], results[0][way]["interval"])
-        assert f"  {text}: {error}\n" in printed
+    rate = percent(result["val_error"], wilson(round(result["val_error"] * result["n_val"]), result["n_val"]))
+    assert f"Validation error {rate} on 5,000 images, the lowest, after epoch {result['epoch']} of 12.\n" in printed
     records = [json.loads(line) for line in (stored / "metrics.jsonl").read_text().splitlines()]
     for record in (records[0], records[-1]):
         assert re.search(
@@ -150,3 +153,12 @@ def test_the_quoted_training_is_the_stored_one():
             printed,
             re.M,
         )
+
+
+def test_the_measured_results_are_the_stored_ones():
+    stored = ROOT / "tutorials" / "checkpoints" / "v1" / "mnist"
+    results = [json.loads((stored / f"result{seed}.json").read_text()) for seed in ("", "-1", "-2")]
+    for result in results:
+        assert percent(result["mean"]["test_error"], result["mean"]["interval"]) in README
+    averages = [f"{100 * result['average_10']['test_error']:.2f} %" for result in results]
+    assert f"{averages[0]}, {averages[1]} and {averages[2]}" in README

@@ -148,6 +148,8 @@ BAD = {
     "a class less": (replaced("label.b", lambda a: a[:-1]), "label.W with the shape"),
     "flat": (replaced("location.W", np.ravel), "location.W with the shape"),
     "not a number": (replaced("label.b", spoiled), "label.b that are not finite"),
+    "no σ to speak of": (replaced("location.log_std", lambda a: a - 104), "a learned σ outside 0.0001 to 10"),
+    "a huge σ": (replaced("location.log_std", lambda a: a + 89), "a learned σ outside 0.0001 to 10"),
     "integers": (replaced("core.b", lambda a: a.astype(int)), "but core.b is int64"),
     "half precision": (replaced("glimpse.what.W", lambda a: a.astype(np.float16)), "what.W is float16"),
     "two precisions": (replaced("label.W", lambda a: a.astype(float)), "but label.W is float64"),

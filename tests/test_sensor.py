@@ -290,5 +290,18 @@ def test_unfit_locations_are_refused(shape):
 
 
 def test_whole_numbers_are_no_locations():
-    with pytest.raises(InputError, match="loc should hold floats"):
+    with pytest.raises(InputError, match=r"loc should hold floats.*int64; convert pixels"):
         sensor_forward(summed_area(np.zeros((3, 4, 4))), np.zeros((3, 2), int), (1,), 2)
+
+
+@pytest.mark.parametrize("continuous", [False, True])
+@pytest.mark.parametrize("number", [np.nan, np.inf, -np.inf])
+def test_locations_that_are_not_finite_are_refused(number, continuous):
+    """But not where NumPy is told to ignore what is invalid: training names the block, after the step."""
+    area, loc = summed_area(np.ones((3, 4, 4))), np.zeros((3, 2))
+    loc[1, 1] = number
+    with pytest.raises(InputError, match=r"\(x, y\) from −1 to 1 .* not finite"):
+        sensor_forward(area, loc, (1,), 2, continuous=continuous)
+    with np.errstate(invalid="ignore"):
+        phi, _ = sensor_forward(area, loc, (1,), 2, continuous=continuous)
+    assert (phi[[0, 2]] == 1).all()

@@ -3,102 +3,345 @@
 import json
 import re
 import sys
+import types
 from pathlib import Path
 
 import pytest
 
+from minram.errors import InputError
+from minram.training.config import Config
+from minram.training.recipes import RECIPES, recipe
+from minram.training.train import train
+from tiny import SHORT, dataset
+
 FOLDER = Path(__file__).resolve().parent.parent / "tutorials" / "tables"
 sys.path[:0] = [str(FOLDER), str(FOLDER.parent)]
+import cluster  # noqa: E402
+import driver  # noqa: E402
+import ladder  # noqa: E402
+import ledger  # noqa: E402
 import paper  # noqa: E402
 import record  # noqa: E402
 import run as runner  # noqa: E402
+import status  # noqa: E402
+import verify  # noqa: E402
 from jobs import ABLATED, Job  # noqa: E402
 
-RESULT = {"epoch": 3, "val_error": 0.02, "seconds": 90.0, "n_test": 10_000, "mean": 1, "sampled": 2, "average_10": 3}
 
-
-def test_all_runs_every_row_and_some_three_times_and_skips_what_is_there(monkeypatch):
+def test_all_runs_the_headlines_first_and_every_row_with_its_seeds():
     jobs = runner.all_jobs()
-    assert len(set(jobs)) == len(jobs) == len(paper.ROWS) + 2 * len(paper.THRICE)
-    assert [job.seed for job in jobs] == sorted(job.seed for job in jobs)
-    assert {job.recipe for job in jobs if job.seed == 2} == set(paper.THRICE) > set(paper.HEADLINES.values())
-    monkeypatch.setattr(runner.subprocess, "Popen", None)
-    for r in record.load_results().values():
-        job = ABLATED[r["recipe"]].job(r["ablation"], r["seed"]) if "ablation" in r else Job(r["recipe"], r["seed"])
-        assert runner.run(job, [], quiet=True) == 0
+    assert len(set(jobs)) == len(jobs) == 5 * 5 + 3 * len(paper.THREE)
+    assert {job.recipe for job in jobs} == {name for name in RECIPES if recipe(name).model == "ram"}
+    assert {job.recipe for job in jobs[:20]} == set(paper.HEADLINES.values())
+    assert [job.seed for job in jobs[:20]] == sorted(4 * [*range(20, 25)])
+    assert min(job.seed for job in jobs) == 20
 
 
 @pytest.fixture
-def driver(tmp_path, monkeypatch):
+def started(tmp_path, monkeypatch):
     """The commands that the driver starts, in folders of its own, and how they end: `codes` has the exit code of the
-    n-th, 0 if it has none, and under "job" what they have trained."""
+    n-th, 0 if it has none; a run that ends well is kept without a look at anything."""
     started, codes = [], {}
 
     class Process:
         def __init__(self, command, **options):
-            assert options["env"].items() >= runner.ONE_THREAD.items()
-            started.append(command[command.index("minram") + 1 :])
+            assert options["env"].items() >= driver.ONE_THREAD.items()
+            assert command[1:4] == ["-P", "-m", "minram"]  # the installed package, wherever this is called
+            started.append(command[4:])
 
         def wait(self):
-            folder, job = Path(started[-1][-1]), codes["job"]
+            words = started[-1]
+            folder = Path(words[words.index("--out") + 1])
+            folder.mkdir(parents=True, exist_ok=True)
             if not codes.get(len(started)):
-                folder.mkdir(parents=True, exist_ok=True)
-                (folder / "config.json").write_text(job.config.to_json())
-                (folder / "metrics.jsonl").write_text("")
-                (folder / "result.json").write_text(json.dumps(RESULT))
+                (folder / "result.json").write_text("{}")
             return codes.get(len(started), 0)
 
-    monkeypatch.setattr(runner.subprocess, "Popen", Process)
+    def finish(job, folder, frozen):
+        path = record.result_path(job)
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(json.dumps({"settings": json.loads(job.config.to_json()), "frozen": frozen}))
+        return path
+
+    monkeypatch.setattr(driver.subprocess, "Popen", Process)
+    monkeypatch.setattr(driver, "finish", finish)
+    monkeypatch.setattr(driver.signal, "signal", lambda number, handler: None)  # or other tests would have it too
     monkeypatch.setattr(runner, "rebuild", lambda: None)
-    monkeypatch.setattr(runner.signal, "signal", lambda number, handler: None)  # or other tests would have it too
-    monkeypatch.setattr(record, "RUNS", tmp_path / "runs")
     monkeypatch.setattr(record, "RESULTS", tmp_path / "results")
-    monkeypatch.setattr(runner, "collect", lambda folder: record.collect(folder, tmp_path / "results"))
+    monkeypatch.setattr(ledger, "LEDGER", tmp_path / "ledger.jsonl")
+    monkeypatch.setattr(ledger, "FROZEN", tmp_path / "frozen.jsonl")
+    monkeypatch.setattr(ledger, "committed", lambda path: path.read_text() if path.exists() else "")
+    monkeypatch.setattr(ledger, "code", lambda: {"commit": 40 * "a", "sources": "b"})
     return started, codes
 
 
-def test_a_row_begins_goes_on_and_is_kept_once(driver, tmp_path):
-    started, codes = driver
-    codes |= {"job": Job("mnist-2", 1), 1: 130}
-    assert runner.main(["row", "mnist-2", "--seed", "1"]) == 130  # stopped
-    folder = tmp_path / "runs" / "mnist-2-s1"
-    assert started == [["train", "mnist-2", "--set", "seed=1", "--out", str(folder)]]
-    folder.mkdir(parents=True)
+def row(tmp_path, *words):
+    return runner.main(["row", *words, "--runs", str(tmp_path / "runs")])
+
+
+def test_a_row_is_frozen_then_begins_goes_on_and_is_kept_once(started, tmp_path, capsys):
+    started, codes = started
+    codes |= {1: 130}
+    assert row(tmp_path, "mnist-2", "--seed", "21") == 2 and not started
+    assert "mnist-2 is not frozen" in capsys.readouterr().out
+    assert runner.main(["freeze", "mnist-2", "mnist-3"]) == 0
+    assert "mnist-3 is frozen as " in capsys.readouterr().out
+    assert row(tmp_path, "mnist-2", "--seed", "3") == 2 and not started
+    assert "reported seeds begin at 20, but this is 3" in capsys.readouterr().out
+    assert row(tmp_path, "mnist-2", "--seed", "21") == 130  # stopped
+    folder = tmp_path / "runs" / "mnist-2-s21"
+    assert started == [["train", "mnist-2", "--set", "seed=21", "--out", str(folder), "--workers", "1"]]
     (folder / "last.npz").touch()
-    for _ in range(2):  # the second time it is there
-        assert runner.main(["row", "mnist-2", "--seed", "1"]) == 0
-        assert started[1:] == [["train", "--resume", "--out", str(folder)]]
-    assert (tmp_path / "results" / "mnist-2-s1.json").exists()
+    assert row(tmp_path, "mnist-2", "--seed", "21", "--workers", "2") == 0
+    assert started[1:] == [["train", "--resume", "--out", str(folder), "--workers", "2"]]
+    kept = json.loads((tmp_path / "results" / "mnist-2-s21.json").read_text())
+    assert kept["frozen"] == record.digest(Job("mnist-2").config)
+    capsys.readouterr()
+    assert row(tmp_path, "mnist-2", "--seed", "21") == 0 and len(started) == 2
+    assert "mnist-2-s21: has a result" in capsys.readouterr().out
 
 
-def test_an_ablation_is_a_shorter_run_with_its_change(driver, tmp_path):
-    started, codes = driver
-    codes["job"] = ABLATED["mnist-2"].job("centre")
-    assert runner.main(["ablation", "mnist-2", "centre", "--jobs", "1"]) == 0
-    folder = tmp_path / "runs" / "ablations" / "mnist-2" / "centre-s0"
-    shorter = ["epochs=40", "weight_decay=0", "start=centre", "seed=0"]
-    assert started == [["train", "mnist-2", "--set", *shorter, "--out", str(folder)]]
-    assert (tmp_path / "results" / "ablations" / "mnist-2" / "centre-s0.json").exists()
+def test_code_of_no_commit_reports_nothing(started, tmp_path, monkeypatch, capsys):
+    runner.main(["freeze", "mnist-2"])
+    monkeypatch.setattr(ledger, "code", lambda: {"commit": None, "sources": "b"})
+    assert row(tmp_path, "mnist-2") == 2 and not started[0]
+    assert "the installed minram is that of no commit" in capsys.readouterr().out
 
 
-def test_what_was_run_with_other_settings_is_not_taken_for_the_row(driver, tmp_path, capsys):
-    started, _ = driver
-    job, other = Job("mnist-2"), Job("mnist-2", 1).config.to_json()
-    folder, result = record.places(job)
+def test_an_ablation_is_a_shorter_run_with_its_change_and_needs_no_freeze(started, tmp_path):
+    started, _ = started
+    words = ["ablation", "cluttered-60-8", "zero-one", "--jobs", "1", "--runs", str(tmp_path)]
+    assert runner.main(words) == 0
+    epochs = recipe("cluttered-60-8").epochs // 8
+    folders = [tmp_path / "ablations" / "cluttered-60-8" / f"zero-one-s{seed}" for seed in range(20, 25)]
+    assert started == [
+        ["train", "cluttered-60-8", "--set", f"epochs={epochs}", "reward=correct", f"seed={seed}", "--out",
+         str(folder), "--workers", "1"]
+        for seed, folder in zip(range(20, 25), folders)
+    ]  # fmt: skip
+    assert (tmp_path / "results" / "ablations" / "cluttered-60-8" / "zero-one-s24.json").exists()
+
+
+def test_what_was_run_with_other_settings_is_not_taken_for_the_row(started, tmp_path, capsys):
+    runner.main(["freeze", "mnist-2"])
+    job, other = Job("mnist-2", 20), Job("mnist-2", 21).config.to_json()
+    folder, result = tmp_path / "runs" / job.stem, record.result_path(job)
     folder.mkdir(parents=True)
     (folder / "config.json").write_text(other)
-    assert runner.main(["row", "mnist-2"]) == 2 and not started
-    assert "config.json has other settings than the recipe has now; move it away" in capsys.readouterr().out
+    assert row(tmp_path, "mnist-2") == 2 and not started[0]
+    assert "config.json has other settings than mnist-2-s20 has now; move it away" in capsys.readouterr().out
     (folder / "config.json").unlink()
     result.parent.mkdir()
     result.write_text(json.dumps({"settings": json.loads(other)}))
-    assert runner.main(["row", "mnist-2"]) == 2 and not started
+    assert row(tmp_path, "mnist-2") == 2 and not started[0]
+
+
+def test_a_row_that_is_none_is_refused(capsys):
+    for words in (["row", "mnist-70"], ["freeze", "other/mnist-7"], ["row", "paper/mnist-2"]):
+        with pytest.raises(SystemExit) as end:
+            runner.main(words)
+        assert end.value.code == 2
+    assert "there is no row 'mnist-70'" in capsys.readouterr().err
+
+
+# ---- the paper's recipe, and the ladder ----
+
+
+@pytest.fixture
+def tried(tmp_path, monkeypatch):
+    """Results of all draws and trials: the third draw and, on each rung, the largest rate are the best."""
+    monkeypatch.setattr(record, "RESULTS", tmp_path)
+    results = {}
+
+    def keep(jobs, best):
+        for i, job in enumerate(jobs):
+            path = record.result_path(job).with_suffix(".jsonl")
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_text(f'{{"val_error": {0.1 if i in best else 0.2}}}\n')
+            results[job.stem] = {}
+
+    for name in paper.HEADLINES.values():
+        keep(ladder.draws(name), {2})
+    for name in ladder.LADDERS:
+        keep(ladder.trials(name, results), set(range(2, 27, 3)))
+    return results
+
+
+def test_the_paper_s_recipe_is_the_paper_s_with_the_best_draw(tried):
+    for name in paper.HEADLINES.values():
+        config, ours, best = ladder.paper_job(name, 20, tried).config, recipe(name), ladder.draws(name)[2]
+        assert (config.optimiser, config.momentum, config.batch_size, config.rollouts) == ("sgd", 0.9, 20, 1)
+        assert (config.reward, config.reward_steps, config.label_steps) == ("correct", "last", "last")
+        assert (config.baseline, config.flow, config.location_units) == ("learned", ("label",), 0)
+        assert (config.start, config.final_std, config.final_rate) == ("uniform", 1, 0)
+        assert config.weight_decay == config.weight_average == config.curriculum == 0
+        assert (config.glimpses, config.task, config.scales) == (ours.glimpses, ours.task, ours.scales)
+        assert (config.std, config.learning_rate) == (best.config.std, best.config.learning_rate)
+        # As much processor time as ours, to half an epoch; the draws an eighth of it.
+        assert abs(config.epochs * ladder.cost(config) - ours.epochs * ladder.cost(ours)) <= ladder.cost(config) / 2
+        assert abs(8 * best.config.epochs - config.epochs) <= 8
+    with pytest.raises(InputError, match="lacks 12 of 12 draws"):
+        ladder.paper_job("mnist-7", 20, {})
+
+
+def test_draws_are_twelve_and_spread_over_their_ranges():
+    jobs = ladder.draws("mnist-7")
+    pairs = [(job.config.std, job.config.learning_rate) for job in jobs]
+    assert len(set(pairs)) == 12 and {job.seed for job in jobs} == {10}
+    assert all(0.03 <= std <= 0.3 and 0.001 <= rate <= 0.1 for std, rate in pairs)
+    assert min(p[0] for p in pairs) < 0.06 and max(p[0] for p in pairs) > 0.15
+    assert min(p[1] for p in pairs) < 0.004 and max(p[1] for p in pairs) > 0.03
+    assert not any(job.tested for job in jobs)
+
+
+def test_the_ladder_leads_from_the_paper_s_recipe_to_ours(tried):
+    assert len(ladder.RUNGS) == 8
+    taken = [setting for _, settings in ladder.RUNGS.values() for setting in settings]
+    assert len(taken) == len(set(taken)) and set(taken) == set(ladder.PAPER) - {"momentum", "final_rate"} | {"std"}
+    for name in ladder.LADDERS:
+        ours = recipe(name)
+        jobs = ladder.climbs(name, [20], tried)
+        bottom, *_, top = [job.config for job in jobs]
+        theirs = ladder.paper_job(name, 20, tried).config
+        free = {"learning_rate": 1, "epochs": 1, "seed": 0}
+        assert bottom.changed(free) == theirs.changed(free) and top.changed(free) == ours.changed(free)
+        assert top.learning_rate == pytest.approx(3 * ours.learning_rate)  # the best of the trials
+        for job, rung in zip(jobs, ("paper", *ladder.RUNGS)):
+            config = job.config
+            assert job.name.rpartition("-")[0].endswith(rung) and job.kind == "ladder"
+            time = config.epochs * ladder.cost(config) / (ours.epochs * ladder.cost(ours))
+            assert abs(time - 1 / 4) <= ladder.cost(config) / 2 / (ours.epochs * ladder.cost(ours)) + 1e-12
+    with pytest.raises(InputError, match="has not been tried"):
+        ladder.climbs("mnist-7", [20], {stem: r for stem, r in tried.items() if not stem.startswith("ladder")})
+
+
+def test_a_level_is_the_mean_of_the_last_epochs():
+    epochs = [{"val_error": float(e)} for e in range(40, 0, -1)]
+    assert record.level(epochs) == 5.5 and record.level(epochs[:8]) == 33.5 and record.level(epochs[:1]) == 40
+
+
+# ---- status, verify, the page ----
+
+
+def test_status_lists_what_is_missing_in_the_order_of_running():
+    text = "\n".join(status.status({}))
+    places = [text.index(part) for part in ("1. Headlines", "   quick:", "2. The paper's", "3. The agent's", "4. Abl")]
+    assert places == sorted(places)
+    assert "mnist-7: 0 of 5 seeds" in text and "draws/mnist-7: 0 of 12" in text and "ablations/quick: 0 of 90" in text
+    done = {Job("mnist-7", seed).stem: {} for seed in range(20, 25)}
+    assert re.search(r"^   mnist-7: 5 of 5 seeds, [\w -]*$", "\n".join(status.status(done)), re.M)
+
+
+class Short(Job):
+    """A row that is trained in a second."""
+
+    config = SHORT.changed(seed=20)
+
+
+def test_verify_finds_the_same_bits_or_names_what_is_not_as_it_was(tmp_path, monkeypatch):
+    d, job = dataset(), Short("mnist-2", 20)
+    monkeypatch.setattr(record, "RESULTS", tmp_path / "results")
+    monkeypatch.setattr(record, "data_of", lambda data, n_val: d)
+    monkeypatch.setattr(ledger, "LEDGER", tmp_path / "ledger.jsonl")
+    with pytest.raises(InputError, match="no result to verify"):
+        verify.verify(job, d)
+    train(Short.config, tmp_path / "run", dataset=d)
+    path = record.finish(job, tmp_path / "run", "f")
+    same, lines = verify.verify(job, d)
+    assert same and lines == ["mnist-2-s20: the first epoch again, the same bits"]
+
+    # Another kernel alone changes no bit here, but it is named.
+    stored = json.loads(path.read_text())
+    stored["segments"][0]["kernel"] = "Pentium"
+    stored["versions"]["numpy"] = "1.0"
+    path.write_text(json.dumps(stored))
+    same, lines = verify.verify(job, d)
+    assert same and any("kernel: was Pentium" in line for line in lines) and any("numpy: was 1.0" in s for s in lines)
+
+    # Other images change bits, and are named.
+    other = dataset(seed=1)
+    same, lines = verify.verify(job, other)
+    assert not same and "other bits in loss" in lines[0] and any("  data: was" in line for line in lines)
+
+    # A recipe that has changed since: the run is repeated as it was, and the setting is named.
+    monkeypatch.setattr(Short, "config", SHORT.changed(seed=20, std=0.2))
+    same, lines = verify.verify(job, d)
+    assert same and "  setting std: was 0.1, is 0.2" in lines
+    assert Config.from_dict(stored["settings"]).std == 0.1
 
 
 def test_the_page_s_commands_parse(monkeypatch):
     parsed = []
     monkeypatch.setattr(runner, "execute", parsed.append)
     page = (FOLDER / "README.md").read_text(encoding="utf-8")
-    for line in re.findall(r"^    python tutorials/tables/run.py ([^#]*)", page, re.M):
+    for line in re.findall(r"^    python tutorials/tables/run.py ([^#\n]*)", page, re.M):
         runner.main(line.split())
-    assert {args.command for args in parsed} == {"row", "all", "ablation", "table"}
+    commands = {args.command for args in parsed}
+    assert commands == {
+        "freeze",
+        "row",
+        "all",
+        "ablation",
+        "draws",
+        "ladder",
+        "verify",
+        "pretrain",
+        "table",
+        "status",
+    } | {"habit", "sweep"}
+    assert {args.recipe for args in parsed if args.command == "ablation"} <= set(ABLATED)
+
+
+# ---- on a cluster ----
+
+
+def test_a_cluster_runs_the_same_rows_and_they_are_tested_here(tmp_path, monkeypatch, capsys):
+    """With a cluster that is this process; the real one was tried by hand, as the page says."""
+    d = dataset()
+    monkeypatch.setattr(record, "RESULTS", tmp_path / "results")
+    monkeypatch.setattr(record, "data_of", lambda data, n_val: d)
+    monkeypatch.setattr(ledger, "LEDGER", tmp_path / "ledger.jsonl")
+    monkeypatch.setattr(ledger, "FROZEN", tmp_path / "frozen.jsonl")
+    monkeypatch.setattr(ledger, "committed", lambda path: path.read_text())
+    monkeypatch.setattr(ledger, "code", lambda: {"commit": 40 * "a", "sources": "b"})
+    monkeypatch.setattr("minram.training.train.load_data", lambda config: d)
+    uploaded, answers = [], {}
+
+    class Client:
+        def __init__(self, address):
+            assert address == "tcp://there:8786"
+
+        def __enter__(self):
+            return self
+
+        def __exit__(self, *error):
+            pass
+
+        def upload_file(self, path):
+            uploaded.append(Path(path).name)
+
+        def submit(self, function, *arguments, key, **options):
+            answers[key] = function(*arguments)
+            return Answer(answers[key])
+
+    class Answer:
+        def __init__(self, answer):
+            self.result = lambda: answer
+
+    fake = types.ModuleType("dask.distributed")
+    fake.Client, fake.as_completed = Client, list
+    monkeypatch.setitem(sys.modules, "dask", types.ModuleType("dask"))
+    monkeypatch.setitem(sys.modules, "dask.distributed", fake)
+    job, none = Short("mnist-2", 20), Short("mnist-3", 20)
+    ledger.freeze("mnist-2", Short.config)
+    assert cluster.run_on("tcp://there:8786", [job, none], tmp_path / "runs") == 2
+    assert uploaded == ["ledger.py", "cluster.py"] and list(answers) == ["mnist-2-s20"]
+    assert "mnist-3-s20: mnist-3 is not frozen" in capsys.readouterr().out
+    r = json.loads((tmp_path / "results" / "mnist-2-s20.json").read_text())
+    assert r["mean"]["test_error"] == ledger.read(ledger.LEDGER)[0]["errors"]["mean"]
+    answers.clear()
+    assert cluster.run_on("tcp://there:8786", [job], tmp_path / "runs") == 0 and not answers  # it is there
+    monkeypatch.setattr(cluster, "train_there", lambda settings, folder: ("other sources", {}))
+    job = Short("mnist-2", 20, {}, "none", "ablations")
+    assert cluster.run_on("tcp://there:8786", [job], tmp_path / "runs") == 1
+    assert "the worker has another minram" in capsys.readouterr().out and not record.result_path(job).exists()

@@ -11,6 +11,7 @@ from dataclasses import fields, replace
 import numpy as np
 import pytest
 
+from minram.datasets.data import Dataset
 from minram.errors import InputError
 from minram.pictures import show
 from minram.storage import checkpoint, writing
@@ -53,7 +54,8 @@ VARIANTS = [
     {"policy": "random", "baseline": "none"},
     {"glimpses": 1},
     {"glimpses": 1, "baseline": "rollouts", "rollouts": 2},
-    {"model": "fc", "weight_average": 0.9, **CLUTTER},
+    {"class_weights": "balanced", "reward": "probability", **EVERY},
+    {"model": "fc", "weight_average": 0.9, "class_weights": "balanced", **CLUTTER},
     {"model": "conv", "task": "translated", "canvas": (11, 15)},
 ]
 
@@ -401,8 +403,8 @@ def test_the_block_is_named_and_nothing_good_is_overwritten(tmp_path, monkeypatc
 def test_images_that_are_not_finite_are_named(tmp_path):
     x = DATA.x_train / np.float32(255)
     x[:, 0, 0] = np.nan
-    parts = [part / np.float32(255) if part.ndim > 1 else part for part in DATA]
-    data = DATA._make(parts)._replace(x_train=x)
+    parts = [part / np.float32(255) if part.ndim > 1 else part for part in DATA[:6]]
+    data = Dataset(*parts)._replace(x_train=x)
     assert "step 1 of epoch 1, first in the sensor at glimpse 1." in diverged(tmp_path / "run", data=data)
 
 
@@ -444,6 +446,34 @@ def test_a_validation_that_is_not_finite_is_not_saved(tmp_path, monkeypatch):
     monkeypatch.setattr(train, "train_step", spoiled)
     assert "validation after epoch 1" in diverged(tmp_path / "run", SHORT.changed(weight_average=0.9))
     assert not (tmp_path / "run" / "best.npz").exists()
+
+
+@pytest.mark.parametrize("log_std", [-104.0, 89.0])
+def test_a_learned_deviation_stays_within_its_bounds(tmp_path, monkeypatch, log_std):
+    """In float32 these are a division by 0 and an overflow."""
+
+    def pushed(maker, *arguments):
+        for params in (maker.run.params, maker.run.averaged):
+            params["location.log_std"][:] = log_std
+        step.keep_std(maker.run.params)
+        return step.train_step(maker, *arguments)
+
+    monkeypatch.setattr(train, "train_step", pushed)
+    train.train(SHORT.changed(learn_std=True, weight_average=0.9), tmp_path / "run", dataset=DATA)
+    for name in ("best.npz", "last.npz"):
+        std = np.exp(load_params(tmp_path / "run" / name)[0]["location.log_std"])
+        assert (std >= 0.9999e-4).all() and (std <= 10.001).all()  # a rounding of log σ = −9.2 in float32 is 1e-6
+
+
+@pytest.mark.parametrize("kept, inside", [(np.log(1e-4), 1), (np.log(10), -1)])
+def test_a_deviation_at_its_bound_follows_a_gradient_that_leads_inside(kept, inside):
+    """The step is projected: a bound inside the objective would leave no gradient to come back by."""
+    log_std = np.full(2, kept, np.float32)
+    params = {"location.log_std": log_std}
+    for push, moved in ((-inside, 0.0), (inside, 0.5)):
+        log_std += np.float32(0.5 * push)
+        step.keep_std(params)
+        np.testing.assert_allclose(log_std, kept + moved * inside, atol=2e-6)  # roundings of 9.7 in float32
 
 
 def test_a_run_that_really_diverges_says_so_without_warnings(tmp_path):

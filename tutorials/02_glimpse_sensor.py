@@ -5,9 +5,15 @@
 # rectangle of an image costs four look-ups, however large the rectangle is; the two derivatives of the sensor, by the
 # image and by the location, derived and checked; and one set of parameters that works on images of any size.
 #
-# **What you need.** Lesson 1 for the words. Sums, integrals of step functions, the transpose of a matrix.
+# **What you need.** Lesson 1 for the words. Sums, integrals of step functions, the transpose of a matrix. The sections
+# on the two derivatives use three things of lesson 3, and say them before they do. You may come back to them after it.
 #
 # **How long it runs.** A few seconds.
+
+# %%
+from minram.training.process import one_thread
+
+one_thread()  # before NumPy: small products are as fast on one thread, and many times faster beside other programs
 
 # %%
 import matplotlib.pyplot as plt
@@ -324,6 +330,12 @@ plt.show()
 
 # %% [markdown]
 # ## The derivative by the location
+#
+# Three things of lesson 3. $L$ is any one number that is computed from what the sensor sees, and the *cotangent*
+# $\mathrm{d}\phi$ is $\partial L / \partial \phi$, one number for each cell. A location is used by all its cells, and
+# *uses add up*: $\partial L / \partial l$ is a sum over cells. And `check_pair` draws cotangents at random, and
+# compares what a backward function makes of them with *finite differences*: how much $L$ changes from a place a little
+# to the left to one a little to the right, divided by their distance.
 #
 # A cell with the edges $u$ and $u + s$ in $x$, and $v$ and $v + s$ in $y$, sees the mean
 #

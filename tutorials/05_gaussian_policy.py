@@ -1,5 +1,5 @@
 # %% [markdown]
-# # 5. The Gaussian policy
+# # 5 · The Gaussian policy
 #
 # **What you will see.** Where the agent looks next is drawn from a normal distribution whose mean the
 # location head computes. We derive the gradient of its log-likelihood, called the *score*; we prove that the
@@ -10,6 +10,13 @@
 # pen.
 #
 # **How long it runs.** A few seconds.
+#
+# **To touch.** [A page](pages/reinforce.html) where samples and their scores follow μ and σ.
+
+# %%
+from minram.training.process import one_thread
+
+one_thread()  # before NumPy: small products are as fast on one thread, and many times faster beside other programs
 
 # %%
 import matplotlib.pyplot as plt
@@ -175,13 +182,15 @@ plt.show()
 #  &= \int \pi_\theta(a) \, \frac{\nabla_\theta \pi_\theta(a)}{\pi_\theta(a)} \, da
 #   && \text{chain rule}, \ (\log u)' = 1/u \\
 #  &= \int \nabla_\theta \pi_\theta(a) \, da && \text{cancel } \pi_\theta(a) > 0 \\
-#  &= \nabla_\theta \int \pi_\theta(a) \, da && \text{Leibniz: smooth integrand, fixed domain} \\
+#  &= \nabla_\theta \int \pi_\theta(a) \, da && \text{under the integral: dominated, see below} \\
 #  &= \nabla_\theta \, 1 = 0 && \text{a density integrates to one}
 # \end{aligned}
 # $$
 #
-# Note the two things the proof needs: the density in the expectation is the *same* as the one in the score,
-# and the domain does not move with θ. Nothing else about the normal distribution is used.
+# Note what the proof needs. The density in the expectation is the *same* as the one in the score. And the derivative
+# may pass under the integral: smoothness and a fixed domain are not enough for that. There has to be one integrable
+# function above $|\nabla_\theta \pi_\theta(a)|$ for all θ nearby. For a Gaussian there is one; a box in lesson 6 has
+# it, and a policy for which the lemma is false.
 #
 # The check is exact up to rounding, by **Gauss–Hermite quadrature**. With $n$ nodes it integrates every
 # polynomial of degree up to $2n - 1$ against a normal density without error, and the scores are polynomials

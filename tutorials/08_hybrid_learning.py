@@ -1,5 +1,5 @@
 # %% [markdown]
-# # 8. Hybrid learning
+# # 8 · Hybrid learning
 #
 # **What you will see.** The label is known in training, so why should the agent learn to name digits from a
 # reward? We follow each gradient to the blocks that it reaches, train by the paper's hybrid rule and by pure
@@ -9,6 +9,11 @@
 # **What you need.** Lessons 1, 4, 6 and 7.
 #
 # **How long it runs.** About twenty seconds, most of it training.
+
+# %%
+from minram.training.process import one_thread
+
+one_thread()  # before NumPy: small products are as fast on one thread, and many times faster beside other programs
 
 # %%
 import matplotlib.pyplot as plt

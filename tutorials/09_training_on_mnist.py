@@ -1,5 +1,5 @@
 # %% [markdown]
-# # 9. Training on MNIST
+# # 9 · Training on MNIST
 #
 # **What you will see.** The agent of the lessons before, trained on all of MNIST by one command. What its
 # learning curves say and what they hide; where it looked before and where it looks now; how its belief grows
@@ -10,6 +10,13 @@
 #
 # **How long it runs.** Under fifteen seconds. The training itself takes a few minutes, and its result is stored
 # beside this lesson.
+#
+# **To touch.** [An agent in a browser](pages/agent.html); `minram page RUN` makes the page of your own.
+
+# %%
+from minram.training.process import one_thread
+
+one_thread()  # before NumPy: small products are as fast on one thread, and many times faster beside other programs
 
 # %%
 import json
@@ -32,6 +39,7 @@ from minram.sensor import summed_area
 from minram.training import optim
 from minram.training.evaluate import evaluate, percent, wilson
 from minram.training.run import load_params
+from minram.training.streams import PARAMETERS, stream
 
 style.use()
 COLOUR = style.COLOURS
@@ -216,8 +224,7 @@ print(
 # seed. Both agents get the same first location, a random one, and sample the others.
 
 # %%
-first = np.random.SeedSequence(config.seed).spawn(3)[0]  # as minram.training.run.fresh does it
-before = init_params(config, np.random.default_rng(first))
+before = init_params(config, stream(config.seed, PARAMETERS))
 few = [int(np.flatnonzero(y == d)[0]) for d in (2, 3, 4, 5, 7, 9)]
 fig, axes = plt.subplots(2, 6, figsize=(10, 3.9))
 for row, (name, p) in zip(axes, (("before", before), ("after", params))):
@@ -270,7 +277,7 @@ plt.show()
 #
 # Two different questions. How wrong is *this* agent if it is stopped early? And how wrong is an agent that
 # was *trained* for fewer glimpses? The first is read off the evaluation. For the second, short trainings with
-# 2, 4, 6 and 8 glimpses were run, of which the file `ablations.py` keeps the results.
+# 2, 4, 6 and 8 glimpses were run, whose results are stored.
 
 # %%
 ablation = ablation_results()
@@ -459,7 +466,7 @@ print("mean locations minus average of 8:", difference(final.wrong[-1], averaged
 #
 # Short trainings of the same recipe, each with one thing changed, made by
 #
-#     python tutorials/ablations.py
+#     python tutorials/tables/run.py ablation quick
 #
 # A dot is one training; a second dot is another seed. The bars are Wilson's intervals, the grey band is that
 # of the recipe itself.

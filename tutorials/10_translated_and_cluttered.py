@@ -1,5 +1,5 @@
 # %% [markdown]
-# # 10. Translated and cluttered digits
+# # 10 · Translated and cluttered digits
 #
 # **What you will see.** A digit somewhere on a large canvas, among pieces of other digits. How such canvases
 # are made, fresh for every minibatch and yet repeatable; a retina of several scales, and what this agent uses
@@ -9,6 +9,13 @@
 # **What you need.** Lessons 2 and 9.
 #
 # **How long it runs.** About fifteen seconds. The training took far longer; its weights are in the package.
+#
+# **To touch.** [This agent in a browser](pages/agent.html): place a digit, throw in clutter, say where it looks first.
+
+# %%
+from minram.training.process import one_thread
+
+one_thread()  # before NumPy: small products are as fast on one thread, and many times faster beside other programs
 
 # %%
 import matplotlib.pyplot as plt

@@ -1,5 +1,5 @@
 # %% [markdown]
-# # 11. The bug hunt
+# # 11 · The bug hunt
 #
 # **What you will see.** Twelve mistakes, nearly all of kinds found in public implementations, planted one at
 # a time into the working package. Each still learns, or seems to. You set six checks on them, predict which
@@ -8,6 +8,11 @@
 # **What you need.** Lessons 3 to 8. A pencil.
 #
 # **How long it runs.** About half a minute, most of it training broken agents.
+
+# %%
+from minram.training.process import one_thread
+
+one_thread()  # before NumPy: small products are as fast on one thread, and many times faster beside other programs
 
 # %%
 import codecs
@@ -32,8 +37,10 @@ from minram.sensor import summed_area
 from minram.training import evaluate, optim
 from minram.training.config import Config
 from minram.training.recipes import SMALL
+from without_display import save_pictures
 
 style.use()
+save_pictures()  # where there is no display
 COLOUR = style.COLOURS
 
 # %% [markdown]

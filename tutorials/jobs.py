@@ -1,4 +1,7 @@
-"""What there is to train: recipes, with what is changed of them, and the choices that are changed one at a time."""
+"""What there is to train: recipes, with what is changed of them, and the choices that are changed one at a time.
+
+What the tables need beside (the paper's own recipe, the ladder from it to ours) is in tables/ladder.py.
+"""
 
 from dataclasses import dataclass, field
 from typing import NamedTuple
@@ -9,12 +12,17 @@ from minram.training.recipes import recipe
 
 @dataclass(frozen=True)
 class Job:
-    """A training: a recipe, a seed, the settings that are changed, and their name if this is an ablation."""
+    """A training: a recipe, a seed, the settings that are changed, the change's name, and what it is made for.
+
+    A row of the tables has no kind, and one of the paper's recipe the kind "paper"; both are tested. All others, such
+    as "ablations", are judged on validation images alone.
+    """
 
     recipe: str
     seed: int = 0
     changes: dict = field(default_factory=dict, hash=False)
-    ablation: str = ""
+    name: str = ""
+    kind: str = ""
 
     @property
     def settings(self):
@@ -24,6 +32,21 @@ class Job:
     @property
     def config(self):
         return recipe(self.recipe).changed(self.settings)
+
+    @property
+    def row(self):
+        """Its name without the seed: "mnist-7", "paper/mnist-7", "ablations/quick/no-baseline"."""
+        return "/".join(part for part in (self.kind, self.recipe, self.name) if part)
+
+    @property
+    def stem(self):
+        """The name of its files."""
+        return f"{self.row}-s{self.seed}"
+
+    @property
+    def tested(self):
+        """Is it one whose test error is reported?"""
+        return self.kind in ("", "paper")
 
 
 def words(settings):
@@ -48,10 +71,12 @@ class Ablated(NamedTuple):
         """The Job of one of the changes. Raises InputError for a name that is none of theirs."""
         if name not in self.changes:
             raise InputError(f"there is no ablation {name!r} of {self.recipe}; take some of {', '.join(self.changes)}.")
-        return Job(self.recipe, seed, self.shorter | self.changes[name][1], name)
+        return Job(self.recipe, seed, self.shorter | self.changes[name][1], name, "ablations")
 
 
-# Of lessons 9 and 12, made by ablations.py. Names that the tables' ablations have too mean the same.
+LAST_STEP = ("label and reward after the last glimpse alone", {"label_steps": "last", "reward_steps": "last"})
+
+# Of lessons 9 and 12. Names that the other ablations have too mean the same.
 QUICK = Ablated(
     "quick",
     {"epochs": 3},
@@ -77,8 +102,25 @@ QUICK = Ablated(
     },
 )
 
-# Of the tables, made by tables/run.py.
-LAST_STEP = ("label and reward after the last glimpse alone", {"label_steps": "last", "reward_steps": "last"})
+# Of the tables: the eight choices that carry the weight, on the row where there is most to decide.
+EIGHT = Ablated(
+    "cluttered-60-8",
+    {"epochs": recipe("cluttered-60-8").epochs // 8},
+    {
+        "nothing": ("nothing", {}),
+        "no-flow": ("REINFORCE trains the location head alone", {"flow": ("label",)}),
+        "last-reward": ("a reward after the last glimpse alone", {"reward_steps": "last"}),
+        "last-step": LAST_STEP,
+        "zero-one": ("1 for a right label as reward", {"reward": "correct"}),
+        "learned-baseline": ("a learned baseline instead of the other rollouts", {"baseline": "learned"}),
+        "constant-std": ("σ stays as it is", {"final_std": 1}),
+        "constant-location-term": ("λ stays as it is", {"final_location_weight": 1}),
+        "no-decay": ("no weight decay", {"weight_decay": 0}),
+    },
+)
+ABLATED = {ablated.recipe: ablated for ablated in (EIGHT, QUICK)}
+
+# Those of the first protocol, whose results are under tables/results/v1 and which nothing runs any more.
 CLUTTERED_6 = Ablated(
     "cluttered-60-6",
     {"epochs": 8, "weight_decay": 0, "final_location_weight": 1},
@@ -129,4 +171,4 @@ MNIST_2 = Ablated(
         "last-step": LAST_STEP,
     },
 )
-ABLATED = {ablated.recipe: ablated for ablated in (CLUTTERED_6, CLUTTERED_8, MNIST_2)}
+V1 = {ablated.recipe: ablated for ablated in (CLUTTERED_6, CLUTTERED_8, MNIST_2)}

@@ -5,16 +5,34 @@ import json
 from dataclasses import asdict
 from pathlib import Path
 
-from jobs import ABLATED, words
-from minram.training.recipes import recipe
+import matplotlib.pyplot as plt
 
-CHECKPOINTS = Path(__file__).resolve().parent / "checkpoints"
+from jobs import V1, words
+from minram.training.recipes import recipe
+from without_display import save_pictures
+
+HERE = Path(__file__).resolve().parent
+RESULTS = HERE / "tables" / "results"
+# A stored run of quick; the one of the first protocol, until there is another.
+CHECKPOINTS = next(path for path in (HERE / "checkpoints", HERE / "checkpoints" / "v1") if (path / "mnist").exists())
+save_pictures()
 
 
 def show_source(*functions):
     """Print the source of functions or classes of the package, under the name of their file."""
     for f in functions:
         print(f"# {f.__module__.replace('.', '/')}.py\n{inspect.getsource(f)}")
+
+
+def show(alt):
+    """Show the figure that has been drawn; `alt` says what is on it, to whoever cannot see it."""
+    if "inline" not in plt.get_backend():
+        plt.show()
+        return
+    from IPython.display import display  # a notebook has it
+
+    display(plt.gcf(), metadata={"image/png": {"alt": alt}})
+    plt.close()
 
 
 def training_command(config, name="quick"):
@@ -24,22 +42,23 @@ def training_command(config, name="quick"):
     return " ".join(["minram train", name, *(["--set", *words(changes)] if changes else [])])
 
 
-def ablation_results(folder=CHECKPOINTS / "ablations"):
-    """What ablations.py, or lesson 13, has measured → {name: [a dict for each seed]}."""
+def ablation_results(folder=None):
+    """The ablations of quick, or those in another folder → {name: [a dict for each seed]}."""
+    known = (RESULTS / "ablations" / "quick", HERE / "checkpoints" / "v1" / "ablations")
     results = {}
-    for path in sorted(folder.glob("*.json")):
+    for path in sorted((folder or next(path for path in known if path.exists())).glob("*.json")):
         result = json.loads(path.read_text(encoding="utf-8"))
-        results.setdefault(result["ablation"], []).append(result)
+        results.setdefault(result["name"] if "name" in result else result["ablation"], []).append(result)
     return results
 
 
 def paper_ablations():
-    """The ablations of lesson 13 → {recipe: what ablation_results gives}, and what each changes, in words.
+    """The first protocol's ablations of lesson 13 → {recipe: what ablation_results gives}, and what each changes.
 
     Both are empty where that lesson's results are missing.
     """
-    folder = CHECKPOINTS.parent / "tables" / "results" / "ablations"
+    folder = RESULTS / "v1" / "ablations"
     if not folder.exists():
         return {}, {}
-    results = {name: ablation_results(folder / name) for name in ABLATED}
-    return results, {name: text for ablated in ABLATED.values() for name, text in ablated.texts.items()}
+    results = {name: ablation_results(folder / name) for name in V1}
+    return results, {name: text for ablated in V1.values() for name, text in ablated.texts.items()}

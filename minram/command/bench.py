@@ -4,6 +4,7 @@ Each setting is measured in a process of its own: a BLAS reads its number of thr
 peak of the memory is then that setting's. Times are medians in milliseconds.
 """
 
+import contextlib
 import json
 import os
 import subprocess
@@ -23,6 +24,8 @@ from minram.training import step
 from minram.training.config import Config
 from minram.training.evaluate import evaluate
 from minram.training.optim import optimiser_state, pack
+from minram.training.own import Own
+from minram.training.parallel import gradient_makers
 from minram.training.process import VARIABLES, keep_freed_memory, kernel
 from minram.training.run import Progress, Run
 from minram.training.shards import InProcess
@@ -42,15 +45,37 @@ AVX512 = {"avx512f", "avx512cd", "avx512bw", "avx512dq", "avx512vl"}
 AVX512_KERNELS = {"SkylakeX", "Cooperlake", "SapphireRapids"}
 
 
-def run(config: Config, threads: int = 1, repeats: int = 50) -> dict:
-    """Measure a Config in a new process with so many BLAS threads → what `measure` returns, and `threads`."""
-    command = [sys.executable, "-m", "minram.command.bench", config.to_json(), str(repeats)]
+def run(config: Config, threads: int = 1, repeats: int = 50, workers: int = 1) -> dict:
+    """Measure a Config in a new process with so many BLAS threads → what `measure` and `compare` return."""
+    command = [sys.executable, "-m", "minram.command.bench", config.to_json(), str(repeats), str(workers)]
     environment = os.environ | {name: str(threads) for name in VARIABLES}
     child = subprocess.run(command, env=environment, capture_output=True, text=True)
     if child.returncode:
         reason = (child.stderr.strip() or f"exit code {child.returncode}").splitlines()[-1]
         raise InputError(f"the measurement failed ({reason}); set smaller sizes.")
     return json.loads(child.stdout) | {"threads": threads}
+
+
+def compare(config: Config, repeats: int, workers: int) -> dict:
+    """Steps by one process, and in parts by several, in turn → their medians in ms, and the ratio."""
+    dataset = load_data(config)
+    channels = int(np.prod(dataset.image_shape[2:]))
+    times: dict[int, list[float]] = {}
+    with contextlib.ExitStack() as stack:
+        makers = {}
+        for n in (1, workers):
+            c = config.changed(shards=n)
+            vector, params = pack(init_params(c, np.random.default_rng(0), dataset.n_classes, channels))
+            state = Run(vector, params, optimiser_state(c, vector), Progress([]))
+            makers[n] = stack.enter_context(gradient_makers(state, c, dataset, repeats + WARM_UP, Own(), n))
+        for i in range(repeats + WARM_UP):
+            index = np.random.default_rng(i).integers(0, len(dataset.x_train), config.batch_size)
+            for n, maker in makers.items():
+                start = time.perf_counter()
+                step.train_step(maker, index, i)
+                times.setdefault(n, []).append(time.perf_counter() - start)
+    one, several = (1000 * float(np.median(times[n][WARM_UP:])) for n in (1, workers))
+    return {"workers": makers[workers].n, "one_worker_ms": one, "workers_ms": several, "speedup": one / several}
 
 
 class Stopwatch:
@@ -113,13 +138,14 @@ def stages(laps: dict[str, float]) -> dict[str, float]:
     """What is reported of a step, in seconds, from the laps of `train_step`, of the sensor and of the products."""
     data = laps["images"] + laps["table"]
     step = laps["rollout"] + laps["backward"] + laps["update"]
+    sensor = min(laps["sensor"], laps["rollout"])  # timed alone, later: on a busy machine it may have taken longer
     return {
         "total": data + step,
         "data": data,
         "table": laps["table"],
         "step": step,
-        "sensor": laps["sensor"],
-        "forward": laps["rollout"] - laps["sensor"],  # what is not the sensor in the rollout is the network
+        "sensor": sensor,
+        "forward": laps["rollout"] - sensor,  # what is not the sensor in the rollout is the network
         "backward": laps["backward"],
         "update": laps["update"],
         "matmul": laps["matmul"],
@@ -199,4 +225,6 @@ def advice(kernel: str | None, cpuinfo: str = "/proc/cpuinfo") -> str | None:
 
 if __name__ == "__main__":
     keep_freed_memory()
-    print(json.dumps(measure(Config.from_dict(json.loads(sys.argv[1])), int(sys.argv[2]))))
+    settings, steps, processes = Config.from_dict(json.loads(sys.argv[1])), int(sys.argv[2]), int(sys.argv[3])
+    several = compare(settings, steps, processes) if processes > 1 else {}
+    print(json.dumps(measure(settings, steps) | several))

@@ -1,4 +1,4 @@
-"""The command line: minram train, evaluate, show, recipes, gradcheck, bench.
+"""The command line: minram train, evaluate, show, label, page, recipes, gradcheck, bench.
 
 Here its words are parsed; commands.py carries it out. Wrong input ends with one sentence and exit code 2.
 """
@@ -26,7 +26,13 @@ def main(argv: Sequence[str] | None = None) -> int:
     logging.getLogger("matplotlib").setLevel(logging.ERROR)  # no news of its caches
     if "matplotlib" not in sys.modules:  # pictures go into files: no backend is needed, and one that is not there
         os.environ.pop("MPLBACKEND", None)  # keeps Matplotlib from being imported
-    args = _parser().parse_args(argv)
+    parser = _parser()
+    args, unknown = parser.parse_known_args(argv)
+    if unknown:  # of which the parser of all commands would speak in its own name
+        from minram.errors import printable
+
+        name = f"minram {args.command}"
+        parser.exit(2, f"{name}: unrecognized arguments: {printable(' '.join(unknown))}; see {name} --help.\n")
     one_thread()  # before the first import of NumPy, which is in the next line
     from minram.command import commands, terminal
     from minram.errors import InputError
@@ -93,15 +99,15 @@ def _parser():
     train = add("train", "train a model", "minram train mnist-7 --set seed=1 --out runs/seven")
     train.add_argument("recipe", nargs="?", help="a name that `minram recipes` lists (default: quick)")
     train.add_argument("--set", nargs="+", action="extend", default=[], metavar="key=value", help="change settings")
-    train.add_argument("--data", metavar="PATH", help="your own images: a .npz file or a folder of IDX files")
+    train.add_argument("--data", metavar="PATH", help="your own images: a .npz file, or a folder of pictures")
     train.add_argument("--out", metavar="DIR", help="the run folder (default: a new one in runs/)")
     train.add_argument("--resume", action="store_true", help="go on with a run that was stopped")
     train.add_argument("--workers", type=_workers, metavar="N", help="processes, at most one a shard (default: auto)")
     train.add_argument("--settings", action="store_true", help="list all settings and exit")
 
-    run_help = "a run folder, a .npz with parameters, or pretrained:NAME"
+    run_help = "a run folder, a .npz with parameters, or pretrained:NAME (default: the newest run)"
     evaluate = add("evaluate", "measure the error rate of a run", "minram evaluate runs/quick --rollouts 10")
-    evaluate.add_argument("model", metavar="RUN", help=run_help)
+    evaluate.add_argument("model", nargs="?", metavar="RUN", help=run_help)
     evaluate.add_argument("--rollouts", type=_positive, default=10, metavar="M", help="rollouts to average (10)")
     evaluate.add_argument("--policy", choices=["mean", "sampled", "random"], default="mean", help="default: mean")
     evaluate.add_argument("--data", metavar="PATH", help="other images than those of its training")
@@ -110,15 +116,26 @@ def _parser():
     evaluate.add_argument("--split", choices=["validation", "test"], default="validation", help=split_help)
 
     show = add("show", "draw what a run does: PNG, GIF and HTML", "minram show runs/quick --n 8")
-    show.add_argument("model", metavar="RUN", help=run_help)
+    show.add_argument("model", nargs="?", metavar="RUN", help=run_help)
+    show.add_argument("--data", metavar="PATH", help="other images than those of its training")
     show.add_argument("--out", metavar="DIR", help="where the pictures go (default: RUN, or . for pretrained)")
     show.add_argument("--n", type=_positive, default=12, help="images to draw (12)")
     show.add_argument("--seed", type=_seed, default=0, help="which images (0)")
+
+    label = add("label", "label pictures of your own", "minram label runs/quick scan.png --picture path.png")
+    label.add_argument("model", metavar="RUN", help="a run folder, a .npz with parameters, or pretrained:NAME")
+    label.add_argument("images", nargs="+", metavar="PICTURE", help="PNG or JPEG files")
+    label.add_argument("--picture", type=_picture, metavar="PATH", help="draw where it looked; numbered if several")
+    page = add("page", "write one HTML file in which a run's agent can be touched", "minram page runs/quick")
+    page.add_argument("model", nargs="?", metavar="RUN", help=run_help)
+    page.add_argument("--out", metavar="DIR", help="where agent.html goes (default: RUN, or . for pretrained)")
 
     add("recipes", "list the named recipes", "minram recipes")
 
     check = add("gradcheck", "prove every gradient of the model", "minram gradcheck --picture check.png")
     check.add_argument("--full", action="store_true", help="the network at full size, by random directions")
+    text = "instead, a gradient of your own: (f, params, grads), (forward, backward, inputs), or what returns one"
+    check.add_argument("--function", metavar="module:name", help=text)
     text = "draw Taylor slopes and the error against the step size"
     check.add_argument("--picture", type=_picture, metavar="PATH", help=text)
 
@@ -128,6 +145,8 @@ def _parser():
     tasks = ["mnist", "translated-60", "cluttered-60", "cluttered-100"]
     bench.add_argument("--task", nargs="+", choices=tasks, metavar="TASK", help=f"of {', '.join(tasks)} (all)")
     bench.add_argument("--threads", type=_threads, default=1, metavar="N", help="threads of the matrix products (1)")
+    text = "also steps in N parts by N processes, in turn with steps by one (1)"
+    bench.add_argument("--workers", type=_threads, default=1, metavar="N", help=text)
     bench.add_argument("--repeats", type=_positive, default=50, metavar="N", help="training steps to measure (50)")
     bench.add_argument("--json", action="store_true", help="print an object with one entry a task, for programs")
     text = "draw the time against T, M, k and the size of the images"

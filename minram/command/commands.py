@@ -4,33 +4,46 @@ When the reader of the output has gone, training goes on without it: log.txt has
 best one.
 """
 
-import json
 import os
 import shlex
 import sys
 from argparse import Namespace
 from pathlib import Path
 
+from minram.command.bench_report import bench_command
+from minram.command.by_class import by_class
+from minram.command.drawn import model_file, page_command, show_command
+from minram.command.label import label_command
 from minram.command.terminal import Reporter, progress, say
+from minram.command.text import wrapped
+from minram.datasets.data import aligned
 from minram.errors import InputError, printable
 from minram.training.evaluate import percent, wilson
 from minram.training.models import MODELS
 from minram.training.origin import data_differ
-from minram.training.run import find_model, load_model, load_params, new_folder
+from minram.training.run import class_names, load_model, load_params, new_folder, newest
+
+__all__ = ["bench_command", "label_command", "page_command", "show_command"]  # which have files of their own
 
 
 def train_command(args: Namespace) -> int:
     """Train a model, or go on with one, and draw what it does."""
     from minram.training.config import describe_settings
     from minram.training.parallel import WorkerLost
+    from minram.training.proposal import proposed
     from minram.training.step import check_fit
     from minram.training.train import Diverged, Stopped, load_data, train
 
     config, folder = _resumed(args) if args.resume else _begun(args)
+    dataset = load_data(config) if config.data or not args.settings else None
+    if dataset and config.data and not args.resume:
+        config, said = proposed(config, dataset, args.recipe, args.set)
+        if said and not args.settings:
+            say(said)
     if args.settings:
-        print(describe_settings(config))
+        print("\n".join(wrapped(line, 29) for line in describe_settings(config).splitlines()))
         return 0
-    dataset = load_data(config)
+    assert dataset is not None
     if not args.resume:
         check_fit(config, dataset)  # before there is a folder
     folder = folder or new_folder(args.recipe or "quick")
@@ -73,7 +86,7 @@ def _resumed(args):
     """The settings and the folder of a run that is to go on."""
     if args.set or args.data or args.recipe:
         raise InputError("--resume takes all settings from the run; leave out the recipe, --set and --data.")
-    folder = Path(args.out) if args.out else _latest_run()
+    folder = Path(args.out) if args.out else newest("last.npz")
     if not (folder / "last.npz").is_file():
         raise InputError(f"{folder} holds no run to resume; begin one without --resume.")
     return load_params(folder / "last.npz")[1], folder
@@ -85,7 +98,10 @@ def _print_result(config, folder, result, dataset):
 
     n = result["n_val"]
     rate = percent(result["val_error"], wilson(round(result["val_error"] * n), n))
-    say(f"Validation error {rate} on {n:,} images, the lowest, after epoch {result['epoch']} of {config.epochs}.")
+    why = "the lowest" if "balanced_error" not in result else "with the lowest error averaged over classes"
+    say(f"Validation error {rate} on {n:,} images, {why}, after epoch {result['epoch']} of {config.epochs}: kept.")
+    for sentence in result["diagnosis"]:
+        say(f"Diagnosis: {printable(sentence)}")
     if not all(path.exists() for path in training_pictures(folder, config)):
         written = training_figures(folder, dataset, progress)
         progress()
@@ -93,20 +109,14 @@ def _print_result(config, folder, result, dataset):
     say(f"The test set is closed; to open it: minram evaluate {printable(shlex.quote(str(folder)))} --split test")
 
 
-def _latest_run():
-    runs = sorted(Path("runs").glob("*/last.npz"), key=lambda path: path.stat().st_mtime)
-    if not runs:
-        raise InputError("there is no run in runs/ to resume; name its folder with --out.")
-    return runs[-1].parent
-
-
 def evaluate_command(args: Namespace) -> None:
     """Print error rates of a model."""
     from minram.training.evaluate import evaluate
     from minram.training.train import load_data
 
-    path = find_model(args.model)
+    path = model_file(args.model)
     params, config, meta = load_model(path)
+    names = class_names(meta, params["label.b"].size)
     if args.data:
         config = config.changed({"data": args.data})
     if args.size:
@@ -121,6 +131,7 @@ def evaluate_command(args: Namespace) -> None:
     differ = data_differ(path, meta, dataset)
     if differ and not args.data:
         raise InputError(f"{differ} Put the data back, or name these with --data.")
+    dataset = aligned(dataset, names)
     test = args.split == "test"
     images, labels = (dataset.x_test, dataset.y_test) if test else (dataset.x_val, dataset.y_val)
 
@@ -131,9 +142,11 @@ def evaluate_command(args: Namespace) -> None:
     single = evaluate(params, config, images, labels, policy)
     if differ:
         print(f"minram evaluate: {printable(differ)}", file=sys.stderr)
+    given = single.probabilities[-1].argmax(axis=-1)
     print(f"{len(labels):,} {args.split} images, error with its 95 % Wilson interval:")
     if not MODELS[config.model].looks:
         print(f"  the whole image at once: {rate(single.wrong[-1])}")
+        print("\n".join(map(printable, by_class(given, labels, dataset.y_train, names))))
         return
     print(f"  one rollout, {policy} locations: {rate(single.wrong[-1])}")
     if args.rollouts > 1:
@@ -146,20 +159,7 @@ def evaluate_command(args: Namespace) -> None:
     print(f"After each glimpse (one rollout, {policy} locations):")
     for t, wrong in enumerate(single.wrong, start=1):
         print(f"  {t:2d}  {rate(wrong)}")
-
-
-def show_command(args: Namespace) -> None:
-    """Draw what a model does."""
-    from minram.pictures.show import show
-
-    path = find_model(args.model)
-    out = args.out or ("." if args.model.startswith("pretrained:") else path.parent)
-    try:
-        written = show(path, out, args.n, args.seed, say=progress)
-    finally:
-        progress()
-    for picture in written:
-        print(printable(picture))
+    print("\n".join(map(printable, by_class(given, labels, dataset.y_train, names))))
 
 
 def recipes_command(args: Namespace) -> None:
@@ -168,11 +168,20 @@ def recipes_command(args: Namespace) -> None:
 
     width = max(map(len, RECIPES))
     for name, entry in RECIPES.items():
-        print(f"{name:{width}}  {entry.text} (about {entry.minutes:.2g} min on one core, should reach {entry.error} %)")
+        what = f"{entry.text} (about {entry.minutes:.2g} min on one core, should reach {entry.error} %)"
+        print(wrapped(f"{name:{width}}  {what}", width + 2))
 
 
 def gradcheck_command(args: Namespace) -> int:
-    """Check every gradient of the network."""
+    """Check every gradient of the network, or one of the user's own."""
+    if args.function is not None:
+        from minram.command.function import check_function
+
+        if args.full or args.picture:
+            raise InputError("--function checks that function alone; leave out --full and --picture.")
+        found = check_function(args.function)
+        print(found)
+        return 0 if found.passed else 1
     from minram.gradcheck import network
     from minram.training.config import Config
     from minram.training.recipes import SMALL
@@ -190,40 +199,3 @@ def gradcheck_command(args: Namespace) -> int:
         print(f"Picture: {printable(args.picture)}")
     print("Every gradient is right." if not failed else f"{failed} parts failed.")
     return 1 if failed else 0
-
-
-def bench_command(args: Namespace) -> None:
-    """Measure the speed of training."""
-    from minram.command import bench
-    from minram.training.config import Config
-
-    results = {}
-    for task in args.task or bench.TASKS:
-        results[task] = r = bench.run(Config().changed(bench.TASKS[task]), args.threads, args.repeats)
-        if args.json:
-            continue
-        if len(results) == 1:
-            threads = f"{args.threads} thread{'s' * (args.threads > 1)}"
-            print(f"{r['blas']}, {r['kernel'] or 'unknown'} kernels, {threads}; medians of {args.repeats} steps, in ms")
-            print(
-                "                 step = sensor forward backward update | products ratio |  data of step"
-                " | images/s evaluate memory"
-            )
-        memory = f"{r['peak_mb']:4.0f} MB" if r["peak_mb"] else "      –"
-        print(
-            f"{task:14} {r['step_ms']:6.2f}   {r['sensor_ms']:6.2f} {r['forward_ms']:7.2f} {r['backward_ms']:8.2f} "
-            f"{r['update_ms']:6.2f} | {r['matmul_ms']:8.2f} {r['ratio']:5.2f} | {r['data_ms']:5.2f} "
-            f"{r['data_ms'] / r['step_ms']:7.0%} | {r['images_per_s']:8,.0f} {r['evaluate_s']:6.2f} s {memory}",
-            flush=True,
-        )
-    if args.json:
-        print(json.dumps(results, indent=1))
-    if advice := bench.advice(r["kernel"]):
-        print(advice, file=sys.stderr)
-    noisy = [task for task, result in results.items() if result["noise"] > bench.NOISY]
-    if noisy:
-        print(f"Something else ran on this machine: the times of {', '.join(noisy)} vary too much.", file=sys.stderr)
-    if args.picture:
-        from minram.command.scaling import draw, measure
-
-        draw(args.picture, measure(args.threads))

@@ -8,6 +8,7 @@ import shutil
 import sys
 from pathlib import Path
 
+from minram.command.text import fitted
 from minram.errors import InputError, printable
 
 
@@ -23,7 +24,8 @@ class Reporter:
         """One line of progress; with `epoch_done` it stays."""
         if self.terminal:
             width = shutil.get_terminal_size().columns - 1
-            say("\r\033[K" + printable(line)[:width], end="\n" if epoch_done else "")
+            shown = printable(line) if line.startswith("Note: ") else fitted(printable(line), width)
+            say("\r\033[K" + shown, end="\n" if epoch_done else "")
         elif epoch_done:
             say(printable(line))
         if epoch_done:

@@ -1,21 +1,22 @@
 """Labelled images, split into training, validation and test: the embedded MNIST, or your own."""
 
-import re
 import zlib
+from collections.abc import Sequence
 from importlib import resources
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 
-from minram.errors import InputError, check_shape
+from minram.datasets.adapt import extent
+from minram.datasets.formats import normalised
+from minram.datasets.labels import encode
+from minram.datasets.sources import read
+from minram.errors import InputError
 from minram.ops import Array
-from minram.storage.reading import read_idx, read_npz
 
-KEYS = ("x_train", "y_train", "x_test", "y_test")
-# train-images-idx3-ubyte, t10k-labels.idx1-ubyte.gz, emnist-letters-test-images-idx3-ubyte.gz
-IDX_NAME = re.compile(r"(.*-)?(train|t10k|test)-(images|labels)[-.]idx[134]-ubyte(\.gz)?")
-MAX_CLASSES = 10_000  # one wrong label in a damaged file must not make a label head of a billion rows
+SHARE = 5  # a fifth for the test, where one set is all there is, and at most a fifth of the rest for validation
+UNEQUAL = 10  # times as many images of one class as of another are worth a word
 
 
 class Dataset(NamedTuple):
@@ -27,6 +28,8 @@ class Dataset(NamedTuple):
     y_val: Array
     x_test: Array
     y_test: Array
+    names: tuple[str, ...] = ()  # of the classes; (): they are called 0, 1, …
+    notes: tuple[str, ...] = ()  # what was understood of the data, and what is suspicious, a sentence each
 
     @property
     def n_classes(self) -> int:
@@ -42,91 +45,105 @@ class Dataset(NamedTuple):
     def fingerprint(self) -> list[int]:
         """What tells one data set from another: the shape of its training images and a checksum of everything."""
         checksum = 0
-        for array in self:
+        for array in self[:6]:
             checksum = zlib.crc32(np.ascontiguousarray(array).data, checksum)
         return [*self.x_train.shape, checksum]
 
+    @property
+    def about(self) -> dict[str, Any]:
+        """What a run keeps of it, for those who meet the model without the data; JSON can hold it.
 
-def load(path: str | Path | None = None, n_val: int = 5000, seed: int = 0) -> Dataset:
+        border, mean: how bright training images are along their edges, and in all, in [0, 1]; extent: how large the
+        object is on its dark ground, if there is one, as a share of the side.
+        """
+        some = self.x_train[:1000]
+        white = 255 if some.dtype == np.uint8 else 1
+        edges = [some[:, [0, -1]].mean(), some[:, :, [0, -1]].mean()]
+        brightness = {"border": float(np.mean(edges)) / white, "mean": float(some.mean()) / white}
+        sizes = {"shape": [*self.image_shape], "extent": extent(some / np.float32(white))}
+        return {"names": [*self.names], "notes": [*self.notes]} | sizes | brightness
+
+
+def load(
+    path: str | Path | None = None, n_val: int = 5000, seed: int = 0, image_shape: tuple[int, ...] = ()
+) -> Dataset:
     """Load a data set and split its training images, by a permutation fixed by `seed`, into two parts.
 
-    path: None for the embedded MNIST; a .npz file with x_train, y_train, x_test and y_test; or a folder with
-    four IDX files, gzipped or not, under the names that MNIST, Fashion-MNIST, KMNIST and EMNIST use. (EMNIST
-    stores each image transposed; it is left so.) Of the training images, `n_val` but at most a fifth are for
-    validation. Raises InputError if a file is damaged or the images and labels do not fit together.
+    path: None for the embedded MNIST; a .npz file with images and labels under the usual names; a folder with a
+    folder of pictures for each class, with or without train/ and test/ above; or a folder of IDX files. (EMNIST
+    stores each image transposed; it is left so.) Where there is no test set, a fifth of the images becomes it. Of the
+    training images, `n_val` but at most a fifth are for validation, unless the data has a validation set of its own.
+    image_shape: (H, W) or (H, W, C) that images are brought to, (): as they are. Raises InputError, with a sentence
+    for each kind of fault, if a file is damaged or the images and labels do not fit together.
     """
     if path is None:
         with resources.as_file(resources.files("minram.datasets") / "mnist.npz") as mnist:
-            arrays = _read_keys(mnist)
+            source = read(mnist, image_shape)
     else:
-        arrays = _read_folder(path) if Path(path).is_dir() else _read_keys(path)
-    x_train, y_train, x_test, y_test = (arrays[key] for key in KEYS)
-    y_train = _check_part("train", x_train, y_train)
-    y_test = _check_part("test", x_test, y_test)
-    if x_train.shape[1:] != x_test.shape[1:] or x_train.dtype != x_test.dtype:
-        raise InputError(
-            f"x_train and x_test should hold images of one shape and dtype, but hold {x_train.shape[1:]} "
-            f"{x_train.dtype} and {x_test.shape[1:]} {x_test.dtype}; resize or convert one of them."
-        )
-    if n_val < 1 or len(x_train) < 5:
-        raise InputError(
-            "For validation at least 1 and at most a fifth of the training images are needed, but n_val is "
-            f"{n_val} of {len(x_train)}; set n_val=1 or more, and give 5 or more images."
-        )
-    order = np.random.default_rng(seed).permutation(len(x_train))
-    val, train = np.split(order, [min(n_val, len(x_train) // 5)])
-    return Dataset(x_train[train], y_train[train], x_train[val], y_train[val], x_test, y_test)
+        source = read(path, image_shape)
+    parts = [key[2:] for key in source.arrays if key[0] == "x"]  # "train", "test", "val"; or "" where all is one
+    y = {part: np.atleast_1d(source.arrays[f"y_{part}" if part else "y"]) for part in parts}
+    x = {part: source.arrays[f"x_{part}" if part else "x"] for part in parts}
+    x, notes = normalised(x, {part: len(labels) for part, labels in y.items()}, source.shape)
+    y, names, more = encode(y, {part: len(images) for part, images in x.items()}, source.names)
+    notes = [*source.notes, *notes, *more]
+    if "test" not in x:
+        whole = parts[0]
+        n = len(x[whole])
+        test, rest = np.split(np.random.default_rng([seed, 1]).permutation(n), [n // SHARE])
+        x |= {"test": x[whole][test], "train": x[whole][rest]}
+        y |= {"test": y[whole][test], "train": y[whole][rest]}
+        notes.append(f"There is no test set, so a fifth of the {n:,} images, drawn with a fixed seed, is kept as one.")
+    x_train, y_train = x["train"], y["train"]
+    if "val" not in x:
+        if n_val < 1 or len(x_train) < SHARE:
+            raise InputError(
+                "For validation at least 1 and at most a fifth of the training images are needed, but n_val is "
+                f"{n_val} of {len(x_train)}; set n_val=1 or more, and give 5 or more images."
+            )
+        order = np.random.default_rng(seed).permutation(len(x_train))
+        val, train = np.split(order, [min(n_val, len(x_train) // SHARE)])
+        x |= {"val": x_train[val], "train": x_train[train]}
+        y |= {"val": y_train[val], "train": y_train[train]}
+    found = Dataset(x["train"], y["train"], x["val"], y["val"], x["test"], y["test"], names)
+    return found._replace(notes=(*notes, *_about_classes(found)))
 
 
-def _read_keys(path):
-    arrays = read_npz(path, KEYS)
-    missing = [key for key in KEYS if key not in arrays]
-    if missing:
+def aligned(dataset: Dataset, names: Sequence[str]) -> Dataset:
+    """The same data with the classes numbered as in `names`, a model's; unchanged where either has no names.
+
+    Raises InputError for a class that is not among them.
+    """
+    if not names or not dataset.names or dataset.names == tuple(names):
+        return dataset
+    if unknown := [name for name in dataset.names if name not in names]:
         raise InputError(
-            f"{path} should hold the arrays {', '.join(KEYS)}, but of these it holds {sorted(arrays) or 'none'}; "
-            f"rename or add {' and '.join(missing)}."
+            f"the model knows the classes {', '.join(names[:8])}, but the data has {', '.join(unknown[:8])} too; leave "
+            "these images out, or name the classes alike."
         )
-    return arrays
+    new = np.array([names.index(name) for name in dataset.names])
+    return dataset._replace(
+        y_train=new[dataset.y_train], y_val=new[dataset.y_val], y_test=new[dataset.y_test], names=tuple(names)
+    )
 
 
-def _read_folder(folder):
-    found: dict[str | None, dict[str, Path]] = {}
-    try:
-        paths = sorted(Path(folder).iterdir(), reverse=True)  # reversed: a plain file replaces its .gz
-    except OSError as error:
-        raise InputError(f"Cannot read the folder {folder} ({error.strerror}): check its permissions.") from error
-    for path in paths:
-        if match := IDX_NAME.fullmatch(path.name):
-            prefix, part, kind, _ = match.groups()
-            key = ("x" if kind == "images" else "y") + ("_train" if part == "train" else "_test")
-            found.setdefault(prefix, {})[key] = path
-    if len(found) != 1 or len(*found.values()) != len(KEYS):
-        names = sorted(path.name for files in found.values() for path in files.values())
-        raise InputError(
-            f"{folder} should hold the four IDX files of one data set, such as train-images-idx3-ubyte.gz, "
-            f"train-labels-idx1-ubyte.gz, t10k-images-idx3-ubyte.gz and t10k-labels-idx1-ubyte.gz, but holds "
-            f"{names[:8]}; put exactly these four in one folder."
-        )
-    return {key: read_idx(path) for key, path in found.popitem()[1].items()}
+def class_name(names: Sequence[str], label: Any) -> str:
+    """What a class is called: its name, or its number where there are no names."""
+    return names[label] if label < len(names) else str(label)
 
 
-def _check_part(part, x, y):
-    """Check the images and labels of one part; return the labels as int64."""
-    if x.ndim not in (3, 4) or 0 in x.shape or x.dtype not in (np.uint8, np.float32, np.float64):
-        raise InputError(
-            f"x_{part} should hold images of the shape (n, H, W) or (n, H, W, C), as uint8, or as float32 or "
-            f"float64 in [0, 1], but has the shape {x.shape} and is {x.dtype}; reshape or convert it."
+def _about_classes(d):
+    """What is suspicious about how many images each class has."""
+    counts = np.bincount(d.y_train, minlength=d.n_classes)
+    absent = [class_name(d.names, k) for k in np.flatnonzero(counts == 0)]
+    if absent:
+        shown = ", ".join(absent[:5]) + (", …" if len(absent) > 5 else "")
+        yield f"No training image is of class {shown}, which can only be got wrong."
+    if len(counts) > len(d.y_train) / 2:
+        yield f"There are {len(counts):,} classes for {len(d.y_train):,} training images; are the labels classes?"
+    elif counts.max() >= UNEQUAL * max(counts.min(), 1):
+        few = int(np.where(counts, counts, counts.max()).argmin())
+        yield (
+            f"Classes are unequal: of {len(d.y_train):,} training images {counts[few]:,} are of class "
+            f"{class_name(d.names, few)}; with class_weights=balanced each class counts alike."
         )
-    if x.dtype != np.uint8 and not (x.min() >= 0 and x.max() <= 1):  # a NaN fails this too
-        raise InputError(
-            f"x_{part} should hold finite floats in [0, 1], but goes from {x.min()} to {x.max()}; "
-            "divide bytes by 255, or save them as uint8."
-        )
-    check_shape(f"y_{part}", y, (len(x),))
-    labels = y.astype(np.int64) if y.min() >= 0 and y.max() < MAX_CLASSES else None
-    if labels is None or (labels != y).any():
-        raise InputError(
-            f"y_{part} should hold integer labels from 0 to {MAX_CLASSES - 1}, but goes from {y.min()} "
-            f"to {y.max()} as {y.dtype}; number your classes 0, 1, 2, ..."
-        )
-    return labels

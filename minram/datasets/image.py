@@ -33,6 +33,23 @@ def read_image(source: Any, channels: int = 1) -> Array:
     return _in_colours(x, channels)
 
 
+def resized(x: Array, size: Any) -> Array:
+    """The image at another size (h, w): each pixel is the mean of the area that it covers.
+
+    x (H, W) or (H, W, C), bytes or floats → (h, w) or (h, w, C) of the same type.
+    """
+    (H, W), (h, w) = x.shape[:2], size
+    rows = np.tensordot(_areas(h, H), x, axes=(1, 0))  # (h, W[, C])
+    y = np.moveaxis(np.tensordot(_areas(w, W), rows, axes=(1, 1)), 0, 1)  # (h, w[, C])
+    return np.round(y).astype(np.uint8) if x.dtype == np.uint8 else y.astype(x.dtype)
+
+
+def _areas(n, N):
+    """The share (n, N) that each of N cells has in each of the n cells that divide the same length."""
+    edges, cells = np.linspace(0, N, n + 1)[:, None], np.arange(N)  # (n+1, 1), (N,)
+    return np.clip(np.minimum(edges[1:], cells + 1) - np.maximum(edges[:-1], cells), 0, None) * n / N
+
+
 def split_batch(source: Any, channels: int) -> list[Any] | None:
     """The images of a batch, or None for a single image.
 

@@ -5,6 +5,7 @@ from typing import Any
 
 import numpy as np
 
+from minram.gradcheck.evidence import Seen
 from minram.gradcheck.report import Report, judge, unfit_rows
 
 
@@ -37,4 +38,6 @@ def check_adjoint(
         left[j], right[j] = Au @ v, u @ Av
         norms[j] = np.linalg.norm(Au) * np.linalg.norm(v) + np.linalg.norm(u) * np.linalg.norm(Av)
     where = [(j,) for j in range(n)]
-    return Report((judge(name, tuple(x_shape), where, right, left, rtol * norms, rtol=rtol, floor=norms),))
+    row = judge(name, tuple(x_shape), where, right, left, rtol * norms, rtol=rtol, floor=norms)
+    seen = Seen(right, left, rtol * norms, rtol, projected=True)
+    return Report((row if row.passed else row._replace(seen=seen),))

@@ -1,21 +1,27 @@
-"""Is this gradient right? Point these checks at any f(params) or at any forward/backward pair.
+"""Is this gradient right? Point these checks at any f(params); `minram.gradcheck.pairs` does so for pairs.
 
 f(params) → scalar, or (scalar, signature) where there are kinks (see `minram.gradcheck.differences`). params: dict of
 float64 arrays; grads: dict with the same keys, shapes and dtypes. Every check leaves params as they are and
-returns a `Report`: print it, or `assert report.passed, report`.
+returns a `Report`: print it, or `assert report.passed, report`. facts: numbers at hand by their names, such as
+{"N": 5, "M": 16, "σ": 0.15}, by which a report can say what a wrong factor is.
 """
 
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Mapping
 from functools import partial
 from typing import Any
 
 import numpy as np
 
 from minram.errors import InputError
-from minram.gradcheck.differences import EPS, STEP, base_point, five_point, move, random_direction
+from minram.gradcheck.differences import EPS, STEP, five_point, move, random_direction
+from minram.gradcheck.evidence import Seen
+from minram.gradcheck.fitness import base_point, unchanged
+from minram.gradcheck.kinks import kink_finding
 from minram.gradcheck.report import Report, judge, unfit_rows
 from minram.ops import Params
 
+NO_FACTS: Mapping[str, Any] = {}
+MOST_KINKS = 20
 SIGMAS = 10  # rounding allowed, in σ/h: five standard deviations of the five-point difference (1.9 σ/h)
 
 
@@ -31,6 +37,8 @@ def check_gradient(
     floor: float | None = None,
     expect_zero: Collection[str] = (),
     max_kinks: float = 0.05,
+    noise: float | None = None,
+    facts: Mapping[str, Any] = NO_FACTS,
 ) -> Report:
     """Compare every entry, or `entries` random ones a parameter, with five-point differences.
 
@@ -39,11 +47,32 @@ def check_gradient(
     of f as measured, at least ε|f|/2, and the gradient's own sums are no better than ε max|a|. Entries under
     it are compared to within rtol · floor; a parameter with none above that fails as "zero", unless it is in
     expect_zero (then it fails if there is one). An entry whose step changes the signature is a kink: not
-    compared, counted, and a failure beyond the share max_kinks. Raises InputError if params or f are unfit.
+    compared, counted, and a failure beyond the share max_kinks; without a signature it is wrong, and the report
+    says that it looks like a kink. Where a step leaves the domain of f it is shorter, or one-sided. noise: the
+    standard deviation of f from call to call, if it is not the same each time. Raises InputError if params or f
+    are unfit.
     """
     rng = np.random.default_rng(0) if rng is None else rng
     theta, names, rows = _prepare(params, grads, expect_zero)
-    base = base_point(f, theta, rng)
+    base = base_point(f, theta, rng, noise)
+    step = first_step(base, noise) if step is None else step
+    slope = slope_of(f, theta, base, step)
+    limits = {"rtol": rtol, "floor": floor, "max_kinks": max_kinks, "expect_zero": expect_zero}
+    for row in _entrywise(slope, theta, names, grads, entries, rng, facts, base[1], **limits):
+        if (
+            row.verdict == "wrong"
+        ):  # a kink without a signature? Of the first entries only: each costs 16 calls or more.
+            wrong = np.flatnonzero(row.seen.wrong)[:MOST_KINKS].tolist()
+            kinks, findings = kink_finding(f, theta, row.name, grads[row.name], wrong, base)
+            row.seen.numeric.flat[kinks] = np.nan
+            row = row._replace(findings=findings)
+        rows.append(row)
+    unchanged(theta, params)
+    return Report(tuple(rows))
+
+
+def slope_of(f: Callable[[Params], Any], theta: Params, base: tuple, step: float) -> Callable[[Any, int], tuple]:
+    """slope(x, i) → derivative by the entry i of x, an array of theta, and its rounding error."""
 
     def slope(x, i):
         old = x.flat[i]
@@ -52,16 +81,16 @@ def check_gradient(
             x.flat[i] = old + t
             return theta
 
-        numeric, error = five_point(f, at, base, (step or STEP) * max(1.0, abs(old)))
+        numeric, error = five_point(f, at, base, step * max(1.0, abs(old)))
         x.flat[i] = old
         return numeric, error
 
-    rows += _entrywise(
-        slope, theta, names, grads, entries, rng, rtol=rtol, floor=floor, max_kinks=max_kinks, expect_zero=expect_zero
-    )
-    if not all(np.array_equal(theta[name], x) for name, x in params.items()):
-        raise InputError("f should leave its params alone, but changed them in place; work on a copy.")
-    return Report(tuple(rows))
+    return slope
+
+
+def first_step(base: tuple, noise: float | None) -> float:
+    """The step to begin with: ε^(1/4), or where f is noisier than rounding the one at which least is lost to noise."""
+    return STEP if noise is None else float(np.clip((base[2] / max(abs(base[0]), 1e-300)) ** (1 / 5), STEP, 0.1))
 
 
 def check_complex_step(
@@ -73,15 +102,17 @@ def check_complex_step(
     rng: np.random.Generator | None = None,
     rtol: float = 1e-12,
     expect_zero: Collection[str] = (),
+    facts: Mapping[str, Any] = NO_FACTS,
 ) -> Report:
     """Compare entries with Im f(θ + ih)/h, h = 1e-30: nothing is subtracted, so it is exact to rounding.
 
-    For f of analytic operations that accept complex arrays: no abs, maximum, comparison or conjugate.
-    Raises InputError if f returns a real number.
+    For f of operations that accept complex arrays; abs and conjugate do not work. ReLU does, by np.maximum(x, 0) or
+    x * (x > 0): complex numbers compare by their real parts first, and a step of 1e-30 crosses no kink, however
+    near; at a kink itself it takes the slope on the right. Raises InputError if f returns a real number.
     """
     rng = np.random.default_rng(0) if rng is None else rng
-    theta, names, rows = _prepare(params, grads, expect_zero)
-    theta = {name: x.astype(np.complex128) for name, x in theta.items()}
+    kept, names, rows = _prepare(params, grads, expect_zero)
+    theta = {name: x.astype(np.complex128) for name, x in kept.items()}
 
     def slope(x, i):
         old, h = x.flat[i], 1e-30
@@ -96,14 +127,10 @@ def check_complex_step(
             )
         return np.imag(value) / h, 0.0
 
-    return Report(
-        (
-            *rows,
-            *_entrywise(
-                slope, theta, names, grads, entries, rng, rtol=rtol, floor=None, max_kinks=0.0, expect_zero=expect_zero
-            ),
-        )
-    )
+    limits = {"rtol": rtol, "floor": None, "max_kinks": 0.0, "expect_zero": expect_zero}
+    rows += _entrywise(slope, theta, names, grads, entries, rng, facts, (), **limits)
+    unchanged(theta, kept)
+    return Report(tuple(rows))
 
 
 def check_directions(
@@ -117,103 +144,34 @@ def check_directions(
     rtol: float = 1e-7,
     expect_zero: Collection[str] = (),
     max_kinks: float = 0.2,
+    noise: float | None = None,
+    facts: Mapping[str, Any] = NO_FACTS,
 ) -> Report:
     """Compare ∇f·d along n random d over all parameters ("all"), and over each, with five-point differences.
 
     For full-size networks: 4n evaluations of f a parameter, whatever its size; one wrong entry shows in
-    almost every direction. d ~ N(0, 1) max(1, |θ|); floor, zeros and kinks as in `check_gradient`.
+    almost every direction. d ~ N(0, 1) max(1, |θ|); floor, zeros, kinks, noise as in `check_gradient`.
     """
     theta, names, rows = _prepare(params, grads, expect_zero)
     if not names:
         return Report(tuple(rows))
-    base = base_point(f, theta, rng)
+    base = base_point(f, theta, rng, noise)
+    step = first_step(base, noise) if step is None else step
     for title, group in [("all", names), *((name, [name]) for name in names)]:
-        analytic, numeric, noise = np.empty((3, n))
+        analytic, numeric, rounding = np.empty((3, n))
         for j in range(n):
             d = random_direction({name: theta[name] for name in group}, rng)
             terms = np.concatenate([(grads[name] * d[name]).ravel() for name in group])
             # One more, smaller step than for an entry: a direction moves every unit and meets more kinks.
-            numeric[j], error = five_point(f, partial(move, theta, d), base, step or STEP, tries=3)
-            analytic[j], noise[j] = terms.sum(), SIGMAS * (error + EPS * np.abs(terms).sum())
+            numeric[j], error = five_point(f, partial(move, theta, d), base, step, tries=3)
+            analytic[j], rounding[j] = terms.sum(), SIGMAS * (error + EPS * np.abs(terms).sum())
         shape = theta[title].shape if title in theta else (terms.size,)
-        rows.append(
-            judge(
-                title,
-                shape,
-                [(j,) for j in range(n)],
-                analytic,
-                numeric,
-                noise,
-                rtol=rtol,
-                max_kinks=max_kinks,
-                expect_zero=set(group) <= set(expect_zero),
-            )
-        )
+        where, zero = [(j,) for j in range(n)], set(group) <= set(expect_zero)
+        row = judge(title, shape, where, analytic, numeric, rounding, rtol=rtol, max_kinks=max_kinks, expect_zero=zero)
+        seen = Seen(analytic, numeric, rounding, rtol, facts=numbers(facts, theta), projected=True)
+        rows.append(row if row.passed else row._replace(seen=seen))
+    unchanged(theta, params)
     return Report(tuple(rows))
-
-
-def check_pair(
-    forward: Callable[..., tuple[Any, Any]],
-    backward: Callable[[Any, Any], Any],
-    inputs: dict[str, Any],
-    *,
-    rng: np.random.Generator,
-    signature: Callable[[Any], Any] | None = None,
-    wrt: Collection[str] | None = None,
-    **options: Any,
-) -> Report:
-    """Check the gradient of Σ v·y for a random cotangent v of every floating output y of a pair.
-
-    forward(**inputs) → (y, cache), y an array or a (named) tuple; backward(dy, cache), dy built like y,
-    returns a dict by the inputs' names, or (dx, ..., dict) with the gradients of the first inputs in order,
-    or dx alone. An input may be a dict of parameters, known by their own names. Checked are the inputs named
-    in wrt, or all floating ones. signature(cache) → tuple of arrays finds kinks; options: `check_gradient`.
-    """
-    flat: dict[str, Any] = {}
-    for name, given in inputs.items():
-        flat |= given if isinstance(given, dict) else {name: given}
-    wrt = [name for name, a in flat.items() if _floating(a)] if wrt is None else list(wrt)
-
-    def run(theta):
-        y, cache = forward(
-            **{
-                name: {k: theta.get(k, a) for k, a in x.items()} if isinstance(x, dict) else theta.get(name, x)
-                for name, x in inputs.items()
-            }
-        )
-        return y, cache, y if isinstance(y, tuple) else (y,)
-
-    params = {name: np.copy(flat[name]) for name in wrt}
-    y, cache, parts = run({name: x.copy() for name, x in params.items()})
-    v = [rng.standard_normal(a.shape) if _floating(a) else None for a in parts]
-    copies = [np.copy(a) if a is not None else None for a in v]  # a backward that writes into dy must not spoil v
-    dy: Any = tuple(copies) if isinstance(y, tuple) else copies[0]
-    if hasattr(y, "_fields"):
-        dy = type(y)(*copies)
-    result = backward(dy, cache)
-    result = result if isinstance(result, tuple) else (result,)
-    firsts, named = (result[:-1], result[-1]) if isinstance(result[-1], dict) else (result, {})
-    if len(firsts) > len(inputs):
-        raise InputError(
-            f"backward should return at most {len(inputs)} arrays, one an input, but returned "
-            f"{len(firsts)}; put the gradients of parameters into a dict."
-        )
-    grads = {
-        name: g
-        for name, g in {**dict(zip(inputs, firsts)), **named}.items()
-        if name in wrt or (name not in flat and g is not None)
-    }
-
-    def f(theta):
-        _, cache, parts = run(theta)
-        value = sum(np.sum(w * a) for w, a in zip(v, parts) if w is not None)
-        return value if signature is None else (value, signature(cache))
-
-    return check_gradient(f, params, grads, rng=rng, **options)
-
-
-def _floating(a):
-    return isinstance(a, np.ndarray | np.floating) and a.dtype.kind == "f"
 
 
 def _prepare(params, grads, expect_zero):
@@ -234,7 +192,7 @@ def _prepare(params, grads, expect_zero):
     return {name: x.copy() for name, x in params.items()}, names, rows
 
 
-def _entrywise(slope, theta, names, grads, entries, rng, *, expect_zero, **limits):
+def _entrywise(slope, theta, names, grads, entries, rng, facts, signature, *, expect_zero, **limits):
     """Rows for the entries of each parameter; slope(x, i) → numeric derivative and its rounding error."""
     rows = []
     for name in names:
@@ -245,5 +203,25 @@ def _entrywise(slope, theta, names, grads, entries, rng, *, expect_zero, **limit
         numeric, error = np.array([slope(x, i) for i in chosen]).reshape(-1, 2).T
         noise = SIGMAS * (error + EPS * np.abs(a).max(initial=0.0))
         where = [np.unravel_index(i, x.shape) for i in chosen]
-        rows.append(judge(name, x.shape, where, a[chosen], numeric, noise, expect_zero=name in expect_zero, **limits))
+        row = judge(name, x.shape, where, a[chosen], numeric, noise, expect_zero=name in expect_zero, **limits)
+        if not row.passed:
+            compared, allowed = np.full((2, x.size), np.nan)
+            compared[chosen] = numeric
+            allowed[chosen] = noise if limits["floor"] is None else np.fmax(noise, limits["rtol"] * limits["floor"])
+            masks = tuple(m for m in signature if isinstance(m, np.ndarray) and m.dtype == bool)
+            given = Seen(
+                grads[name], compared.reshape(x.shape), allowed.reshape(x.shape), limits["rtol"], x.real.copy()
+            )
+            row = row._replace(seen=given._replace(facts=numbers(facts, theta), masks=masks))
+        rows.append(row)
     return rows
+
+
+def numbers(facts: Mapping[str, Any], arrays: Mapping[str, Any]) -> dict[str, Any]:
+    """The facts, and beside them the lengths of axes that no fact gives, as "W.shape[0]"."""
+    known = {v for v in facts.values() if np.ndim(v) == 0}
+    names: dict[int, list[str]] = {}
+    for name, x in arrays.items():
+        for k, length in enumerate(np.shape(x)):
+            names.setdefault(length, []).append(f"{name}.shape[{k}]")
+    return dict(facts) | {" or ".join(lengths[:2]): n for n, lengths in names.items() if n not in known}

@@ -5,6 +5,7 @@ are frozen, and what is left are functions of the parameters that differences ca
 
     cross-entropy     mean over rows and labelled steps of −log softmax(logits)_label
     log-likelihood    −λ/N Σ_n Σ_t (G − b)_{t,n} log π(a_{t,n} | μ_{t,n}, σ)
+    border            λ·w/2N Σ_n Σ_t |μ_{t,n} − clip(μ_{t,n})|², w = border_weight, clipped to the image
     guess             −1/N Σ_n (G − b)_{T−1,n} log softmax(logits)_guess, for a label that is drawn as well
     baseline          β/2N Σ_n Σ_t (b_{t,n} − G_{t,n})²
 """
@@ -56,18 +57,16 @@ def freeze(config: Any, images: Array, labels: Array, n_classes: int, seed: int 
 
 
 def scalars(frozen: Frozen) -> dict[str, Callable[[Trajectory], Any]]:
-    """The four functions above, each of a Trajectory along the frozen locations."""
+    """The five functions above, each of a Trajectory along the frozen locations."""
     _, config, _, trajectory, labels, guess, _, outcome = frozen
     advantage = outcome.advantage
-    N = labels.size
+    N, weight = labels.size, config.location_weight * config.final_location_weight  # λ
     return {
         "cross-entropy": lambda t: cross_entropy_forward(t.logits, labels)[0].mean(),
         "log-likelihood": lambda t: (
-            -config.location_weight
-            * config.final_location_weight
-            / N
-            * np.sum(advantage * log_prob_forward(trajectory.sample, t.mu, t.log_std)[0])
+            -weight / N * np.sum(advantage * log_prob_forward(trajectory.sample, t.mu, t.log_std)[0])
         ),
+        "border": lambda t: weight * config.border_weight / (2 * N) * np.sum((t.mu - t.mu.clip(-1, 1)) ** 2),
         "guess": lambda t: np.sum(advantage[-1] * cross_entropy_forward(t.logits[-1], guess)[0]) / N,
         "baseline": lambda t: config.baseline_weight / (2 * N) * np.sum((t.baseline - outcome.returns) ** 2),
     }
@@ -110,9 +109,9 @@ def objectives(
     all_heads = Cotangents._fields
     for title, names, heads, changes in (
         ("cross-entropy of the label", ("cross-entropy",), ("logits",), {}),
-        ("log-likelihood of the locations", ("log-likelihood",), ("mu", "log_std"), {}),
+        ("log-likelihood of the locations", ("log-likelihood", "border"), ("mu", "log_std"), {}),
         ("squared error of the baseline", ("baseline",), ("baseline",), {}),
-        ("objective reinforce", ("log-likelihood", "guess", "baseline"), all_heads, REINFORCE),
+        ("objective reinforce", ("log-likelihood", "border", "guess", "baseline"), all_heads, REINFORCE),
     ):
         for learn_std in (False, True) if "mu" in heads else (False,):
             frozen = freeze(replace(config, **changes, learn_std=learn_std), images, labels, n_classes, seed)
@@ -137,10 +136,12 @@ def report(
     With `entries` only so many of each, and random directions through all of them: for models at full size.
     """
     reports = []
+    rows = shape[0] * config.rollouts
+    facts = {"T": config.glimpses, "M": config.rollouts, "B": shape[0], "N": rows, "K": n_classes, "σ": config.std}
     for title, f, params, grads, zero in objectives(config, n_classes, shape, seed):
         rng, part = np.random.default_rng(seed), Report()
         if entries is not None:
-            part += check_directions(f, params, grads, n=3, rng=rng, expect_zero=zero)
-        part += check_gradient(f, params, grads, entries=entries, rng=rng, expect_zero=zero)
+            part += check_directions(f, params, grads, n=3, rng=rng, expect_zero=zero, facts=facts)
+        part += check_gradient(f, params, grads, entries=entries, rng=rng, expect_zero=zero, facts=facts)
         reports.append((title, part))
     return reports

@@ -2,18 +2,22 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from textwrap import fill
 from typing import Any, NamedTuple
 
 import numpy as np
 
 from minram.errors import InputError
+from minram.gradcheck.diagnosis import diagnose
+from minram.gradcheck.evidence import Finding, Seen
 
 
 class Row(NamedTuple):
     """One parameter: the largest errors, and the entry with the largest relative one.
 
     The verdict is "ok" or the fault: "wrong", "zero", "not zero", "kinks", "missing", "not a parameter",
-    or the gradient's unfit shape or dtype.
+    or the gradient's unfit shape or dtype. Where there is a fault, seen are the two gradients, and findings what
+    the check itself has found out about it, such as a kink; `Report.diagnosis` says what the gradients show.
     """
 
     name: str
@@ -26,6 +30,8 @@ class Row(NamedTuple):
     analytic: float = np.nan
     numeric: float = np.nan
     verdict: str = "ok"
+    seen: Seen | None = None
+    findings: tuple[Finding, ...] = ()
 
     @property
     def passed(self) -> bool:
@@ -35,7 +41,10 @@ class Row(NamedTuple):
 
 @dataclass(frozen=True)
 class Report:
-    """Rows of one or more checks: `str()` is the table, `+` joins, `report["W"]` is the last row so named."""
+    """Rows of one or more checks: `str()` is the table, `+` joins, `report["W"]` is the last row so named.
+
+    Under each row that fails stands what is wrong, as far as the numbers show it (see `minram.gradcheck.diagnosis`).
+    """
 
     rows: tuple = ()
 
@@ -49,6 +58,11 @@ class Report:
 
     def __getitem__(self, name):
         return {row.name: row for row in self.rows}[name]
+
+    @property
+    def diagnosis(self) -> list[tuple[Finding, ...]]:
+        """For each row, what is wrong with it: findings (name, text), none where nothing is."""
+        return diagnose(self.rows)
 
     def raise_if_failed(self) -> None:
         """Raise AssertionError, with the table, unless everything passed."""
@@ -88,6 +102,9 @@ class Report:
         widths = [max(map(len, column)) for column in zip(*lines)]
         layout = "  ".join(f"{{:{side}{width}}}" for side, width in zip("<<>>>><>><", widths))
         table = [layout.format(*line).rstrip() for line in lines]
+        for i, findings in enumerate(self.diagnosis, start=1):
+            for f in findings:
+                table[i] += "\n" + fill(f"{f.name}: {f.text}", 118, initial_indent="    ", subsequent_indent=" " * 8)
         ok = sum(r.passed for r in self.rows)
         return "\n".join([*table, f"{ok} of {len(self.rows)} ok"])
 

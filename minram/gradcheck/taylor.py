@@ -5,7 +5,8 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from minram.gradcheck.differences import base_point, evaluate, move, random_direction, same_piece
+from minram.gradcheck.differences import move, nearby, random_direction, same_piece
+from minram.gradcheck.fitness import base_point
 from minram.gradcheck.report import require_fit
 from minram.ops import Params
 
@@ -25,20 +26,21 @@ def taylor_slope(
     """Fit the order p of the remainder |f(θ + h d) − f(θ) − h ∇f·d| ~ hᵖ along a random d as long as θ.
 
     A right gradient gives p = 2, or more where f has no curvature; a wrong one p = 1. Fitted are the five
-    smallest steps that cross no kink and whose remainder is above 100 σ (rounding is below 1 %), σ being the
-    rounding error of f. With at most one such step f is straight as far as can be seen, and p = nan; that
-    passes if h ∇f·d itself is above 100 σ. Raises InputError if grads do not fit params.
+    smallest steps that cross no kink, stay where f is defined, and whose remainder is above 100 σ (rounding is
+    below 1 %), σ being the rounding error of f. With at most one such step f is straight as far as can be seen,
+    and p = nan; that passes if h ∇f·d itself is above 100 σ. Raises InputError if grads do not fit params.
     """
     require_fit(params, grads)
+    params = {name: x.copy() for name, x in params.items()}
     value, signature, sigma = base_point(f, params, rng)
     d = {name: rng.standard_normal(x.shape) for name, x in params.items()}
     length, norm = (np.sqrt(sum(np.sum(a**2) for a in v.values())) for v in (params, d))
     d = {name: a * (length or 1.0) / norm for name, a in d.items()}
     slope_d = sum(np.sum(grads[name] * d[name]) for name in params)
     steps = np.logspace(-2, -7, 11) if steps is None else np.asarray(steps, dtype=np.float64)
-    moved = [evaluate(f, move(params, d, h)) for h in steps]
+    moved = [nearby(f, move(params, d, h)) for h in steps]
     remainders = np.abs([new - value - h * slope_d for h, (new, _) in zip(steps, moved)])
-    smooth = np.array([same_piece(signature, s) for _, s in moved])
+    smooth = np.array([same_piece(signature, s) and np.isfinite(new) for new, s in moved])
     seen = np.flatnonzero(smooth & (remainders > 100 * sigma))
     seen = seen[np.argsort(steps[seen])][:5]
     if len(seen) < 2:
@@ -61,7 +63,7 @@ def v_curve(
     exact = sum(np.sum(grads[name] * d[name]) for name in params)
 
     def value(t):
-        return evaluate(f, move(params, d, t))[0]
+        return nearby(f, move(params, d, t))[0]
 
     steps = np.logspace(0, -13, 40) if steps is None else np.asarray(steps, dtype=np.float64)
     base = value(0.0)

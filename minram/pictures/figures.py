@@ -26,6 +26,7 @@ class Scene(NamedTuple):
     loc: np.ndarray  # (T, n, 2)
     phi: np.ndarray  # (T, n, C·k·w²)
     probabilities: np.ndarray  # (T, n, K)
+    names: Sequence[str] = ()  # of the classes; (): their numbers
 
     @property
     def predicted(self) -> np.ndarray:
@@ -54,19 +55,22 @@ def paths(scene: Scene, n: int) -> Figure:
         ax.axis("off")
     for i, ax in enumerate(axes.flat[:n]):
         plots.glimpse_path(ax, scene.images[i], scene.loc[:, i], scene.retina)
-        plots.verdict(ax, scene.labels[i], scene.predicted[-1, i])
+        plots.verdict(ax, scene.labels[i], scene.predicted[-1, i], scene.names)
     return fig
 
 
 @style.context()
-def look_figure(image: np.ndarray, path: np.ndarray, probabilities: np.ndarray, retina: Retina) -> Figure:
+def look_figure(
+    image: np.ndarray, path: np.ndarray, probabilities: np.ndarray, retina: Retina, names: Sequence[str] = ()
+) -> Figure:
     """One image with its path (T, 2), beside it the label probabilities after each glimpse (T, K)."""
     aspect = min(max(image.shape[0] / image.shape[1], 0.5), 2.5)
     fig, ((left, right),) = style.figure(1, 2, (6.4, 2.6 * max(aspect, 0.9)))
     plots.glimpse_path(left, image, path, retina)
     label = probabilities[-1].argmax()
-    left.set_title(f"label {label}, {100 * probabilities[-1, label]:.1f} %")
-    drawn = plots.label_belief(right, probabilities)
+    called = style.name(names, label) if names else f"label {label}"
+    left.set_title(f"{called}, {100 * probabilities[-1, label]:.1f} %")
+    drawn = plots.label_belief(right, probabilities, names=names)
     right.set_title("belief after each glimpse")
     fig.colorbar(drawn, ax=right, label="label probability")
     return fig
@@ -88,7 +92,7 @@ def retina(scene: Scene, n: int) -> Figure:
             plots.retina_outline(above, scene.loc[t, i], scene.images.shape[1:], scene.retina)
             above.set_title(f"glimpse {t + 1}", fontsize=8.5, color=style.INK, pad=3)
             plots.retina_view(below, scene.phi[t, i], scene.retina)
-            plots.verdict(below, scene.labels[i], scene.predicted[t, i])
+            plots.verdict(below, scene.labels[i], scene.predicted[t, i], scene.names)
     return fig
 
 
@@ -102,8 +106,8 @@ def belief(scene: Scene, n: int) -> Figure:
         ax.axis("off")
     for i, (left, right) in enumerate(axes.reshape(-1, 2)[:n]):
         plots.glimpse_path(left, scene.images[i], scene.loc[:, i], size=7.5)
-        plots.verdict(left, scene.labels[i], scene.predicted[-1, i])
-        drawn = plots.label_belief(right, scene.probabilities[:, i], scene.labels[i])
+        plots.verdict(left, scene.labels[i], scene.predicted[-1, i], scene.names)
+        drawn = plots.label_belief(right, scene.probabilities[:, i], scene.labels[i], scene.names)
         right.set_box_aspect(scene.aspect)
         right.tick_params(labelsize=6.5, length=2, pad=2)
     fig.colorbar(drawn, ax=axes, label="label probability", shrink=0.8, aspect=25)
@@ -124,7 +128,7 @@ def policy(scene: Scene) -> Figure:
     for ax, k in zip(axes.flat, classes):
         of_class = scene.labels == k
         plots.policy_map(ax, scene.loc[:, of_class], scene.images[of_class].mean(axis=0) / white)
-        ax.set(title=f"label {k}", xlabel=None, ylabel=None)
+        ax.set(title=style.name(scene.names, k) if scene.names else f"label {k}", xlabel=None, ylabel=None)
     fig.supxlabel("x (image half-widths)", fontsize=9.5)
     fig.supylabel("y (image half-heights)", fontsize=9.5)
     handles, names = axes[0, 0].get_legend_handles_labels()

@@ -9,6 +9,7 @@ import numpy as np
 from scipy.special import softmax
 
 from minram.agent import Trajectory
+from minram.datasets.data import class_name
 from minram.ops import Array
 from minram.training.config import Config
 
@@ -42,6 +43,7 @@ class Look:
     image: Array  # (H, W) or (H, W, C), as the model took it
     trajectory: Trajectory  # of one row
     config: Config
+    names: tuple[str, ...] = ()  # of the classes; (): their numbers
 
     @property
     def path(self) -> Array:
@@ -57,6 +59,11 @@ class Look:
     def label(self) -> int:
         """The most probable label after the last glimpse."""
         return int(self.belief[-1].argmax())
+
+    @property
+    def name(self) -> str:
+        """The name of that label, or its number."""
+        return class_name(self.names, self.label)
 
     @property
     def steps(self) -> list[Step]:
@@ -75,12 +82,12 @@ class Look:
         from minram.pictures.figures import look_figure  # here: an agent that is not drawn needs no Matplotlib
         from minram.pictures.retina import Retina
 
-        return look_figure(self.image, self.path, self.belief, Retina.of(self.config))
+        return look_figure(self.image, self.path, self.belief, Retina.of(self.config), self.names)
 
     def __repr__(self) -> str:
         sure = f"{100 * self.belief[-1, self.label]:.1f} %"
         return (
-            f"Look at an image {self.image.shape} of {self.image.dtype}: label {self.label}, {sure}\n"
+            f"Look at an image {self.image.shape} of {self.image.dtype}: label {self.name}, {sure}\n"
             f"    path {self.path.shape}, from {_numbers(self.path[0])} to {_numbers(self.path[-1])}\n"
             f"    belief {self.belief.shape}; plot() draws both, trajectory has all arrays"
         )

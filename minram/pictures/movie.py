@@ -65,7 +65,7 @@ def frame(axes: np.ndarray, scene: Scene, t: int) -> None:
             ax.clear()
         plots.glimpse_path(top, scene.images[i], scene.loc[: t + 1, i], total=T)
         plots.retina_outline(top, scene.loc[t, i], scene.images.shape[1:], scene.retina)
-        plots.verdict(top, scene.labels[i], scene.predicted[t, i])
+        plots.verdict(top, scene.labels[i], scene.predicted[t, i], scene.names)
         plots.retina_view(middle, scene.phi[t, i], scene.retina)
         colours = [style.COLOURS["label" if k == scene.labels[i] else "muted"] for k in range(K)]
         if K <= plots.MANY:
@@ -73,6 +73,7 @@ def frame(axes: np.ndarray, scene: Scene, t: int) -> None:
         else:  # ten thousand bars take seconds, as many lines do not
             bottom.vlines(range(K), 0, scene.probabilities[t, i], colors=colours, linewidth=1)
         bottom.set(ylim=(0, 1), yticks=[0, 0.5, 1], xticks=style.ticks(0, K - 1), xlabel="label")
+        style.name_ticks(bottom.xaxis, K, scene.names, most=4)
         bottom.grid(False)
     axes[0, 0].set_ylabel(f"glimpse {t + 1} of {T}")
     axes[1, 0].set_ylabel("what the retina sees")

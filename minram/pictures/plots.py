@@ -106,11 +106,12 @@ def _long_path(ax, loc, colours, size):
     ax.scatter(*loc.T, s=size**2 / 6, color=colours[: len(loc)], linewidth=0, zorder=4, clip_on=False)
 
 
-def verdict(ax: Axes, label: int, predicted: int) -> None:
+def verdict(ax: Axes, label: int, predicted: int, names: Sequence[str] = ()) -> None:
     """Title an Axes with the predicted label and, if it is wrong, the true one: by colour and by mark."""
+    is_, said = style.name(names, label), style.name(names, predicted)
     right = label == predicted
     ax.set_title(
-        f"✓ {label}" if right else f"✗ {predicted}, is {label}",
+        f"✓ {is_}" if right else f"✗ {said}, is {is_}",
         fontsize=9,
         pad=4,
         color=style.COLOURS["right" if right else "wrong"],
@@ -132,7 +133,7 @@ def retina_view(ax: Axes, phi: np.ndarray, retina: Retina, outlined: bool = True
     ax.set(xlim=(-half, half), ylim=(half, -half), aspect=1)
 
 
-def label_belief(ax: Axes, probabilities: np.ndarray, label: int | None = None) -> AxesImage:
+def label_belief(ax: Axes, probabilities: np.ndarray, label: int | None = None, names: Sequence[str] = ()) -> AxesImage:
     """Draw p(label | glimpses so far), (T, K), a column for each glimpse → what a colour bar takes.
 
     A frame marks the true label.
@@ -149,6 +150,7 @@ def label_belief(ax: Axes, probabilities: np.ndarray, label: int | None = None) 
     )
     ax.grid(False)
     ax.set(xlabel="glimpse", ylabel="label", xticks=style.ticks(1, T), yticks=style.ticks(0, K - 1))
+    style.name_ticks(ax.yaxis, K, names)
     if label is not None:
         row = Rectangle((0.5, label - 0.5), T, 1, fill=False, edgecolor=style.COLOURS["reward"], linewidth=1.6)
         ax.add_patch(row).set_clip_on(False)

@@ -9,21 +9,22 @@ from matplotlib.figure import Figure
 from scipy.special import softmax
 
 from minram.agent import rollout
-from minram.datasets import data
-from minram.datasets.data import Dataset
+from minram.datasets.data import Dataset, aligned
 from minram.datasets.tasks import fixed_images
 from minram.errors import InputError
 from minram.pictures import figures, style
+from minram.pictures.confusion import confusion_figure
 from minram.pictures.movie import write_movie
 from minram.pictures.retina import Retina
 from minram.sensor import summed_area
 from minram.storage.writing import make_folder
 from minram.training.config import Config
-from minram.training.evaluate import PIXELS
+from minram.training.evaluate import PIXELS, confusion, evaluate
 from minram.training.metrics import read_metrics
 from minram.training.models import MODELS
 from minram.training.origin import data_differ
-from minram.training.run import load_model, load_params
+from minram.training.run import class_names, load_model, load_params
+from minram.training.train import load_data
 
 Say = Callable[[str], None]
 POOL = 400  # validation images that are looked at: enough to map the policy of each class
@@ -45,12 +46,16 @@ def show(
     if n < 1:
         raise InputError(f"n should be at least 1 image, but is {n}.")
     say("Looking at images")
-    scene = look(source, max(n, POOL), seed, dataset)
-    stills = {
+    params, config, meta, dataset = _opened(source, dataset)
+    scene = _look(params, config, meta, dataset, max(n, POOL), seed)
+    K = params["label.b"].size
+    given = evaluate(params, config, dataset.x_val, dataset.y_val).probabilities[-1].argmax(axis=-1)
+    stills: dict[str, Callable[[], Figure]] = {
         "paths.png": lambda: figures.paths(scene, n),
         "retina.png": lambda: figures.retina(scene, n),
         "belief.png": lambda: figures.belief(scene, n),
         "policy.png": lambda: figures.policy(scene),
+        "confusion.png": lambda: confusion_figure(confusion(given, dataset.y_val, K), class_names(meta, K)),
     }
     written = []
     for name, draw in stills.items():
@@ -86,30 +91,43 @@ def look(source: str | Path, n: int, seed: int = 0, dataset: Dataset | None = No
 
     Raises InputError for a source without an agent, or for data of another kind than it was trained on.
     """
+    params, config, meta, dataset = _opened(source, dataset)
+    return _look(params, config, meta, dataset, n, seed)
+
+
+def _opened(source, dataset):
+    """(params, config, meta, dataset) of an agent and of data that fit it."""
     path = Path(source) / "best.npz" if Path(source).is_dir() else Path(source)
     params, config, meta = load_model(path)
     if not MODELS[config.model].looks:
         raise InputError(f"{path} holds a network that sees the whole image at once; show draws an agent's glimpses.")
     if dataset is None:
-        dataset = data.load(config.data or None, n_val=config.n_val)
+        dataset = load_data(config)
         if differ := data_differ(path, meta, dataset):
             raise InputError(f"{differ} Put the data back, or train on these.")
+    dataset = aligned(dataset, class_names(meta, params["label.b"].size))
+    inputs = math.prod(dataset.image_shape[2:]) * Retina.of(config).size
+    if inputs != len(params["glimpse.what.W"]) or dataset.n_classes > params["label.b"].size:
+        raise InputError(
+            f"{path} was trained on images with other colours or fewer classes than these, of shape "
+            f"{dataset.image_shape} in {dataset.n_classes} classes; give it the data that it was trained on."
+        )
+    return params, config, meta, dataset
+
+
+def _look(params, config, meta, dataset, n, seed):
+    """What the agent does with up to n validation images → Scene."""
     pixels = math.prod(config.task_at().canvas or dataset.image_shape[:2])
     n = min(n, max(1, PIXELS // pixels))  # fewer of large ones, which are looked at all at once
     index = np.random.default_rng(seed).permutation(len(dataset.x_val))[:n]
     images = fixed_images(config.task_at(), dataset.x_val[index], seed)
     area = summed_area(images, config.background)
     retina = Retina.of(config)
-    channels = area.table.shape[1]
-    if channels * retina.size != len(params["glimpse.what.W"]) or dataset.n_classes > params["label.b"].size:
-        raise InputError(
-            f"{path} was trained on images with other colours or fewer classes than these, of shape "
-            f"{dataset.image_shape} in {dataset.n_classes} classes; give it the data that it was trained on."
-        )
     policy = config.rollout_policy("mean")
     t = rollout(params, config, area, np.random.default_rng(seed), policy=policy, every_step=True)
     probabilities = softmax(t.logits, axis=-1)  # (T, n, K)
-    return figures.Scene(images, dataset.y_val[index], retina, t.loc, t.glimpse.phi, probabilities)
+    names = class_names(meta, probabilities.shape[-1])
+    return figures.Scene(images, dataset.y_val[index], retina, t.loc, t.glimpse.phi, probabilities, names)
 
 
 def write_figure(fig: Figure, out: str | Path, name: str) -> Path:

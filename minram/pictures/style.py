@@ -7,17 +7,19 @@ import: tutorials call `use()` once, and the package draws its own figures insid
 import contextlib
 import io
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
 import matplotlib
 import numpy as np
+from matplotlib.axis import Axis
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.colors import LinearSegmentedColormap
 from matplotlib.figure import Figure
 from matplotlib.rcsetup import cycler
 
+from minram.datasets.data import class_name
 from minram.storage.writing import atomic_write
 
 BLUE, VERMILLION, GREEN, ORANGE = "#0072B2", "#D55E00", "#009E73", "#E69F00"
@@ -129,3 +131,15 @@ def time_colours(T: int) -> np.ndarray:
 def ticks(first: int, last: int, most: int = 10) -> range:
     """Whole numbers from `first` to `last`, evenly spaced, at most `most` of them."""
     return range(first, last + 1, math.ceil((last + 1 - first) / most))
+
+
+def name(names: Sequence[str], label: Any) -> str:
+    """What a class is called in a picture: its name, short and free of mathematics, or its number."""
+    text = class_name(names, label)
+    return (text if len(text) <= 14 else text[:13] + "…").replace("$", r"\$")
+
+
+def name_ticks(axis: Axis, K: int, names: Sequence[str], most: int = 12) -> None:
+    """Write the names of K classes at an axis, where there are names and room for them."""
+    if names and most >= K:
+        axis.set_ticks(range(K), [name(names, k) for k in range(K)])

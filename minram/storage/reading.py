@@ -6,8 +6,8 @@ What is promised, whatever the bytes are:
 - A declared size is believed only after a comparison with the size of the file: arrays take at most `max_ratio`
   times as much memory, and 1 MiB; reading them takes less than 1 MiB more.
 - JSON of more than 32 MiB is not read; objects take up to 25 times the size of their text.
-- What is returned is whole: bools, integers or floats, in the shape and the type that the file declares; of JSON,
-  numbers that are finite.
+- What is returned is whole: bools, integers or floats, or text where it is asked for, in the shape and the type that
+  the file declares; of JSON, numbers that are finite.
 - Every failure is an InputError of one sentence.
 """
 
@@ -40,15 +40,17 @@ NPY_HEADER = re.compile(
     rb"\s*'shape':\s*\(([\d, ]*)\),?\s*\}\s*"
 )
 NPY_DTYPE = re.compile(r"'([<>|=]?(?:b1|[iu][1248]|f[248]))'")
+NPY_TEXT = re.compile(r"'([<>|=]?[US][1-9]\d{0,4})'")
 IDX_DTYPES = {0x08: ">u1", 0x09: ">i1", 0x0B: ">i2", 0x0C: ">i4", 0x0D: ">f4", 0x0E: ">f8"}
 
 
 def read_npz(
-    path: str | Path, names: Collection[str] | None = None, max_ratio: float = MAX_RATIO
+    path: str | Path, names: Collection[str] | None = None, max_ratio: float = MAX_RATIO, text: bool = False
 ) -> dict[str, np.ndarray]:
     """Read a .npz file of bool, integer and float arrays, all or those of `names` that it has → {name: array}.
 
-    Refuses files whose arrays would take more than `max_ratio` times the file's size (plus 1 MiB).
+    text: those of text and of bytes are read too. Refuses files whose arrays would take more than `max_ratio` times
+    the file's size (plus 1 MiB).
     Raises InputError for anything but a whole and well-formed file.
     """
     with _opened(path, "a .npz file of plain number arrays") as file:
@@ -60,7 +62,22 @@ def read_npz(
             if len(set(found)) < len(found):
                 raise ValueError("two arrays have the same name")
             wanted = [(name, member) for name, member in zip(found, members) if names is None or name in names]
-            return {name: _read_npy(archive, member) for name, member in wanted}
+            return {name: _read_npy(archive, member, text) for name, member in wanted}
+
+
+def list_npz(path: str | Path) -> dict[str, str]:
+    """What the arrays of a .npz file are, by name: {"x": "(100, 8, 8) <f4"}; nothing but headers is read.
+
+    Raises InputError for what is no such file.
+    """
+    found = {}
+    with _opened(path, "a .npz file of plain number arrays") as file, zipfile.ZipFile(file) as archive:
+        for member in archive.infolist()[:1000]:
+            with archive.open(member) as stream:
+                with contextlib.suppress(ValueError, EOFError):
+                    kind, shape, _, _ = _read_header(stream, member)
+                    found[member.filename.removesuffix(".npy")] = f"{tuple(shape)} {kind[:40]}"
+    return found
 
 
 def read_idx(path: str | Path, max_ratio: float = MAX_RATIO) -> np.ndarray:
@@ -84,6 +101,16 @@ def read_idx(path: str | Path, max_ratio: float = MAX_RATIO) -> np.ndarray:
         if stream.read(1):  # at its end gzip also compares the checksum
             raise ValueError("it is longer than its header says")
         return array
+
+
+def is_idx(path: str | Path) -> int | None:
+    """The number of dimensions of an IDX file, or None for any other; nothing but its first four bytes is believed."""
+    with contextlib.suppress(InputError), _opened(path, "an IDX file") as file:
+        gzipped = file.read(2) == b"\x1f\x8b"
+        file.seek(0)
+        zeros, code, ndim = np.frombuffer((gzip.GzipFile(fileobj=file) if gzipped else file).read(4), ">u2, u1, u1")[0]
+        return int(ndim) if zeros == 0 and code in IDX_DTYPES and 1 <= ndim <= 4 else None
+    return None
 
 
 def read_json(path: str | Path) -> Any:
@@ -143,29 +170,36 @@ def _check_size(size: int, limit: float) -> None:
         )
 
 
-def _read_npy(archive: zipfile.ZipFile, member: zipfile.ZipInfo) -> np.ndarray:
+def _read_npy(archive: zipfile.ZipFile, member: zipfile.ZipInfo, text: bool = False) -> np.ndarray:
+    with archive.open(member) as stream:
+        kind, shape, order, before = _read_header(stream, member)
+        found = NPY_DTYPE.fullmatch(f"'{kind}'") or (text and NPY_TEXT.fullmatch(f"'{kind}'"))
+        if not found:
+            what = "; save text with astype(str)" if kind == "|O" else ""
+            raise ValueError(f"{member.filename!r} holds {kind[:40]!a}, not bools, integers or floats{what}")
+        dtype = np.dtype(found[1])
+        if math.prod(shape) * dtype.itemsize != member.file_size - before:
+            raise ValueError(f"{member.filename!r} does not have the size that its header says")
+        return _read_array(stream, shape, dtype, order)
+
+
+def _read_header(stream: Stream, member: zipfile.ZipInfo) -> tuple[str, list[int], Literal["C", "F"], int]:
+    """(type, shape, order, length of the header) of an array."""
     if not member.filename.endswith(".npy") or member.compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED):
         raise ValueError(f"{member.filename!r} in it is not an array as NumPy saves it")
-    with archive.open(member) as stream:
-        magic = _exactly(stream, 8)
-        if magic[:6] != b"\x93NUMPY" or magic[6] not in (1, 2, 3):
-            raise ValueError(f"{member.filename!r} in it is not an array as NumPy saves it")
-        n_bytes = 2 if magic[6] == 1 else 4
-        length = int.from_bytes(_exactly(stream, n_bytes), "little")
-        if length > 10_000:
-            raise ValueError(f"the header of {member.filename!r} is oversized")
-        header = NPY_HEADER.fullmatch(_exactly(stream, length))
-        if header is None:
-            raise ValueError(f"the header of {member.filename!r} is damaged")
-        kind = header[1].decode("latin1")
-        numbers = NPY_DTYPE.fullmatch(kind)
-        if numbers is None:
-            raise ValueError(f"{member.filename!r} holds {kind[:40]!a}, not bools, integers or floats")
-        dtype = np.dtype(numbers[1])
-        shape = [int(n) for n in header[3].replace(b" ", b"").split(b",") if n]
-        if math.prod(shape) * dtype.itemsize != member.file_size - 8 - n_bytes - length:
-            raise ValueError(f"{member.filename!r} does not have the size that its header says")
-        return _read_array(stream, shape, dtype, order="F" if header[2] == b"True" else "C")
+    magic = _exactly(stream, 8)
+    if magic[:6] != b"\x93NUMPY" or magic[6] not in (1, 2, 3):
+        raise ValueError(f"{member.filename!r} in it is not an array as NumPy saves it")
+    n_bytes = 2 if magic[6] == 1 else 4
+    length = int.from_bytes(_exactly(stream, n_bytes), "little")
+    if length > 10_000:
+        raise ValueError(f"the header of {member.filename!r} is oversized")
+    header = NPY_HEADER.fullmatch(_exactly(stream, length))
+    if header is None:
+        raise ValueError(f"the header of {member.filename!r} is damaged")
+    shape = [int(n) for n in header[3].replace(b" ", b"").split(b",") if n]
+    order: Literal["C", "F"] = "F" if header[2] == b"True" else "C"
+    return header[1].decode("latin1").strip("'"), shape, order, 8 + n_bytes + length
 
 
 def _read_array(stream: Stream, shape: list[int], dtype: np.dtype, order: Literal["C", "F"] = "C") -> np.ndarray:
@@ -176,6 +210,10 @@ def _read_array(stream: Stream, shape: list[int], dtype: np.dtype, order: Litera
         part[:] = np.frombuffer(_exactly(stream, len(part)), np.uint8)
     if dtype.kind == "b" and raw.max(initial=0) > 1:
         raise ValueError("it holds a bool that is neither 0 nor 1")
+    if dtype.kind == "U":
+        points = raw.view(np.dtype("u4").newbyteorder(dtype.byteorder))
+        if points.max(initial=0) > 0x10FFFF or ((points >= 0xD800) & (points < 0xE000)).any():
+            raise ValueError("it holds text that is none")
     if not dtype.isnative:
         array = array.byteswap(inplace=True).view(dtype.newbyteorder())  # no second copy of a large array
     return array.reshape(shape, order=order)

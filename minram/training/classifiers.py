@@ -122,15 +122,20 @@ def classifier_backward(params: Params, dlogits: Array, caches: list) -> Params:
     return {name: grads[name] for name in params}
 
 
-def classifier_gradients(params: Params, images: Array, labels: Array, share: float = 1.0) -> tuple[Params, Outcome]:
+def classifier_gradients(
+    params: Params, images: Array, labels: Array, share: float = 1.0, weights: Array | None = None
+) -> tuple[Params, Outcome]:
     """One look at a minibatch: the mean cross-entropy's gradients, times `share`, and the outcome.
 
-    labels (N,). Raises InputError for labels that the model has not.
+    labels (N,); weights (K,): of the classes. Raises InputError for labels that the model has not.
     """
     logits, caches = classifier_forward(params, images)
     check_labels(labels, *logits.shape)
     loss, cache = cross_entropy_forward(logits, labels)  # (N,)
-    grads = classifier_backward(params, cross_entropy_backward(np.full_like(loss, share / len(loss)), cache), caches)
+    dloss = np.full_like(loss, share / len(loss))  # (N,)
+    if weights is not None:
+        dloss *= weights[labels].astype(loss.dtype)
+    grads = classifier_backward(params, cross_entropy_backward(dloss, cache), caches)
     wrong = logits.argmax(axis=-1) != labels
     reward, none = 1 - wrong.astype(loss.dtype), np.empty((0, len(loss)), loss.dtype)  # it decides nothing
     return grads, Outcome(float(loss.mean()), float(wrong.mean()), reward, none, none, 0.0)

@@ -15,8 +15,9 @@ from minram.datasets.tasks import Task
 from minram.errors import InputError, printable
 from minram.reinforce import BASELINES, REWARDS
 from minram.training.contradictions import contradictions
-from minram.training.ranges import Choice, Real, Size, Subset, Switch, Text, Whole, Wholes
+from minram.training.ranges import Choice, Real, Shape, Size, Subset, Switch, Text, Whole, Wholes
 
+STD = Real(1e-4, 10)  # what σ may be, in image half-widths; a learned one is kept within it
 TASKS = ("original", "translated", "cluttered")
 
 
@@ -40,7 +41,10 @@ class Config:
     """
 
     # The data
-    data: str = _setting("", Text(), "a .npz file or a folder of IDX files; empty: the embedded MNIST")
+    data: str = _setting("", Text(), "a .npz file, or a folder of pictures or IDX files; empty: MNIST")
+    image_shape: tuple[int, ...] = _setting(
+        (), Shape(4096), "HxW, or HxWxC, that your images are brought to; empty: none"
+    )
     task: str = _setting("original", Choice(TASKS), "images as they are, on a canvas, or among clutter")
     canvas: tuple[int, int] = _canvas(
         (60, 60), Size(1, 4096), "height and width of the canvas, in pixels (not for 'original')"
@@ -74,9 +78,9 @@ class Config:
     policy: str = _agent(
         "gaussian", Choice(("gaussian", "random")), "locations from the location head, or uniform ones"
     )
-    std: float = _agent(0.1, Real(1e-4, 10), "σ of the location policy, in image half-widths")
+    std: float = _agent(0.1, STD, "σ of the location policy, in image half-widths")
     final_std: float = _agent(1.0, Real(1e-4, 1), "σ at the end of training, as a share of std; it falls geometrically")
-    learn_std: bool = _agent(False, Switch(), "learn log σ")
+    learn_std: bool = _agent(False, Switch(), f"learn log σ, within the range of std, {STD.low:g} to {STD.high}")
     start: str = _agent("uniform", Choice(("uniform", "centre", "gaussian")), "the first location; gaussian: N(0, σ²)")
     recurrent_init: str = _agent("identity", Choice(("identity", "he")), "initial weights from h_{t−1} to h_t")
 
@@ -94,7 +98,14 @@ class Config:
     final_location_weight: float = _agent(
         1.0, Real(1e-4, 1), "λ at the end, as a share of the first; it falls as σ does"
     )
+    border_weight: float = _agent(
+        0.0, Real(0, 1000), "weight, times λ, of ½ (distance to the image)² of a mean outside"
+    )
     baseline_weight: float = _agent(1.0, Real(0, 1000), "weight of the baseline's squared error")
+
+    class_weights: str = _setting(
+        "none", Choice(("none", "balanced")), "images count alike, or classes, in loss, reward and choice of the epoch"
+    )
 
     # The optimiser
     optimiser: str = _setting("adam", Choice(("adam", "sgd")), "Adam, or SGD with momentum as in the paper")

@@ -42,6 +42,11 @@ def contradictions(c: "Config") -> Iterator[str]:
             "objective=reinforce draws one label, after the last glimpse, and rewards no other; set reward_steps=last "
             "or objective=hybrid."
         )
+    if pure and c.class_weights != "none":
+        yield (
+            "class_weights=balanced weighs a cross-entropy, which objective=reinforce has not; set objective=hybrid or "
+            "class_weights=none."
+        )
     if c.reward_steps == "every" and c.label_steps == "last":
         yield (
             "reward_steps=every rewards the label after each glimpse, so each should be trained; set label_steps=every."

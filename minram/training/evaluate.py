@@ -56,6 +56,11 @@ def evaluate(
     return Evaluation(probabilities.argmax(axis=-1) != labels, probabilities)
 
 
+def confusion(given: Array, labels: Array, K: int) -> Array:
+    """How many images of each class (row) were given each label (column): given, labels (n,) → (K, K)."""
+    return np.bincount(K * labels + given, minlength=K * K).reshape(K, K)
+
+
 def wilson(wrong: int, n: int) -> tuple[float, float]:
     """The 95 % score interval (low, high) of an error rate, from the number of wrong labels of n (Wilson 1927)."""
     from scipy.stats import binomtest  # here, because importing it takes longer than the rest of the package

@@ -21,6 +21,9 @@ RANGES = {
     "baseline_error": (0, MOST),
     "seconds": (0, MOST),
     "val_error": (0, 1),
+    # Of the diagnosis.
+    **dict.fromkeys(("outside", "dead", "coverage", "balanced_error", "majority_error"), (0, 1)),
+    **dict.fromkeys(("spread_images", "spread_steps", "entropy"), (0, MOST)),
 }
 ALWAYS = (*SUMS, "seconds")
 ROUNDING = 1e-6  # means of numbers from 0 to 1 may be so much above
@@ -43,6 +46,13 @@ def check_metrics(records: Any) -> None:
         for error in errors:
             _check(error, 0, 1, f"an error in line {epoch}")
         glimpses.add(len(errors))
+        for name, high in (("std", MOST), ("class_errors", 1)):
+            numbers = record.get(name, [])
+            if not isinstance(numbers, list):
+                raise ValueError(f"{name} in line {epoch} is not a list")
+            for number in numbers:
+                if number is not None or name == "std":  # a class of too few images has no error
+                    _check(number, 0, high, f"{name} in line {epoch}")
     if len(glimpses - {0}) > 1:
         raise ValueError("the lines differ in their number of glimpses")
 
@@ -66,3 +76,13 @@ def read_metrics(folder: str | Path) -> list[dict[str, Any]]:
 def write_metrics(folder: Path, records: Sequence[dict]) -> None:
     """Write the lines of a run's metrics.jsonl. Raises InputError if that cannot be."""
     write_text(folder / "metrics.jsonl", "".join(json.dumps(record) + "\n" for record in records))
+
+
+def mend_metrics(folder: Path, records: Sequence[dict]) -> None:
+    """Write a run's metrics.jsonl again if it does not say what the checkpoint does."""
+    try:
+        same = read_metrics(folder) == records
+    except InputError:
+        same = False
+    if not same:
+        write_metrics(folder, records)

@@ -15,9 +15,13 @@ from minram.ops import Array, Params
 from minram.reinforce import Outcome, cotangents
 from minram.sensor import summed_area
 from minram.training import classifiers
+from minram.training.balance import balanced_cotangents
 from minram.training.own import Own
 
 Sizes = dict[str, tuple[int, int, float]]  # of the layers by name: inputs, outputs, gain
+
+
+_NONE = Own()
 
 
 class Update(NamedTuple):
@@ -39,7 +43,7 @@ class Model(NamedTuple):
     init: Callable[..., Params]  # (config, rng, n_classes, image_shape)
     layers: Callable[..., Sizes]  # (config, n_classes, image_shape)
     layers_of: Callable[..., Sizes]  # (config, params), where the shape of the images is not known
-    gradients: Callable[..., Update]  # (params, config, images, labels, rng, progress, share, own, lap)
+    gradients: Callable[..., Update]  # (params, config, images, labels, rng, progress, share, own, lap, weights)
     probabilities: Callable[..., Array]  # (params, config, images, rng, policy, rollouts) → (T, n, K)
 
 
@@ -57,14 +61,17 @@ def _agent_layers_of(config, params):
     return layers(config, np.size(params.get("label.b")), channels)
 
 
-def _agent_gradients(params, config, images, labels, rng, progress=1.0, share=1.0, own=Own(), lap=no_lap):  # noqa: B008
-    """Look, be rewarded, and go back."""
+def _agent_gradients(params, config, images, labels, rng, progress=1.0, share=1.0, own=_NONE, lap=no_lap, weights=None):
+    """Look, be rewarded, and go back. weights (K,): of the classes."""
     area = summed_area(images, config.background)
     lap("table")
     policy, every = config.rollout_policy("sampled"), config.label_steps == "every"
     trajectory = rollout(params, config, area, rng, config.rollouts, policy, every, progress=progress)
     lap("rollout")
-    heads, outcome = cotangents(trajectory, labels, config, rng, progress, own.reward, own.baseline)
+    if weights is None:
+        heads, outcome = cotangents(trajectory, labels, config, rng, progress, own.reward, own.baseline)
+    else:
+        heads, outcome = balanced_cotangents(trajectory, labels, config, weights, rng, progress, own)
     heads = heads if share == 1 else Cotangents(*(share * a for a in heads))
     grads = backward(params, trajectory, heads, config.flow)
     lap("backward")
@@ -94,8 +101,10 @@ def _agent_probabilities(params, config, images, rng, policy="mean", rollouts=1)
     return p.reshape(len(p), len(images), rollouts, -1).mean(axis=2)
 
 
-def _classifier_gradients(params, config, images, labels, rng, progress=1.0, share=1.0, own=Own(), lap=no_lap):  # noqa: B008
-    grads, outcome = classifiers.classifier_gradients(params, images, labels, share)
+def _classifier_gradients(
+    params, config, images, labels, rng, progress=1.0, share=1.0, own=_NONE, lap=no_lap, weights=None
+):
+    grads, outcome = classifiers.classifier_gradients(params, images, labels, share, weights)
     lap("backward")
     return Update(grads, outcome, dict)
 

@@ -57,7 +57,8 @@ class Workers(InProcess):
         # Pieces begin where a line of the cache does.
         edges = [64 * round(i * run.vector.size / n / 64) for i in range(n)] + [run.vector.size]
         self.pieces = [slice(*pair) for pair in itertools.pairwise(edges)]
-        images = Dataset(dataset.x_train, dataset.y_train, *[dataset.x_train[:0], dataset.y_train[:0]] * 2)
+        none = dataset.x_train[:0], dataset.y_train[:0]
+        images = Dataset(dataset.x_train, dataset.y_train, *none, *none)
         try:
             with _one_thread_each():
                 for _ in range(1, n):

@@ -9,13 +9,19 @@ VARIABLES = ("OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "OMP_NUM_THREADS", "VECL
 
 
 def one_thread(environ: MutableMapping[str, str] = os.environ) -> None:
-    """Let matrix products run on one thread, unless the environment says otherwise; call it before NumPy is imported.
+    """Let matrix products run on one thread, unless the environment says otherwise.
 
     They are small: two threads gain a third on two idle cores, and lose a factor of 2 to 10 to their waiting for
-    each other where anything else runs. A BLAS reads this once, when it is loaded.
+    each other where anything else runs. A BLAS reads the environment once, when it is loaded, so this is best called
+    before NumPy is imported; an OpenBLAS that is loaded already is told as well.
     """
-    if not any(name in environ for name in VARIABLES):
-        environ.update(dict.fromkeys(VARIABLES, "1"))
+    if any(name in environ for name in VARIABLES):
+        return
+    environ.update(dict.fromkeys(VARIABLES, "1"))
+    for library in _openblas():
+        for name in ("scipy_openblas_set_num_threads64_", "scipy_openblas_set_num_threads", "openblas_set_num_threads"):
+            if hasattr(library, name):
+                getattr(library, name)(1)
 
 
 def keep_freed_memory() -> None:
@@ -31,18 +37,22 @@ def keep_freed_memory() -> None:
 
 def kernel() -> str | None:
     """The processor type whose kernels OpenBLAS has chosen, or None for another BLAS or system."""
-    try:
-        with open("/proc/self/maps") as maps:
-            paths = {line.split()[-1] for line in maps if "openblas" in line}
-    except OSError:
-        return None
-    for library in map(ctypes.CDLL, sorted(paths)):
+    for library in _openblas():
         for name in ("scipy_openblas_get_corename64_", "scipy_openblas_get_corename", "openblas_get_corename"):
             if hasattr(library, name):
                 function = getattr(library, name)
                 function.restype = ctypes.c_char_p
                 return function().decode()
     return None
+
+
+def _openblas():
+    """The OpenBLAS libraries that this process has loaded; none where the system does not tell."""
+    try:
+        with open("/proc/self/maps") as maps:
+            return [ctypes.CDLL(path) for path in sorted({line.split()[-1] for line in maps if "openblas" in line})]
+    except OSError:
+        return []
 
 
 def usable_cores() -> int:

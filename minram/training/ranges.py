@@ -121,6 +121,23 @@ class Size(NamedTuple):
         return f"one or two whole numbers from {self.low} to {self.high}"
 
 
+class Shape(NamedTuple):
+    """Height and width, with or without a number of channels: "60x40", (60, 40, 3); empty: none."""
+
+    largest: int
+
+    def read(self, value: Any) -> tuple[int, ...]:
+        """(height, width), (height, width, channels), or ()."""
+        items = _listed(value.replace("x", ",") if isinstance(value, str) else value)
+        numbers = tuple(Whole(1, self.largest).read(v) for v in items)
+        if len(numbers) not in (0, 2, 3):
+            raise ValueError
+        return numbers
+
+    def __str__(self):
+        return f"HxW or HxWxC, of whole numbers from 1 to {self.largest}, or empty"
+
+
 def _within(bounds, kind, value):
     if isinstance(value, (bool, np.bool_)):
         raise TypeError

@@ -10,7 +10,7 @@ import math
 from dataclasses import asdict, dataclass, field
 from importlib import resources
 from pathlib import Path
-from typing import NamedTuple, Self
+from typing import Any, NamedTuple, Self
 
 import numpy as np
 
@@ -19,8 +19,8 @@ from minram.errors import InputError
 from minram.ops import Array, Params
 from minram.storage import checkpoint
 from minram.storage.writing import remove_temporaries, write_text
-from minram.training.config import Config
-from minram.training.metrics import SUMS, check_metrics, read_metrics, write_metrics
+from minram.training.config import STD, Config
+from minram.training.metrics import SUMS, check_metrics, mend_metrics, write_metrics
 from minram.training.models import MODELS
 from minram.training.optim import optimiser_state, pack, unpack
 from minram.training.origin import require_best, require_own, require_same
@@ -39,6 +39,7 @@ class Progress:
     seconds: float = 0.0
     metrics: list[dict] = field(default_factory=list)  # a dict for each epoch
     own: dict[str, str] = field(default_factory=dict)  # the caller's own functions by name
+    about: dict[str, Any] = field(default_factory=dict)  # the data: names of classes, notes, size and brightness
     segments: list[dict] = field(default_factory=list)  # the machine and the processes, from which step on
 
     @classmethod
@@ -46,18 +47,21 @@ class Progress:
         """The Progress of a checkpoint. Raises ValueError or TypeError unless it is one that `train` can have made."""
         p = cls(**meta)
         best = {"epoch": 0, "val_error": 0.0} if p.best is None else p.best
-        numbers = [*p.sums, p.seconds, best["val_error"]]
+        weighted = p.best is not None and config.class_weights != "none"
+        measures = ["val_error"] + ["balanced_error"] * weighted
+        numbers = [*p.sums, p.seconds, *(best[name] for name in measures)]
         check_metrics(p.metrics)
         sound = (
             all(type(n) is int and n >= 0 for n in (p.epoch, p.step, best["epoch"]))
             and p.step <= n_steps  # of an epoch; a run that was stopped after the last has all of them
             and (p.best is not None) == any("val_error" in record for record in p.metrics)
             and best["epoch"] <= p.epoch == len(p.metrics) <= config.epochs
-            and 0 <= best["val_error"] <= 1
+            and all(0 <= best[name] <= 1 for name in measures)
             and p.seconds >= 0
             and len(p.sums) == len(SUMS)
             and all(type(x) is float and math.isfinite(x) for x in numbers)
             and isinstance(p.own, dict)
+            and isinstance(p.about, dict)
             and all(isinstance(text, str) for item in p.own.items() for text in item)
             and isinstance(p.segments, list)
             and all(isinstance(segment, dict) for segment in p.segments)
@@ -91,7 +95,12 @@ def fresh(config: Config, folder: Path, dataset: Dataset, own: dict[str, str] | 
             raise InputError(f"{folder} holds the {name} of another run; choose another folder with --out.")
     init, rng = MODELS[config.model].init, stream(config.seed, PARAMETERS)
     vector, params = pack(init(config, rng, dataset.n_classes, seen_shape(config, dataset)))
-    run = Run(vector, params, optimiser_state(config, vector), Progress(dataset.fingerprint, own=own or {}))
+    run = Run(
+        vector,
+        params,
+        optimiser_state(config, vector),
+        Progress(dataset.fingerprint, own=own or {}, about=dataset.about),
+    )
     write_text(folder / "config.json", json.dumps(asdict(config) | ({"own": own} if own else {}), indent=1))
     write_metrics(folder, [])
     save_run(run, config, folder)
@@ -149,7 +158,19 @@ def _load(path):
             raise InputError(f"{path} should hold floats of one type, but {name} is {a.dtype}; take another file.")
         if not np.isfinite(a).all():
             raise InputError(f"{path} has numbers in {name} that are not finite; take an earlier checkpoint.")
+    log_std = params.get("location.log_std", np.zeros(2))
+    if not (math.log(STD.low) - 0.01 < log_std.min() and log_std.max() < math.log(STD.high) + 0.01):  # 0.01: as float16
+        raise InputError(f"{path} has a learned σ outside {STD.low:g} to {STD.high}; take an earlier checkpoint.")
     return {name: params[name] for name in shapes}, config, meta, arrays
+
+
+def class_names(meta: dict, n_classes: int) -> tuple[str, ...]:
+    """The names of the classes that a checkpoint's meta has, or () where there are none for each class."""
+    about = meta.get("about")
+    names = about.get("names") if isinstance(about, dict) else None
+    if isinstance(names, list) and len(names) == n_classes and all(isinstance(name, str) for name in names):
+        return tuple(names)
+    return ()
 
 
 def find_model(name: str) -> Path:
@@ -167,6 +188,14 @@ def find_model(name: str) -> Path:
             f"none; there are {', '.join([*runs[-8:], *named])}."
         )
     return path
+
+
+def newest(name: str) -> Path:
+    """The run in runs/ whose file `name` is the newest → its folder. Raises InputError where there is none."""
+    found = sorted(Path("runs").glob(f"*/{name}"), key=lambda path: path.stat().st_mtime)
+    if not found:
+        raise InputError(f"there is no run in runs/ with a {name}; name its folder.")
+    return found[-1].parent
 
 
 def new_folder(name: str) -> Path:
@@ -224,15 +253,5 @@ def resumed(config: Config, folder: Path, dataset: Dataset) -> Run:
         require_same(best, best_config, config)
         require_best(best, about, progress.best, progress.epoch, progress.data)
     remove_temporaries(folder)
-    _mend_metrics(folder, progress)
+    mend_metrics(folder, progress.metrics)
     return Run(vector, params, optimiser, progress)
-
-
-def _mend_metrics(folder, progress):
-    """Write metrics.jsonl again if it does not say what the checkpoint does."""
-    try:
-        same = read_metrics(folder) == progress.metrics
-    except InputError:
-        same = False
-    if not same:
-        write_metrics(folder, progress.metrics)

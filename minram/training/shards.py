@@ -16,6 +16,7 @@ from minram.datasets.data import Dataset
 from minram.datasets.tasks import make_images
 from minram.ops import Array
 from minram.reinforce import Outcome
+from minram.training.balance import class_weights
 from minram.training.config import Config
 from minram.training.models import MODELS, Update, no_lap
 from minram.training.optim import annealed, update_in_place
@@ -41,6 +42,7 @@ class InProcess:
         """run: whose parameters are read and updated. n_steps: of the whole training. rows: see `make`."""
         self.run, self.config, self.dataset, self.n_steps = run, config, dataset, n_steps
         self.own = own.checked(config)
+        self.weights = class_weights(config, dataset.y_train, run.params["label.b"].size)
         self.rows = np.empty((config.shards, run.vector.size), run.vector.dtype) if rows is None else rows  # (S, P)
         self.n = 1  # processes
 
@@ -63,7 +65,9 @@ class InProcess:
         images = make_images(c.task_at(progress), self.dataset.x_train, index, stream(c.seed, IMAGES, step, part))
         lap("images")
         labels, rng = self.dataset.y_train[index], stream(c.seed, POLICY, step, part)
-        return MODELS[c.model].gradients(self.run.params, c, images, labels, rng, progress, share, self.own, lap)
+        return MODELS[c.model].gradients(
+            self.run.params, c, images, labels, rng, progress, share, self.own, lap, self.weights
+        )
 
     def take(self, step: int, piece: slice = slice(None)) -> bool:
         """Add up the rows and update this piece of the parameters, which no other depends on → is it still finite?"""

@@ -8,10 +8,10 @@ import numpy as np
 from minram.datasets.data import Dataset
 from minram.datasets.tasks import make_images
 from minram.errors import InputError
-from minram.ops import Array
+from minram.ops import Array, Params
 from minram.reinforce import Outcome
 from minram.training.classifiers import STRIDE, WINDOW
-from minram.training.config import Config
+from minram.training.config import STD, Config
 from minram.training.models import MODELS, no_lap
 from minram.training.run import seen_shape
 from minram.training.shards import InProcess, merged, split
@@ -37,8 +37,21 @@ def train_step(maker: InProcess, index: Array, step: int, lap: Callable[[str], N
         block = "the update" if finite else _where_not_finite(maker, step, parts)
         epoch, step = divmod(step, maker.n_steps // maker.config.epochs)
         raise Diverged(f"A number is not finite in step {step + 1} of epoch {epoch + 1}, first in {block}.")
+    if maker.config.learn_std:
+        keep_std(maker.run.params)
+        keep_std(maker.run.averaged)
     lap("update")
     return outcome
+
+
+def keep_std(params: Params) -> None:
+    """Move a learned log σ back into the range of `std`, in place.
+
+    In float32 a sample with log σ = −45 is its mean, and beyond −104 and 89 the score is not a number. The step is a
+    projected one: at the bound the gradient is still the estimator's own, and one that leads inside is followed.
+    """
+    log_std = params["location.log_std"]
+    np.clip(log_std, math.log(STD.low), math.log(STD.high), out=log_std)
 
 
 def _where_not_finite(maker, step, parts):

@@ -19,11 +19,12 @@ from minram.errors import InputError
 from minram.reinforce import Outcome
 from minram.storage.writing import held, make_folder, write_text
 from minram.training.config import Config
+from minram.training.diagnosis import diagnose, sentences
 from minram.training.evaluate import evaluate
 from minram.training.metrics import SUMS, write_metrics
 from minram.training.own import Own
 from minram.training.parallel import WorkerLost, gradient_makers
-from minram.training.process import machine
+from minram.training.process import machine, one_thread
 from minram.training.run import Run, fresh, resumed, save_params, save_run
 from minram.training.signals import stop_requests
 from minram.training.step import Diverged, check_fit, train_step
@@ -54,6 +55,7 @@ def train(
     numbers stop being finite, and Stopped after Ctrl-C, a termination signal or the end of the terminal (not under
     nohup). A second Ctrl-C does not wait for the end of the step.
     """
+    one_thread()
     folder = Path(folder)
     dataset = dataset or load_data(config)
     check_fit(config, dataset)
@@ -63,12 +65,14 @@ def train(
     with held(folder):
         run = resumed(config, folder, dataset) if resume else fresh(config, folder, dataset, own.names)
         own.require_same(run.progress.own, folder)
+        for note in () if resume else dataset.notes:
+            report(f"Note: {note}", True)
         return _train(run, config, folder, dataset, report, own, on_step, workers)
 
 
 def load_data(config: Config) -> Dataset:
     """The data set that a configuration names."""
-    return data.load(config.data or None, n_val=config.n_val)
+    return data.load(config.data or None, n_val=config.n_val, image_shape=config.image_shape)
 
 
 def _train(run, config, folder, dataset, report, own, on_step, workers):
@@ -78,7 +82,7 @@ def _train(run, config, folder, dataset, report, own, on_step, workers):
     try:
         if progress.epoch < config.epochs:
             _go_on(run, config, folder, dataset, report, own, on_step, workers, go_on)
-        return _finish(run, folder, dataset)
+        return _finish(run, config, folder, dataset)
     except KeyboardInterrupt:
         raise Stopped(f"Stopped at once; what was saved before is whole. {go_on}") from None
     except InputError as error:
@@ -162,17 +166,21 @@ def _finish_epoch(run, config, folder, dataset):
         if not np.isfinite(evaluation.probabilities).all():
             raise Diverged(f"A label's probability is not finite in the validation after epoch {epoch}.")
         record |= {"val_errors": evaluation.errors.tolist(), "val_error": evaluation.error}
+        record |= diagnose(run.averaged, config, dataset, evaluation)
     progress.seconds += time.monotonic() - start
     record["seconds"] = round(progress.seconds, 2)
     best = progress.best
-    improved = "val_error" in record and (best is None or record["val_error"] < best["val_error"])
+    measure = "val_error" if config.class_weights == "none" else "balanced_error"
+    improved = measure in record and (best is None or record[measure] < best[measure])
     if improved:
-        progress.best = {"epoch": epoch, "val_error": record["val_error"]}
+        progress.best = {"epoch": epoch, "val_error": record["val_error"], measure: record[measure]}
     progress.epoch, progress.step, progress.sums = epoch, 0, [0.0] * len(SUMS)
     progress.metrics.append(record)
     # The order matters: what is newer than last.npz after a crash is written again by the resumed run.
     if improved:
-        save_params(folder / "best.npz", run.averaged, config, progress.best | {"data": progress.data})
+        save_params(
+            folder / "best.npz", run.averaged, config, progress.best | {"data": progress.data, "about": progress.about}
+        )
     write_metrics(folder, progress.metrics)
     save_run(run, config, folder)
     return _line(config, record, epoch, epoch * steps * config.batch_size)
@@ -188,10 +196,13 @@ def _line(config, record, epochs_done, images_done):
     )
 
 
-def _finish(run: Run, folder: Path, dataset: Dataset) -> dict:
+def _finish(run: Run, config: Config, folder: Path, dataset: Dataset) -> dict:
     """Write result.json, the mark of a finished run: the epoch that validation chose. The test set stays closed."""
+    kept = run.progress.best or {"epoch": 1}
+    bad = sentences(run.progress.metrics[kept["epoch"] - 1], config, dataset.names, len(dataset.y_val))
     result = (run.progress.best or {}) | {
         "n_val": len(dataset.y_val),
+        "diagnosis": bad,
         "seconds": round(run.progress.seconds, 1),
         "segments": run.progress.segments,
     }

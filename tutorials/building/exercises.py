@@ -1,7 +1,8 @@
-"""Write the exercise sheets: every lesson without its solutions, and what the lessons import and read.
+"""Write the exercise sheets: what the exercises of each lesson need, without the solutions, and what they import.
 
 In a cell tagged "solution", all that follows the line "# Solution" becomes `raise NotImplementedError`; a text cell
-with that tag is left out.
+with that tag is left out. Where a lesson has a cell tagged "exercises", its sheet begins there, under the lesson's
+title, and the hints, text cells tagged "hints", stand at the end. Otherwise the sheet is the whole lesson.
 """
 
 import re
@@ -10,6 +11,9 @@ from pathlib import Path
 
 from building.lessons import TUTORIALS, lessons
 from minram.errors import InputError
+
+SHARED = ("lesson.py", "jobs.py", "exercise.py", "graph.py", "without_display.py")  # what lessons import
+HOW = "Write what each function lacks, and run the sheet as often as you like. Hints, in stages, are at its end."
 
 
 def register(commands):
@@ -24,7 +28,7 @@ def run(args):
     if folder.resolve() == TUTORIALS:
         raise InputError(f"{folder} has the lessons, which their sheets would replace; choose another folder.")
     folder.mkdir(parents=True, exist_ok=True)
-    for name in ("lesson.py", "jobs.py"):
+    for name in SHARED:
         shutil.copy(TUTORIALS / name, folder)
     shutil.copytree(TUTORIALS / "checkpoints", folder / "checkpoints", dirs_exist_ok=True)
     for path in lessons():
@@ -34,12 +38,17 @@ def run(args):
 
 def sheet(text):
     """The percent script without its solutions."""
-    blocks = []
-    for block in re.split(r"^(?=# %%)", text, flags=re.M):
-        head = block.partition("\n")[0]
-        if '"solution"' in head and "[markdown]" in head:
+    blocks, hints = [], []
+    cells = re.split(r"^(?=# %%)", text, flags=re.M)
+    heads = [cell.partition("\n")[0] for cell in cells]
+    begin = [i for i, head in enumerate(heads) if '"exercises"' in head]
+    if begin:
+        title = re.search(r"^# # .*$", text, re.M)[0]
+        blocks = [f"# %% [markdown]\n{title}: exercises\n#\n# {HOW}\n\n"]
+    for head, block in list(zip(heads, cells))[begin[0] if begin else 0 :]:
+        if ('"solution"' in head and "[markdown]" in head) or '"planted"' in head:
             continue
         if '"solution"' in head:
             block = re.sub(r"^( *)# Solution\n.*", r"\1raise NotImplementedError\n\n", block, flags=re.M | re.S)
-        blocks.append(block)
-    return "".join(blocks)
+        (hints if '"hints"' in head else blocks).append(block)
+    return "".join(blocks + hints)

@@ -37,7 +37,7 @@ def read_cells(text):
         lines, kind = body.strip("\n").split("\n"), "code"
         if "[markdown]" in head:
             lines, kind = [line.removeprefix("#").removeprefix(" ") for line in lines], "markdown"
-        cells.append(Cell(kind, tuple(re.findall(r'"(\w+)"', head)), "\n".join(lines)))
+        cells.append(Cell(kind, tuple(re.findall(r'"([\w-]+)"', head)), "\n".join(lines)))
     return cells
 
 

@@ -18,7 +18,8 @@ from building.links import renumbered, rewrite
 from minram.errors import InputError
 from minram.training.process import VARIABLES
 
-STORED = ("minram/datasets", "minram/training/weights", "tutorials/checkpoints", "tutorials/tables/results/ablations")
+STORED = ("minram/datasets", "minram/training/weights", "tutorials/checkpoints")
+STORED += ("tutorials/tables/results/**/ablations",)
 KERNEL = {
     "kernelspec": {"display_name": "Python 3", "language": "python", "name": "python3"},
     "language_info": {"name": "python"},
@@ -66,6 +67,8 @@ def notebook(path):
 
 def cell_as_json(i, cell):
     metadata = {"tags": list(cell.tags)} if cell.tags else {}
+    if {"hide-input", "hide-cell"} & set(cell.tags):  # a site folds by the tag, JupyterLab by its own word
+        metadata["jupyter"] = {"source_hidden": True}
     source = cell.source.splitlines(keepends=True)
     result = {"cell_type": cell.kind, "id": f"cell-{i:02}", "metadata": metadata, "source": source}
     return result | ({"execution_count": None, "outputs": []} if cell.kind == "code" else {})
@@ -91,7 +94,7 @@ def digest_of_what_it_reads(text):
     if not re.search(r"CHECKPOINTS|ablation_results|pretrained:", text):
         return None
     digest = hashlib.sha256()
-    found = {folder: sorted((ROOT / folder).rglob("*.[nj]*")) for folder in STORED}
+    found = {folder: [path for top in ROOT.glob(folder) for path in top.rglob("*.[nj]*")] for folder in STORED}
     if empty := [folder for folder, paths in found.items() if not paths]:
         raise InputError(f"there is nothing stored in {', '.join(empty)}, which lessons read; restore it.")
     for path in sorted(path for paths in found.values() for path in paths):

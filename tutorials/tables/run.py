@@ -1,133 +1,149 @@
 """The paper's tables, one command a task: python tutorials/tables/run.py --help
 
-Results come from finished runs and are never edited; tables and figure are made from them.
+Results come from finished runs and are never changed; tables and figure are made from them. The order of a row is:
+tune on validation images, freeze, commit, run fresh seeds; the test comes once, when the training has ended.
 """
 
 import argparse
-import json
-import os
-import signal
-import subprocess
 import sys
-from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 sys.path.append(str(Path(__file__).resolve().parents[1]))  # where jobs.py is
 
-from jobs import ABLATED, Job, words
-from minram.errors import InputError
-from minram.training.config import Config
-from minram.training.process import VARIABLES
-from paper import HEADLINES, ROWS, SEEDS, THRICE
-from record import collect, places, pretrain, stem
-from table import rebuild
+from minram.training.process import one_thread
 
-ONE_THREAD = dict.fromkeys(VARIABLES, "1")  # whatever the environment says: results are compared
+if __name__ == "__main__":
+    one_thread()  # results are compared, and they are tested here
+
+import habit
+import ladder
+import ledger
+import sweep
+from driver import run_all
+from jobs import ABLATED, Job
+from minram.errors import InputError
+from minram.training.recipes import RECIPES
+from minram.training.train import Stopped
+from paper import HEADLINES, reported_seeds
+from pretrained import pretrain
+from record import RUNS
+from status import status
+from table import rebuild
+from verify import verify
+
+SEEDS = {"ablations": range(20, 25), "ladder": range(20, 23), "paper": range(20, 23)}
+
+
+def row_job(name, seed):
+    """The Job of a row by its name, such as mnist-7 or paper/mnist-7. Raises InputError for any other name."""
+    kind, _, recipe = name.rpartition("/")
+    if recipe not in RECIPES or kind not in ("", "paper"):
+        raise InputError(f"there is no row {name!r}; take a recipe, or paper/ before {', '.join(HEADLINES.values())}.")
+    return ladder.paper_job(recipe, seed) if kind else Job(recipe, seed)
 
 
 def all_jobs():
-    """Every row, some with three seeds; the first seeds first, the quick ones before the slow ones."""
-    jobs = [Job(row.recipe, s) for row in ROWS for s in range(SEEDS if row.recipe in THRICE else 1)]
-    return sorted(jobs, key=lambda job: (job.seed, cost(job.config)))
+    """Every row with its fresh seeds: the headlines first, then the others; the first seeds first."""
+    names = [*HEADLINES.values(), *(name for name in RECIPES if name not in HEADLINES.values())]
+    jobs = [Job(name, seed) for name in names for seed in reported_seeds(name)]
+    return sorted(jobs, key=lambda job: (job.recipe not in HEADLINES.values(), job.seed))
 
 
-def cost(config):
-    """About how long a run takes: glimpses of an image, or a single look, times epochs."""
-    return config.epochs * (config.glimpses * config.rollouts if config.model == "ram" else 1)
+def parser():
+    p = argparse.ArgumentParser(description="The paper's tables: train, freeze, test once, and draw them.")
+    commands = p.add_subparsers(dest="command", required=True)
 
+    def trains(name, text, workers=False, jobs=True):
+        command = commands.add_parser(name, help=text)
+        command.add_argument("--runs", type=Path, default=RUNS, metavar="DIR", help=f"where runs are ({RUNS})")
+        if workers:
+            command.add_argument("--workers", type=int, default=1, help="processes of a run, at most one a shard (1)")
+        elif jobs:
+            command.add_argument("--jobs", type=int, default=2, help="runs side by side, of one thread each (2)")
+        return command
 
-def outdated(job):
-    """The result of a job, or its run's config.json, if that has other settings than the job has now; else None."""
-    folder, result = places(job)
-    for path in (result, folder / "config.json"):
-        if path.exists():
-            kept = json.loads(path.read_bytes())
-            if Config.from_dict(kept.get("settings", kept)) != job.config:
-                return path
-    return None
-
-
-def run(job, running, quiet):
-    """Train a job, or go on with it, and keep its result; nothing if that is there → the exit code."""
-    if path := outdated(job):
-        print(f"{stem(job)}: {path} has other settings than the recipe has now; move it away", flush=True)
-        return 2
-    folder, result = places(job)
-    if result.exists():
-        return 0
-    if not (folder / "result.json").exists():
-        resume = (folder / "last.npz").exists()
-        what = ["--resume"] if resume else [job.recipe, "--set", *words(job.settings)]
-        command = [sys.executable, "-m", "minram", "train", *what, "--out", str(folder)]
-        print(f"{stem(job)}: {'goes on' if resume else 'begins'}", flush=True)
-        process = subprocess.Popen(command, env=os.environ | ONE_THREAD, stdout=subprocess.DEVNULL if quiet else None)
-        running.append(process)
-        if code := process.wait():
-            print(f"{stem(job)}: ended with exit code {code}", flush=True)
-            return code
-    print(f"{stem(job)}: {collect(folder).name}", flush=True)
-    return 0
-
-
-def run_all(jobs, side_by_side):
-    """Run jobs, so many side by side with one thread each → the largest exit code.
-
-    Ctrl-C or a termination signal stops and saves those under way; the same command goes on with them.
-    """
-    running = []
-    signal.signal(signal.SIGTERM, lambda number, frame: signal.raise_signal(signal.SIGINT))
-    with ThreadPoolExecutor(side_by_side) as pool:
-        futures = [pool.submit(run, job, running, len(jobs) > 1) for job in jobs]
-        try:
-            return max((future.result() for future in futures), default=0)
-        except KeyboardInterrupt:
-            pool.shutdown(wait=False, cancel_futures=True)
-            for process in running:
-                process.terminate()
-            return 130
-
-
-def main(argv=None):
-    parser = argparse.ArgumentParser(description="The paper's tables: train, collect, and draw them.")
-    commands = parser.add_subparsers(dest="command", required=True)
-    row = commands.add_parser("row", help="run one row again and keep its result")
-    row.add_argument("name", choices=[row.recipe for row in ROWS], metavar="NAME", help="a recipe of the paper's rows")
-    row.add_argument("--seed", type=int, default=0)
-    every = commands.add_parser("all", help="run all rows; skip the finished ones, resume the others")
-    ablation = commands.add_parser("ablation", help="run a recipe, shorter, with one choice changed, for each of them")
+    freeze = commands.add_parser("freeze", help="freeze the recipes of rows, before their reported seeds run")
+    freeze.add_argument("rows", nargs="+", metavar="ROW", help="a recipe, or paper/ and a headline")
+    row = trains("row", "run one row with one seed, test it once, and keep its result", workers=True)
+    row.add_argument("row", metavar="ROW", help="a recipe, or paper/ and a headline")
+    row.add_argument("--seed", type=int, default=ledger.FIRST, help=f"from {ledger.FIRST} on ({ledger.FIRST})")
+    every = trains("all", "run all rows; skip the finished ones, resume the others")
+    every.add_argument("--scheduler", metavar="ADDRESS", help="of a dask.distributed cluster that is to run them")
+    ablation = trains("ablation", "run a recipe, shorter, with one choice changed, for each of them")
     ablation.add_argument("recipe", choices=ABLATED, metavar="RECIPE", help=" or ".join(ABLATED))
     known = "; ".join(f"{', '.join(ablated.changes)} ({name})" for name, ablated in ABLATED.items())
     ablation.add_argument("names", nargs="*", metavar="NAME", help=f"of {known}; default: all")
-    ablation.add_argument("--seed", type=int, default=0)
-    for command in (every, ablation):
-        command.add_argument("--jobs", type=int, default=2, help="runs side by side, of one thread each (2)")
-    kept = commands.add_parser("collect", help="keep the results of finished run folders")
-    kept.add_argument("folders", nargs="+", metavar="FOLDER")
-    weights = commands.add_parser("pretrain", help="keep the weights of a run as pretrained:NAME")
-    weights.add_argument("name", metavar="NAME", help=", ".join(HEADLINES))
-    weights.add_argument("folder", metavar="FOLDER")
+    for name, text, of in (
+        ("draws", "twelve draws of σ and rate for the paper's recipe", HEADLINES.values()),
+        ("ladder", "climb from the paper's recipe to ours: rates first, then seeds", ladder.LADDERS),
+    ):
+        command = trains(name, text)
+        command.add_argument("recipe", choices=[*of], metavar="RECIPE", help=", ".join(of))
+    scan = trains("habit", "take a row's run off its path, and train a fixed scan along its mean path", jobs=False)
+    scan.add_argument("recipe", choices=[*HEADLINES.values()], metavar="ROW", help=", ".join(HEADLINES.values()))
+    scan.add_argument("--seed", type=int, default=ledger.FIRST, help="of the row's run and of the scan's")
+    trains("sweep", "how the error on 100×100 grows with the number of distractors, on validation digits", jobs=False)
+    again = commands.add_parser("verify", help="train the first epoch of a result again; name what differs")
+    again.add_argument("row", metavar="ROW")
+    again.add_argument("--seed", type=int, default=ledger.FIRST)
+    weights = commands.add_parser("pretrain", help="keep the weights of the median seed as pretrained:NAME")
+    weights.add_argument("name", choices=HEADLINES, metavar="NAME", help=", ".join(HEADLINES))
+    weights.add_argument("--runs", type=Path, default=RUNS, metavar="DIR")
     commands.add_parser("table", help="make tables and figure from the results")
-    args = parser.parse_args(argv)
+    commands.add_parser("status", help="what is missing, in the order in which it should run")
+    return p
+
+
+def main(argv=None):
+    p = parser()
+    args = p.parse_args(argv)
     try:
         return execute(args)
+    except Stopped as stopped:  # the one training that is made in this process
+        print(stopped)
+        return 130
     except InputError as error:
-        parser.exit(2, f"{args.command}: {error}\n")
+        p.exit(2, f"{args.command}: {error}\n")
 
 
 def execute(args):
     code = 0
+    if args.command == "status":
+        print("\n".join(status()))
+        return 0
+    if args.command == "freeze":
+        for name in args.rows:
+            line = ledger.freeze(name, row_job(name, 0).config)
+            print(f"{name} is frozen as {line['digest']} since {line['date'][:10]}; commit {ledger.FROZEN.name}")
+        return 0
+    if args.command == "verify":
+        same, lines = verify(row_job(args.row, args.seed))
+        print("\n".join(lines))
+        return 0 if same else 1
     if args.command == "row":
-        code = run_all([Job(args.name, args.seed)], 1)
+        code = run_all([row_job(args.row, args.seed)], args.runs, workers=args.workers)
+    elif args.command == "all" and args.scheduler:
+        from cluster import run_on
+
+        code = run_on(args.scheduler, all_jobs(), args.runs)
     elif args.command == "all":
-        code = run_all(all_jobs(), args.jobs)
+        code = run_all(all_jobs(), args.runs, args.jobs)
     elif args.command == "ablation":
         ablated = ABLATED[args.recipe]
-        code = run_all([ablated.job(name, args.seed) for name in args.names or ablated.changes], args.jobs)
-    elif args.command == "collect":
-        for folder in args.folders:
-            print(collect(folder).name)
+        jobs = [ablated.job(name, s) for s in SEEDS["ablations"] for name in args.names or ablated.changes]
+        code = run_all(jobs, args.runs, args.jobs)
+    elif args.command == "draws":
+        code = run_all(ladder.draws(args.recipe), args.runs, args.jobs)
+        print(f"{args.recipe}: the best draw has {ladder.drawn(args.recipe)}")
+    elif args.command == "ladder":
+        code = run_all(ladder.trials(args.recipe), args.runs, args.jobs)
+        code = code or run_all(ladder.climbs(args.recipe, SEEDS["ladder"]), args.runs, args.jobs)
+    elif args.command == "habit":
+        print(habit.run(args.recipe, args.seed, args.runs).name)
+    elif args.command == "sweep":
+        sweep.sweep(args.runs)
     elif args.command == "pretrain":
-        print(pretrain(args.name, args.folder).name)
+        print(pretrain(args.name, args.runs).name)
     rebuild()
     return code
 

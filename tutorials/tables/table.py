@@ -1,18 +1,25 @@
-"""The tables in README.md and the figure, made from the results and from nothing else."""
+"""The tables in README.md, made from the results and from nothing else."""
 
 from pathlib import Path
 
 import numpy as np
 
-from jobs import ABLATED, words
+import ladder
+import ledger
+from choices import ablation_table, brackets, habit_table, ladder_table, runs_of
+from figure import draw
+from intervals import Mean, against, holm, two_way
+from jobs import ABLATED
 from minram.errors import InputError
 from minram.pictures import style
 from minram.pictures.show import write_figure
 from minram.storage import checkpoint
 from minram.storage.writing import write_text
-from minram.training.evaluate import wilson
-from paper import HEADLINES, ROWS, TASKS
-from record import DATA, HERE, load_results
+from paper import CLAIMS, HEADLINES, ROWS, TASKS
+from pretrained import DATA
+from record import HERE, load_results, load_v1, outcomes
+
+N_PAPER = 10_000  # test images behind the paper's figures
 
 
 def rebuild(folder=HERE, results=None, data=DATA):
@@ -20,13 +27,20 @@ def rebuild(folder=HERE, results=None, data=DATA):
     results = load_results() if results is None else results
     path = Path(folder) / "README.md"
     text = path.read_text(encoding="utf-8")
-    tables = {"table": main_table(results), "weights": weights_table(data)}
-    tables |= {recipe: ablation_table(results, recipe) for recipe in ABLATED}
+    rows = summaries(results, load_v1())
+    tables = {
+        "table": [*main_table(rows), "", quick_line(results)],
+        "claims": claims_table(),
+        "looks": looks_table(ledger.read(ledger.LEDGER)),
+    }
+    tables |= {"weights": weights_table(data), "habit": habit_table(results)}
+    tables |= {f"ablations-{recipe}": ablation_table(results, recipe) for recipe in ABLATED}
+    tables |= {f"ladder-{recipe}": ladder_table(results, recipe) for recipe in ladder.LADDERS}
     for name, lines in tables.items():
         text = between(text, name, "\n".join(lines))
     write_text(path, text)
     with style.context():
-        write_figure(figure(results), folder, "table.png")
+        write_figure(draw(rows), folder, "table.png")
 
 
 def between(text, name, new):
@@ -39,87 +53,139 @@ def between(text, name, new):
     return before + first + new + last + after
 
 
-class Summary:
-    """What the runs of a row, one a seed, came to; None in `mean` where there are none."""
+# ---- the paper's rows ----
 
-    def __init__(self, row, results):
-        self.runs = [r for r in results.values() if r["recipe"] == row.recipe and "ablation" not in r]
-        self.runs.sort(key=lambda r: r["seed"])
-        self.mean = self.error("mean")
+
+class Summary:
+    """What the runs of a row, one a seed, came to; `mean` is None where there are none.
+
+    A network that sees the whole image has the one run of the first protocol, whose outcomes by image were not kept:
+    its interval is that of images alone, as if they had been independent draws.
+    """
+
+    def __init__(self, row, results, v1):
+        self.row = row
+        self.runs = runs_of(results, row.recipe)
+        self.v1 = runs_of(v1, row.recipe)
+        self.paper = runs_of(results, row.recipe, "paper")
+        self.whole = bool(self.v1) and self.v1[0]["settings"]["model"] != "ram"
+        self.mean = None  # a Mean, of error rates
+        self.verdict = self.p = None  # against the paper's figure; p is Holm's, of all rows
         if self.runs:
-            # All seeds label the same test images and err on many of the same, so that their mean is more certain than
-            # one of them, but by less than √3. This is the interval of one: too wide for the mean of three.
-            n = self.runs[0]["n_test"]
-            self.interval = tuple(100 * x for x in wilson(round(self.mean / 100 * n), n))
+            self.mean = two_way(outcomes(self.runs))
+        elif self.whole:
+            self.runs, error = self.v1, self.v1[0]["mean"]["test_error"]
+            self.mean = Mean(
+                error, np.sqrt(error * (1 - error) / N_PAPER), N_PAPER - 1, *self.runs[0]["mean"]["interval"]
+            )
+        self.difference = self.mean and against(self.mean, row.paper / 100, N_PAPER)
 
     def error(self, way):
-        """Mean over seeds of a test error in percent."""
-        found = [100 * r[way]["test_error"] for r in self.runs if way in r]
-        return float(np.mean(found)) if found else None
+        """Mean over seeds of a test error in percent, or None."""
+        return percent_mean(self.runs, way)
 
 
-def main_table(results):
+def percent_mean(runs, way="mean"):
+    found = [100 * r[way]["test_error"] for r in runs if way in r]
+    return float(np.mean(found)) if found else None
+
+
+def summaries(results, v1):
+    """A Summary of each row, with verdicts: a p value of each, corrected as if those without a run had one of 1."""
+    rows = [Summary(row, results, v1) for row in ROWS]
+    for s, p in zip(rows, holm([s.difference.p if s.mean else 1 for s in rows])):
+        if s.mean:
+            s.p = p
+            s.verdict = "tie" if p >= 0.05 else "at or below" if s.difference.mean < 0 else "above"
+    return rows
+
+
+def main_table(rows):
     lines = [
-        "| | paper | ours | 95 % interval | each seed | sampled | average of 10 | minutes |",
-        "|:--|--:|--:|:-:|:-:|--:|--:|--:|",
+        "| | paper | ours | 95 % interval | verdict | each seed | sampled | average of 10 | minutes | paper's recipe "
+        "| first protocol |",
+        "|:--|--:|--:|:-:|:-:|:-:|--:|--:|--:|--:|--:|",
     ]
-    below, above = [], []
     for task in TASKS:
-        lines.append(f"| **{task}** | | | | | | | |")
-        for row in (row for row in ROWS if row.task == task):
-            s = Summary(row, results)
-            if not s.runs:
-                lines.append(f"| {row.text} | {row.paper:.2f} | no run yet | | | | | |")
-                continue
-            # As it is printed: an error that reads the same as the paper's is not above it.
-            good = round(s.mean, 2) <= row.paper
-            (below if good else above).append(f"{row.task}, {row.text}")
-            ours = f"**{s.mean:.2f}**" if good else f"{s.mean:.2f}"
-            seeds = ", ".join(f"{r['seed']}: {100 * r['mean']['test_error']:.2f}" for r in s.runs)
-            ways = " | ".join("–" if (e := s.error(way)) is None else f"{e:.2f}" for way in ("sampled", "average_10"))
-            minutes = np.mean([r["seconds"] for r in s.runs]) / 60
-            lines.append(
-                f"| {row.text} | {row.paper:.2f} | {ours} | [{s.interval[0]:.2f}, {s.interval[1]:.2f}] | {seeds} "
-                f"| {ways} | {minutes:.0f} |"
-            )
-    done = len(below) + len(above)
-    lines += ["", f"{done} of {len(ROWS)} rows have a run; {len(below)} of these are at or below the paper's figure."]
-    if above:
-        lines.append(f"Above it: {'; '.join(above)}.")
+        lines.append(f"| **{task}** | | | | | | | | | | |")
+        lines += [_line(s) for s in rows if s.row.task == task]
+    done = [s for s in rows if s.mean]
+    counts = {verdict: sum(s.verdict == verdict for s in done) for verdict in ("at or below", "tie", "above")}
+    lines += ["", f"{len(done)} of {len(ROWS)} rows have a reported run: " + _counted(counts) + "."]
+    if missing := [f"{s.row.task}, {s.row.text}" for s in rows if not s.mean]:
+        lines.append(f"Without a reported run yet: {'; '.join(missing)}.")
     return lines
 
 
-def ablation_table(results, recipe):
-    _, shorter, changes = ABLATED[recipe]
-    runs = [r for r in results.values() if "ablation" in r and r["recipe"] == recipe]
-    errors = {name: [100 * r["val_error"] for r in runs if r["ablation"] == name] for name in changes}
-    base = np.mean(errors["nothing"]) if errors["nothing"] else None
-    lines = [
-        f"The recipe is `{recipe}`, with {_code(shorter)}.",
-        "",
-        "| changed | settings | validation error, % | seeds | 95 % interval | more than with nothing changed |",
-        "|:--|:--|--:|--:|:-:|--:|",
-    ]
-    for name, (text, settings) in changes.items():
-        if not errors[name]:
-            lines.append(f"| {text} | {_code(settings)} | no run yet | | | |")
-            continue
-        mean, n = np.mean(errors[name]), next(r["n_val"] for r in runs if r["ablation"] == name)
-        low, high = wilson(round(mean / 100 * n), n)
-        more = "" if base is None or name == "nothing" else f"{mean - base:+.2f}"
-        lines.append(
-            f"| {text} | {_code(settings)} | {mean:.2f} | {len(errors[name])} "
-            f"| [{100 * low:.2f}, {100 * high:.2f}] | {more} |"
-        )
-    return lines
+def quick_line(results):
+    """A sentence on the default recipe, which is no row of the paper's."""
+    runs = runs_of(results, "quick")
+    if not runs:
+        return "`quick`, the default recipe, has no reported run yet."
+    m, seeds = two_way(outcomes(runs)), ", ".join(f"{100 * r['mean']['test_error']:.2f}" for r in runs)
+    return (
+        f"`quick`, the default recipe, with the seeds {runs[0]['seed']} to {runs[-1]['seed']}: {100 * m.mean:.2f} % "
+        f"{brackets(m)} ({seeds}); average of 10: {percent_mean(runs, 'average_10'):.2f} %."
+    )
 
 
-def _code(settings):
-    return " ".join(f"`{word}`" for word in words(settings))
+def _counted(counts):
+    return ", ".join(f"{n} {'are ties' if verdict == 'tie' else verdict}" for verdict, n in counts.items())
+
+
+def _line(s):
+    was = "" if s.whole else f"{percent_mean(s.v1):.2f} ({len(s.v1)})" if s.v1 else ""
+    theirs = f"{percent_mean(s.paper):.2f} ({len(s.paper)})" if s.paper else ""
+    if s.mean is None:
+        return f"| {s.row.text} | {s.row.paper:.2f} | no reported run yet | | | | | | | {theirs} | {was} |"
+    ours = f"**{100 * s.mean.mean:.2f}**" if s.verdict == "at or below" else f"{100 * s.mean.mean:.2f}"
+    seeds = ", ".join(f"{r['seed']}: {100 * r['mean']['test_error']:.2f}" for r in s.runs)
+    ways = " | ".join("–" if (e := s.error(way)) is None else f"{e:.2f}" for way in ("sampled", "average_10"))
+    minutes = np.mean([r["seconds"] for r in s.runs]) / 60
+    return (
+        f"| {s.row.text} | {s.row.paper:.2f} | {ours} | {brackets(s.mean)} | {s.verdict} | {seeds} | {ways} "
+        f"| {minutes:.0f} | {theirs} | {was} |"
+    )
+
+
+# ---- the rest ----
+
+
+def claims_table():
+    lines = ["| task | model | claimed error, % | where |", "|:--|:--|--:|:--|"]
+    return lines + [f"| {c.task} | {c.model} | {c.error} | {c.source} |" for c in CLAIMS]
+
+
+def looks_table(lines):
+    """Every look at the test set by row: the errors at mean locations, in percent, in the order of the ledger."""
+    table = ["| row | recovered looks, seed: errors | reported looks |", "|:--|:--|:--|"]
+    names = sorted({line["row"] for line in lines}, key=lambda name: (name.startswith("paper/"), _order(name)))
+    for name in names:
+        cells = []
+        for recovered in (True, False):
+            found = [line for line in lines if line["row"] == name and ("recovered" in line) == recovered]
+            seeds = sorted({line["seed"] for line in found})
+            cells.append("; ".join(f"{seed}: {_errors(found, seed)}" for seed in seeds))
+        table.append(f"| {name} | {' | '.join(cells)} |")
+    return table
+
+
+def _order(name):
+    names = ["quick", *(row.recipe for row in ROWS)]
+    return names.index(name.removeprefix("paper/"))
+
+
+def _errors(lines, seed):
+    """ "1.68 → 0.98": rounded weights, which were tested beside their run, are left out here."""
+    return " → ".join(
+        f"{100 * line['errors']['mean']:.2f}"
+        for line in lines
+        if line["seed"] == seed and not line.get("recovered", "").endswith(".npz")
+    )
 
 
 def weights_table(data):
-    lines = ["| weights | recipe | seed | test error of these weights | file |", "|:--|:--|--:|:--|--:|"]
+    lines = ["| weights | recipe | seed | test error | file |", "|:--|:--|--:|:--|--:|"]
     for name, recipe in HEADLINES.items():
         path = Path(data) / f"{name}.npz"
         if not path.exists():
@@ -128,39 +194,7 @@ def weights_table(data):
         about = checkpoint.load(path)[1]
         low, high = about["test_interval"]
         error = f"{100 * about['test_error']:.2f} % [{100 * low:.2f}, {100 * high:.2f}]"
+        error += "" if about["seed"] >= ledger.FIRST else ", first protocol"
         size = f"{path.stat().st_size / 1e6:.2f} MB"
         lines.append(f"| `pretrained:{name}` | {recipe} | {about['seed']} | {error} | {size} |")
     return lines
-
-
-def figure(results):
-    """The paper's errors and ours, a panel a task → Figure."""
-    fig, axes = style.figure(2, 2, (8.4, 6.2), height_ratios=(8, 7))
-    for ax, task in zip(axes.flat, TASKS):
-        rows = [row for row in ROWS if row.task == task]
-        paper = [row.paper for row in rows]
-        ax.plot(paper, range(len(rows)), "o", color=style.COLOURS["muted"], mfc="none", ms=8, label="paper")
-        shown = [(y, s) for y, s in enumerate(Summary(row, results) for row in rows) if s.runs]
-        if shown:
-            y, x = [y for y, _ in shown], np.array([s.mean for _, s in shown])
-            low, high = np.array([s.interval for _, s in shown]).T
-            ax.errorbar(
-                x,
-                y,
-                xerr=(np.maximum(x - low, 0), np.maximum(high - x, 0)),
-                fmt="o",
-                capsize=2,
-                color=style.COLOURS["label"],
-                label="ours, 95 % interval",
-            )
-        ax.set(title=task, xscale="log", yticks=range(len(rows)), yticklabels=[row.text for row in rows])
-        low, high = ax.get_xlim()
-        ticks = [t for t in (0.5, 0.7, 1, 1.5, 2, 3, 4, 6, 8, 10, 15, 20, 30) if low <= t <= high]
-        ax.set_xticks(ticks, [f"{t:g}" for t in ticks])
-        ax.set_xticks([], minor=True)
-        ax.invert_yaxis()
-    for ax in axes[1]:
-        ax.set_xlabel("test error (%)")
-    handles = {text: handle for ax in axes.flat for handle, text in zip(*ax.get_legend_handles_labels())}
-    fig.legend(handles.values(), handles.keys(), loc="outside upper right", ncols=len(handles))
-    return fig

@@ -1,0 +1,84 @@
+# Typical wrong answers to the exercises of lesson 4: the exercise, and what its check has to say.
+
+
+# %% 1: from the sixth to the first
+def predicted():
+    return {"a": 0, "b": 1, "c": 1 / 64, "d": 6}
+
+
+# %% 1: what adds up
+def predicted():
+    return {"a": 0, "b": 1, "c": 1 / 32, "d": 1}
+
+
+# %% 2: each step needs what comes back from the next one
+def cotangents_by_hand():
+    return {"dz": (1, 10, 100), "dW_h": 0, "dW_g": 312}
+
+
+# %% 2: the second gate is shut
+def cotangents_by_hand():
+    return {"dz": (91, -90, 100), "dW_h": 0, "dW_g": 302}
+
+
+# %% 2: which h did it multiply?
+def cotangents_by_hand():
+    return {"dz": (1, 0, 100), "dW_h": 604, "dW_g": 302}
+
+
+# %% 3: to reshape is not to transpose
+def weight_gradient(x, dz):
+    return x.reshape(-1, x.shape[-1]).T @ dz.reshape(-1, dz.shape[-1])
+
+
+# %% 3: this is the mean over the steps
+def weight_gradient(x, dz):
+    return np.einsum("tni,ntj->ij", x, dz) / len(x)
+
+
+# %% 4: Nothing comes from the next step.
+def my_core_backward(W, dh, hg, h):
+    D = h.shape[-1]
+    dz = dh * (h > 0)
+    return dz @ W[D:].T, np.einsum("tni,tnj->ij", hg, dz), dz.sum(axis=(0, 1))
+
+
+# %% 4: through which matrix, transposed or not
+def my_core_backward(W, dh, hg, h):
+    D, dz = h.shape[-1], np.zeros_like(dh)
+    for t in reversed(range(len(h))):
+        later = dz[t + 1] @ W[:D] if t + 1 < len(h) else 0
+        dz[t] = (dh[t] + later) * (h[t] > 0)
+    return dz @ W[D:].T, np.einsum("tni,tnj->ij", hg, dz), dz.sum(axis=(0, 1))
+
+
+# %% 4: after which gate
+def my_core_backward(W, dh, hg, h):
+    D, dz, whole = h.shape[-1], np.zeros_like(dh), 0
+    for t in reversed(range(len(h))):
+        whole = dh[t] + (whole @ W[:D].T if t + 1 < len(h) else 0)
+        dz[t] = whole * (h[t] > 0)
+    return dz @ W[D:].T, np.einsum("tni,tnj->ij", hg, dz), dz.sum(axis=(0, 1))
+
+
+# %% 4: NameError: name 'n_core' is not defined
+def my_core_backward(W, dh, hg, h):
+    return dh @ W[:n_core].T
+
+
+# %% 5: the direct way is missing
+def slow_backward(dh, cache):
+    (hg, z, W), D, dz = cache, dh.shape[-1], np.zeros_like(dh)
+    for t in reversed(range(len(dh))):
+        later = dz[t + 1] @ W[:D].T if t + 1 < len(dh) else 0
+        dz[t] = 0.25 * (dh[t] + later) * (z[t] > 0)
+    return dz @ W[D:].T, np.einsum("tni,tnj->ij", hg, dz), dz.sum(axis=(0, 1))
+
+
+# %% 5: ¾ a step
+def slow_backward(dh, cache):
+    (hg, z, W), D, dz = cache, dh.shape[-1], np.zeros_like(dh)
+    for t in reversed(range(len(dh))):
+        later = dz[t + 1] @ W[:D].T + 0.75 * dh[t + 1] if t + 1 < len(dh) else 0
+        dz[t] = 0.25 * (dh[t] + later) * (z[t] > 0)
+    return dz @ W[D:].T, np.einsum("tni,tnj->ij", hg, dz), dz.sum(axis=(0, 1))

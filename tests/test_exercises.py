@@ -1,0 +1,90 @@
+"""The exercises of the lessons: what a sheet holds, and what right, missing and typically wrong answers are told."""
+
+import os
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from lessons import WHOLE, each_whole_lesson, exercises, halves, run
+from minram.training.process import VARIABLES
+
+ATTEMPTS = Path(__file__).parent / "attempts"  # for each lesson a percent script; "# %% 4: what the check has to say"
+
+
+def wrong(lesson):
+    """The typical wrong answers to a lesson's exercises: [(number, name of the function, its source, reason)]."""
+    text = (ATTEMPTS / f"{lesson.name[:2]}.py").read_text(encoding="utf-8")
+    found = re.findall(r"^# %% (\d): (.*)\n((?:(?!# %%).*\n?)+)", text, re.M)
+    return [(number, re.search(r"def (\w+)", source)[1], source, reason) for number, reason, source in found]
+
+
+WRONG = [(lesson, *attempt) for lesson in WHOLE for attempt in wrong(lesson)]
+
+
+def said(lesson, capsys, instead=None):
+    """What the checks of a lesson print, {number: text}, with other functions {name: source} instead of its own."""
+    sources, left = [], dict(instead or {})
+    for cell in halves(lesson)[1]:
+        name = re.search(r"^def (\w+)", cell.source, re.M) if "solution" in cell.tags else None
+        sources.append(left.pop(name[1]) if name and name[1] in left else cell.source)
+    assert not left, f"{lesson.name} has no function {', '.join(left)}"
+    capsys.readouterr()
+    try:
+        run(sources, lesson.stem)
+    except AssertionError as error:
+        assert "still open" in str(error)
+    return dict(re.findall(r"^(\d)\. [^:]+: (.*(?:\n(?!\d\. |\d of ).*)*)", capsys.readouterr().out, re.M))
+
+
+@each_whole_lesson
+def test_the_solutions_are_right_and_there_are_five(lesson, capsys):
+    assert said(lesson, capsys) == dict.fromkeys("12345", "right.")
+
+
+@pytest.mark.parametrize(
+    "lesson, number, name, source, reason", WRONG, ids=[f"{w[0].name[:2]}-{w[1]}-{w[4]}" for w in WRONG]
+)
+def test_a_typical_wrong_answer_is_told_what_is_wrong(lesson, number, name, source, reason, capsys):
+    told = said(lesson, capsys, {name: source})
+    of_this = told.pop(number)
+    assert of_this.startswith("not yet. ") and reason in of_this
+    assert set(told.values()) == {"right."}  # the others are reached
+
+
+@each_whole_lesson
+def test_each_exercise_has_two_wrong_answers(lesson):
+    numbers = [attempt[0] for attempt in wrong(lesson)]
+    assert all(numbers.count(number) >= 2 for number in "12345"), numbers
+
+
+@each_whole_lesson
+def test_a_sheet_runs_alone_in_seconds_and_reaches_every_exercise(lesson, tmp_path):
+    folder = tmp_path / "sheets"
+    folder.mkdir()
+    for name in exercises.SHARED:
+        (folder / name).write_text((lesson.parent / name).read_text(encoding="utf-8"), encoding="utf-8")
+    sheet = folder / lesson.name
+    sheet.write_text(exercises.sheet(lesson.read_text(encoding="utf-8")), encoding="utf-8")
+    environment = os.environ | dict.fromkeys(VARIABLES, "1") | {"MPLBACKEND": "Agg", "PYTHONUTF8": "1"}
+    before = os.times()
+    done = subprocess.run(
+        [sys.executable, str(sheet)], cwd=tmp_path, env=environment, capture_output=True, text=True, encoding="utf-8"
+    )
+    after = os.times()
+    assert re.findall(r"^(\d)\. .*: still to be written\.$", done.stdout, re.M) == list("12345"), done.stdout
+    assert "0 of 5 exercises are right." in done.stdout and done.returncode == 1
+    assert after.children_user + after.children_system - before.children_user - before.children_system < 10
+
+
+@each_whole_lesson
+def test_a_sheet_gives_no_answer_away(lesson):
+    text = exercises.sheet(lesson.read_text(encoding="utf-8"))
+    assert "PLANTED" not in text and "# Solution" not in text and "show_source" not in text
+    for cell in halves(lesson)[1]:
+        if "solution" in cell.tags:
+            answer = cell.source.partition("# Solution\n")[2]
+            lines = [line.strip() for line in answer.splitlines() if len(line.strip()) > 12]
+            assert lines and not [line for line in lines if line in text]

@@ -1,0 +1,176 @@
+"""Models at work: labels for pictures from elsewhere, the newest run, other data, errors by class."""
+
+import os
+
+import numpy as np
+import pytest
+from matplotlib.image import imread, imsave
+
+from minram.command import cli
+from minram.command.by_class import by_class
+from minram.datasets import data
+from minram.datasets.adapt import adapted, extent
+from minram.datasets.data import Dataset, aligned
+from minram.errors import InputError
+from minram.pictures.confusion import confusion_figure
+from minram.training.evaluate import confusion, evaluate
+from minram.training.run import find_model, load_params
+from runs import save_untrained
+from tiny import SHORT, dataset, save_npz
+
+
+@pytest.fixture(scope="module")
+def digits():
+    return data.load()
+
+
+def scan(x, rng):
+    """A digit as a scanner gives it: 6 to 13 times as large, on a page of grey paper with a shade and noise."""
+    times = int(rng.integers(6, 14))
+    large = np.kron(x / 255, np.ones((times, times)))
+    room = rng.integers(0, 300, 2)
+    page, corner = np.zeros(np.array(large.shape) + room), [rng.integers(0, n + 1) for n in room]
+    page[corner[0] : corner[0] + len(large), corner[1] : corner[1] + large.shape[1]] = large
+    shade = 0.1 * np.linspace(0, 1, page.shape[1])
+    return np.clip(0.9 - 0.7 * page - shade + rng.normal(0, 0.03, page.shape), 0, 1)
+
+
+@pytest.mark.parametrize("name", ["mnist-28", "cluttered-60"])
+def test_scanned_digits_are_read(tmp_path, capsys, digits, name):
+    """Dark on white, though training was light on dark; 28 of 30 or more are right."""
+    rng, files = np.random.default_rng(0), []
+    for i in range(30):
+        page = scan(digits.x_test[i], rng)
+        files.append(str(tmp_path / f"{i}.png"))
+        imsave(files[-1], np.repeat(page[..., None], 3, -1))
+    assert cli.main(["label", f"pretrained:{name}", *files]) == 0
+    lines = capsys.readouterr().out.splitlines()
+    labels = [int(line.split("label ")[1].split(",")[0]) for line in lines[::2]]
+    assert np.sum(labels == digits.y_test[:30]) >= 28
+    assert all("light and dark are exchanged; the object is brought to the middle; " in line for line in lines[1::2])
+
+
+def test_a_picture_of_the_training_images_is_left_as_it_is(digits):
+    about = digits.about
+    for x in digits.x_test[:20]:
+        y, done = adapted(x, about)
+        assert done == []
+        np.testing.assert_array_equal(y, x / np.float32(255))
+
+
+def test_how_large_the_digits_are(digits):
+    """MNIST's fill a box of 20 of 28 pixels."""
+    assert digits.about["extent"] == pytest.approx(20 / 28, abs=0.03)
+    assert extent(np.random.default_rng(0).random((20, 9, 9))) is None and extent(np.zeros((5, 9, 9))) is None
+
+
+def test_a_photograph_is_brought_to_the_trained_size():
+    x = np.random.default_rng(0).random((40, 60, 3))
+    y, done = adapted(x, {"shape": [8, 6, 3], "border": 0.5, "extent": None})
+    assert y.shape == (8, 6, 3) and done == ["40x60 pixels became 8x6"]
+    np.testing.assert_allclose(y, x.reshape(8, 5, 6, 10, 3).mean(axis=(1, 3)), rtol=1e-6)
+    assert adapted(x, {})[1] == []  # nothing is known
+
+
+@pytest.fixture
+def here(tmp_path, monkeypatch):
+    """A folder with the untrained agent a.npz, a run of it in runs/new and an older one, and data."""
+    monkeypatch.chdir(tmp_path)
+    save_npz(tmp_path / "d.npz", dataset())
+    for i, name in enumerate(("old", "new")):
+        (tmp_path / "runs" / name).mkdir(parents=True)
+        save_untrained(tmp_path / "runs" / name / "best.npz", SHORT.changed(data=str(tmp_path / "d.npz")))
+        os.utime(tmp_path / "runs" / name / "best.npz", (1000 + i, 1000 + i))
+    return tmp_path
+
+
+def test_the_path_is_drawn(here, capsys):
+    for name in ("a.png", "b.png"):
+        imsave(name, np.random.default_rng(0).random((6, 5, 3)))
+    assert cli.main(["label", "runs/new", "a.png", "--picture", "one.png"]) == 0
+    assert cli.main(["label", "runs/new", "a.png", "b.png", "--picture", "many.png"]) == 0
+    assert all(imread(name).ndim == 3 for name in ("one.png", "many-1.png", "many-2.png"))
+    assert capsys.readouterr().out.count("Picture: ") == 3
+
+
+def test_what_is_no_picture_is_one_sentence(here, capsys):
+    assert cli.main(["label", "runs/new", "no.png"]) == 2
+    assert capsys.readouterr().err == (
+        "minram label: Cannot read no.png as a picture (there is no such file); give a PNG or JPEG file.\n"
+    )
+
+
+def test_without_a_run_the_newest_is_taken(here, capsys):
+    for command in (["evaluate", "--rollouts", "1"], ["show", "--n", "1", "--out", "pictures"]):
+        assert cli.main(command) == 0
+        assert capsys.readouterr().out.startswith(f"The newest run: {os.path.join('runs', 'new')}\n")
+    assert (here / "pictures" / "confusion.png").exists()
+
+
+def test_without_any_run_that_is_said(tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    assert cli.main(["evaluate"]) == 2
+    assert "there is no run in runs/ with a best.npz; name its folder." in capsys.readouterr().err
+
+
+def test_show_takes_other_data(here, capsys):
+    os.rename("d.npz", "moved.npz")
+    assert cli.main(["show", "runs/new", "--n", "1"]) == 2
+    assert cli.main(["show", "runs/new", "--n", "1", "--data", "moved.npz"]) == 0
+
+
+# ---- by class ----
+
+
+def test_errors_by_class_by_hand():
+    labels, given = np.array([0] * 4 + [1] * 2 + [2]), np.array([0, 0, 1, 2, 0, 0, 2])
+    lines = list(by_class(given, labels, np.array([2, 2, 0]), ("cat", "dog", "emu")))
+    assert lines[0] == "By class:" and lines[-1].startswith("Always saying emu,") and lines[-1].endswith("in 85.71%.")
+    assert lines[1].startswith("  cat       4 images  50.00 % [") and lines[1].endswith("mostly called dog")
+    assert lines[2].startswith("  dog       2 images  100.00 % [") and lines[2].endswith("mostly called cat")
+    assert lines[3].startswith("  emu       1 images  0.00 % [") and "called" not in lines[3]
+    np.testing.assert_array_equal(confusion(given, labels, 3), [[2, 1, 1], [2, 0, 0], [0, 0, 1]])
+
+
+def test_of_many_classes_the_worst_are_listed():
+    labels = np.arange(200) % 100
+    given = np.where(labels >= 90, 0, labels)
+    lines = list(by_class(given, labels, labels))
+    assert lines[0] == "By class, the 30 with the most errors:" and len(lines) == 32
+    assert {int(line.split()[0]) for line in lines[1:-1]} >= set(range(90, 100))
+
+
+def test_evaluate_prints_them(here, capsys):
+    assert cli.main(["evaluate", "runs/new", "--rollouts", "1"]) == 0
+    out = capsys.readouterr().out
+    params, config, _ = load_params(find_model("runs/new"))
+    d = data.load(here / "d.npz")
+    wrong = evaluate(params, config, d.x_val, d.y_val).wrong[-1]
+    for k in set(d.y_val):
+        some = wrong[d.y_val == k]
+        assert f"\n  {k}  {len(some):6,} images  {100 * some.mean():.2f} % [" in out
+    assert "Always saying " in out
+
+
+@pytest.mark.parametrize("K, names", [(3, ("cat", "dog", "a very long name of an emu")), (10, ()), (50, ())])
+def test_the_confusion_matrix_is_drawn(K, names):
+    rng = np.random.default_rng(0)
+    labels, given = rng.integers(0, K, (2, 500))
+    counts = confusion(given, labels, K)
+    ax = confusion_figure(counts, names).axes[0]
+    share = counts / counts.sum(axis=1, keepdims=True)
+    np.testing.assert_allclose(ax.images[0].get_array(), share)
+    written = {(int(t.get_position()[1]), int(t.get_position()[0])): int(t.get_text()) for t in ax.texts}
+    assert written == ({ij: n for ij, n in np.ndenumerate(counts) if n} if K <= 20 else {})
+    assert ax.get_ylabel() == "true label" and f"{np.mean(labels != given):.2%} wrong" in ax.get_title(loc="left")
+    assert not names or [t.get_text() for t in ax.get_yticklabels()] == ["cat", "dog", "a very long n…"]
+
+
+def test_classes_are_numbered_as_the_model_has_them():
+    x, y = np.zeros((4, 2, 2), np.uint8), np.array([0, 1, 1, 0])
+    d = Dataset(x, y, x, y, x, y, ("cat", "emu"))
+    got = aligned(d, ("cat", "dog", "emu"))
+    np.testing.assert_array_equal(got.y_test, [0, 2, 2, 0])
+    assert got.names == ("cat", "dog", "emu") and aligned(d, ()) is d and aligned(d, ("cat", "emu")) is d
+    with pytest.raises(InputError, match="the model knows the classes cat, dog, but the data has emu too"):
+        aligned(d, ("cat", "dog"))

@@ -1,0 +1,135 @@
+"""One step by hand, the page, against the package in float64: every array of an update, and each planted bug."""
+
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+sys.path.insert(0, str(Path(__file__).resolve().parent.parent / "tutorials"))
+
+from browser import FRAME, Visit, apart, chromium
+from building.pages import SOURCES
+from building.small_agent import drawn, named
+
+PAGE = SOURCES.parent / "step.html"
+BUGS = {
+    "sign": {"location", "core", "glimpse"},
+    "clipped": {"location", "core", "glimpse"},
+    "sigma": {"location", "core", "glimpse"},
+    "mask": {"core", "glimpse"},
+    "carry": {"core", "glimpse"},
+    "mean": {"label", "core", "glimpse"},
+    "transposed": {"core", "glimpse"},
+    "last": {"label", "core", "glimpse"},
+}
+
+
+@pytest.fixture(scope="module")
+def browser():
+    with chromium() as found:
+        yield found
+
+
+def values(visit, s, bug=None):
+    """{name: number} of all nodes of the page's graph."""
+    return visit.run("([s, bug]) => Object.fromEntries([...model.run(s, bug)].map(([k, n]) => [k, n.value]))", [s, bug])
+
+
+def test_every_array_agrees_with_the_package(browser):
+    """Forward, cotangents and gradients of 200 random updates to 1e-12; sums of ten numbers of size 10 round to 1e-14.
+
+    Each seed is kept whose locations stay 1e-6 of a pixel away from where the sensor jumps.
+    """
+    with Visit(browser, PAGE) as visit:
+        assert visit.run("page.checked") < 1e-12
+        worst, kept, rewards = 0, 0, set()
+        for seed in range(200):
+            s = drawn(np.random.default_rng(seed), quarters=False)
+            wanted = named(s)
+            edge = [(wanted[f"l{t}[{i}]"] + 1) * 2 - 0.5 for t in (1, 2) for i in (0, 1)]
+            if np.abs(edge - np.round(edge)).min() < 1e-6:
+                continue
+            found = values(visit, s)
+            assert set(wanted) <= set(found)
+            worst = max(worst, apart([found[k] for k in wanted], list(wanted.values())))
+            kept += 1
+            rewards.add(wanted["r"])
+    print(f"\nstep: {worst:.0e} over {kept} updates of {len(wanted)} numbers")
+    assert worst < 1e-12 and kept > 190 and rewards == {0.0, 1.0}
+
+
+def test_differences_agree_with_the_chain_rule(browser):
+    """To 1e-7 on random numbers: differences at h = 1e-5 are off by h² f‴/6 and ε/h, some 1e-10 each."""
+    with Visit(browser, PAGE) as visit:
+        for seed in range(10):
+            s = drawn(np.random.default_rng(seed), quarters=False)
+            off = visit.run(
+                "s => { const n = model.run(s); return Object.entries(model.differences(s)).map("
+                "([k, v]) => Math.abs(v - n.get(k).value)) }",
+                s,
+            )
+            assert len(off) == 51 and max(off) < 1e-7
+
+
+def test_each_bug_turns_its_gradients_red(browser):
+    with Visit(browser, PAGE) as visit:
+        assert visit.run("Object.keys(model.bugs)") == list(BUGS)
+        visit.until("Object.keys(differences).length === 51")
+        assert visit.page.locator(".wrong").count() == 0
+        assert "All gradients agree" in visit.page.inner_text("#verdict")
+        for bug, blocks in BUGS.items():
+            visit.page.select_option("#bug", bug)
+            red = visit.run("[...document.querySelectorAll('.wrong')].map(b => b.dataset.node)")
+            assert red and {name[1:].split(".")[0] for name in red} == blocks, bug
+            assert "differ" in visit.page.inner_text("#verdict")
+            assert visit.page.locator(".wrong").first.inner_text().startswith("✗")
+        visit.page.select_option("#bug", "")
+        assert visit.page.locator(".wrong").count() == 0
+
+
+def test_a_number_shows_where_it_came_from_and_where_it_goes(browser):
+    with Visit(browser, PAGE) as visit:
+        visit.page.click("#all")
+        visit.page.locator("[data-node='z2[0]']").click()
+        text = visit.page.inner_text("#explain")
+        assert "z2[0] = h1[0] · core.W[0,0] + h1[1] · core.W[1,0]" in text and "core.py, line" in text
+        assert visit.page.locator(".from").count() == 9 and visit.page.locator(".to").count() == 1
+        visit.page.mouse.move(2, 2)  # or what the pointer is over is explained
+        for name in visit.run("[...buttons.keys()]"):  # every number has a formula that can be shown
+            visit.run("n => { state.name = n; page.draw() }", name)
+            assert name in visit.page.inner_text("#explain")
+        shown = "n => [nodes.get(n).value, document.querySelector(`[data-node='${n}']`).textContent]"
+        value, text = visit.run(shown, "∇core.W[0,0]")
+        assert abs(float(text.replace("−", "-")) - value) < 5e-5
+
+
+def test_stages_and_changes(browser):
+    """Numbers of later stages are hidden; a changed number is followed by all that depends on it, within a frame."""
+    with Visit(browser, PAGE) as visit:
+        assert visit.page.locator("section.later").count() == 9
+        for _ in range(12):
+            visit.page.keyboard.press("ArrowRight")
+        assert visit.page.locator("section.later").count() == 0 and visit.page.locator("#forward").is_disabled()
+        visit.page.locator("[data-node='core.b[0]']").click()
+        before = values(visit, visit.run("state.input"))
+        for text in ("1.5", "nothing", "1e9", ""):
+            visit.run("text => change(state.name, text)", text)
+        assert not visit.page.locator("#sorry").is_hidden()
+        after = {k: visit.run("k => nodes.get(k).value", k) for k in ("core.b[0]", "z1[0]", "loss", "φ1[0]")}
+        assert after["core.b[0]"] == 1.5 and after["φ1[0]"] == before["φ1[0]"]
+        assert after["z1[0]"] != before["z1[0]"] and after["loss"] != before["loss"]
+        time = visit.run("page.lastDraw")
+        visit.page.fill("#change", "0.25")
+        visit.page.keyboard.press("Enter")
+        assert visit.run("nodes.get('core.b[0]').value") == 0.25
+        times = visit.run("[1, 2, 3, 4, 5, 6, 7].map(v => { change('ε[0]', String(v / 4)); return page.lastDraw })")
+        print(f"\nstep: a change is answered in {np.median([*times, time]):.1f} ms, at most {max(times):.1f}")
+        assert np.median(times) < FRAME
+        visit.run("change('a[0]', '0.3')")
+        assert apart(visit.run("nodes.get('l2[0]').value"), 0.3) < 1e-12
+        reward = visit.run("nodes.get('r').value")
+        visit.run("change('label', String(1 - state.input.label))")
+        assert visit.run("nodes.get('r').value") == 1 - reward
+        visit.page.click("#reset")
+        assert visit.run("nodes.get('core.b[0]').value") == before["core.b[0]"]

@@ -1,0 +1,130 @@
+"""Habit or decision: an agent off its path, a fixed scan, and the sweep of distractors."""
+
+import json
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from minram.agent import init_params, rollout
+from minram.datasets.tasks import fixed_batches
+from minram.errors import InputError
+from minram.sensor import summed_area
+from minram.training.evaluate import evaluate
+from minram.training.metrics import read_metrics
+from minram.training.models import MODELS
+from minram.training.train import train
+from tiny import CLUTTER, SHORT, dataset
+
+FOLDER = Path(__file__).resolve().parent.parent / "tutorials" / "tables"
+sys.path[:0] = [str(FOLDER), str(FOLDER.parent)]
+import choices  # noqa: E402
+import habit  # noqa: E402
+import record  # noqa: E402
+import sweep  # noqa: E402
+from jobs import Job  # noqa: E402
+
+PATH = np.array([[0.1, -0.2], [0.3, 0.4], [-0.5, 0.6]])
+CONFIG = SHORT.changed(start="uniform", **CLUTTER)
+D = dataset()
+
+
+@pytest.fixture
+def params():
+    rng = np.random.default_rng(0)
+    return {name: a + rng.normal(0, 0.3, a.shape).astype(a.dtype) for name, a in init_params(CONFIG, rng, 3).items()}
+
+
+def test_a_fixed_scan_looks_along_the_path_and_nowhere_else(params):
+    area = summed_area(D.x_val)
+    t = rollout(params, CONFIG, area, habit.Scanner(PATH), policy="random")
+    np.testing.assert_allclose(t.loc, np.broadcast_to(PATH[:, None], t.loc.shape), rtol=1e-6)  # to float32
+    again = rollout(params, CONFIG, area, habit.Scanner(PATH), rollouts=2, policy="random")
+    np.testing.assert_array_equal(again.loc[:, ::2], t.loc)
+
+
+def test_outside_the_block_nothing_is_fixed(params):
+    config, model = CONFIG.changed(habit.SCAN), MODELS["ram"]
+    with habit.fixed_scan(PATH):
+        scanned = evaluate(params, config, D.x_val, D.y_val)
+        other = evaluate(params, config, D.x_val, D.y_val, "sampled")
+    np.testing.assert_array_equal(scanned.probabilities, other.probabilities)  # nothing is left to be drawn
+    assert MODELS["ram"] is model
+    assert (evaluate(params, config, D.x_val, D.y_val).probabilities != scanned.probabilities).any()
+
+
+def test_training_follows_the_path(tmp_path):
+    """Other first parameters apart, a step of training knows the path: on another path it learns something else."""
+    config, metrics = CONFIG.changed(habit.SCAN), []
+    for i, path in enumerate((PATH, PATH, -PATH)):
+        with habit.fixed_scan(path):
+            train(config, tmp_path / str(i), dataset=D, workers=1)
+        metrics.append([m["loss"] for m in read_metrics(tmp_path / str(i))])
+    assert metrics[0] == metrics[1] != metrics[2]
+
+
+def test_off_the_path_is_what_it_says(params):
+    """Against plain rollouts: the own path is the evaluation; the one path is the mean of all after each first look."""
+    found = habit.off_the_path(params, CONFIG, D.x_val, D.y_val)
+    own = evaluate(params, CONFIG, D.x_val, D.y_val).wrong[-1]
+    np.testing.assert_array_equal(found["own path"], own)
+    ((_, batch),) = fixed_batches(CONFIG.task_at(), D.x_val, 500, 0)
+    area = summed_area(batch)
+    t = rollout(params, CONFIG, area, np.random.default_rng([0, 1]), policy="mean")
+    mean = t.loc.mean(axis=1)
+    np.testing.assert_allclose(habit.mean_path(params, CONFIG, D.x_val), mean, rtol=1e-5, atol=1e-7)
+    one = np.broadcast_to(mean[:, None], t.loc.shape).copy()
+    one[0] = t.loc[0]
+    guess = rollout(params, CONFIG, area, None, frozen=t._replace(loc=one, sample=one[1:])).logits[-1].argmax(axis=-1)
+    np.testing.assert_array_equal(found["one path for all"], guess != D.y_val)
+    assert set(found) == {"own path", "one path for all", "path of any image"}
+
+
+class Short(Job):
+    config = CONFIG.changed(seed=20)
+
+
+def test_a_habit_is_measured_once_and_paired_with_its_row(tmp_path, monkeypatch):
+    monkeypatch.setattr(record, "RESULTS", tmp_path / "results")
+    monkeypatch.setattr(habit, "data_of", lambda data, n_val: D)
+    monkeypatch.setattr(record, "data_of", lambda data, n_val: D)
+
+    class Scan(Job):
+        config = CONFIG.changed(habit.SCAN).changed(seed=20)
+
+    monkeypatch.setattr(habit, "scan_job", lambda name, seed: Scan(name, seed, {}, "fixed", "scan"))
+    with pytest.raises(InputError, match="holds no finished run; run the row first"):
+        habit.run("mnist-7", 20, tmp_path / "runs")
+    train(Short.config, tmp_path / "runs" / "mnist-7-s20", dataset=D)
+    path = habit.run("mnist-7", 20, tmp_path / "runs")
+    r = json.loads(path.read_text())
+    assert np.shape(r["path"]) == (3, 2) and r["ways"]["own path"] in np.arange(11) / 10
+    with habit.fixed_scan(np.array(r["path"])):
+        params = habit.load_params(tmp_path / "runs" / "scan" / "mnist-7" / "fixed-s20" / "best.npz")[0]
+        assert evaluate(params, Scan.config, D.x_val, D.y_val).error == r["val_error"]
+    assert "mean" not in r and set(r["wrong"]) == {"validation"}
+    before = path.read_text()
+    assert habit.run("mnist-7", 20, tmp_path / "runs") == path and path.read_text() == before
+    line = next(line for line in choices.habit_table({"scan": r}) if "mnist-7" in line)
+    assert line.startswith(f"| mnist-7 | 1 | {100 * r['ways']['own path']:.2f} | ")
+
+
+def test_the_sweep_evaluates_each_number_of_distractors_once(tmp_path, monkeypatch):
+    monkeypatch.setattr(record, "RESULTS", tmp_path / "results")
+    monkeypatch.setattr(sweep, "HERE", tmp_path)
+    monkeypatch.setattr(sweep, "data_of", lambda data, n_val: D)
+    monkeypatch.setattr(sweep, "DISTRACTORS", range(4))
+    with pytest.raises(InputError, match="holds no finished run of cluttered-100-8"):
+        sweep.sweep(tmp_path / "runs")
+    assert sweep.with_distractors(CONFIG, 0).task == "translated"
+    run = tmp_path / "runs" / "cluttered-100-8-s21"
+    train(Short.config, run, dataset=D)
+    (path,) = sweep.sweep(tmp_path / "runs")
+    lines = [json.loads(line) for line in path.read_text().splitlines()]
+    params = habit.load_params(run / "best.npz")[0]
+    errors = [evaluate(params, sweep.with_distractors(CONFIG, n), D.x_val, D.y_val).error for n in range(4)]
+    assert [(line["distractors"], line["val_error"]) for line in lines] == [*enumerate(errors)]
+    before = path.read_text()
+    assert sweep.sweep(tmp_path / "runs") == [path] and path.read_text() == before
+    assert (tmp_path / "sweep.png").stat().st_size < 100_000

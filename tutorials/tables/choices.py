@@ -1,0 +1,120 @@
+"""The tables of what each choice is worth: ablations, the ladder, and habit or decision.
+
+All of them are validation errors, and paired differences over the seeds that two sets of runs share.
+"""
+
+import itertools
+
+import numpy as np
+
+import ladder
+from intervals import holm, paired
+from jobs import ABLATED, words
+from paper import HEADLINES
+from record import outcomes
+
+
+def ablation_table(results, recipe):
+    """Differences to "nothing" on the same validation images with the same seeds, and Holm's p over the table."""
+    ablated = ABLATED[recipe]
+    runs = {name: runs_of(results, recipe, "ablations", name) for name in ablated.changes}
+    differences = {name: _paired(r, runs["nothing"]) for name, r in runs.items() if name != "nothing"}
+    found = [name for name, d in differences.items() if d]
+    p = dict(zip(found, holm([differences[name].p for name in found])))
+    lines = [
+        f"The recipe is `{recipe}`, with {_code(ablated.shorter)}.",
+        "",
+        "| changed | settings | validation error, % | seeds | more than with nothing changed | p |",
+        "|:--|:--|--:|--:|:-:|--:|",
+    ]
+    for name, (text, settings) in ablated.changes.items():
+        if not runs[name]:
+            lines.append(f"| {text} | {_code(settings)} | no run yet | | | |")
+            continue
+        d = differences.get(name)
+        more = f"{100 * d.mean:+.2f} {brackets(d, '+')} | {_p(p[name])}" if d else " | "
+        lines.append(f"| {text} | {_code(settings)} | {_level(runs[name])} | {len(runs[name])} | {more} |")
+    return lines
+
+
+def ladder_table(results, recipe):
+    """Each rung with the best of its rates, and what it gains over the one before; Holm's p over the ladder."""
+    texts = ["the paper's recipe", *(text for text, _ in ladder.RUNGS.values())]
+    rungs = [_rung(results, recipe, i) for i in range(len(texts))]
+    differences = [_paired(new, old) for old, new in itertools.pairwise(rungs)]
+    p = iter(holm([d.p for d in differences if d]))
+    lines = [
+        "| rung | the rung before, with | rate | epochs | minutes | validation error, % | seeds | change | p |",
+        "|--:|:--|--:|--:|--:|--:|--:|:-:|--:|",
+    ]
+    for i, (text, runs, d) in enumerate(zip(texts, rungs, [None, *differences])):
+        if not runs:
+            lines.append(f"| {i} | {text} | | | | no run yet | | | |")
+            continue
+        settings, minutes = runs[0]["settings"], np.mean([r["seconds"] for r in runs]) / 60
+        change = f"{100 * d.mean:+.2f} {brackets(d, '+')} | {_p(next(p))}" if d else " | "
+        lines.append(
+            f"| {i} | {text} | {settings['learning_rate']:g} | {settings['epochs']} | {minutes:.0f} | {_level(runs)} "
+            f"| {len(runs)} | {change} |"
+        )
+    return lines
+
+
+def _rung(results, recipe, rung):
+    found = runs_of(results, recipe, "ladder", f"{rung}-")
+    return [r for r in found if r["seed"] != ladder.TRIAL]
+
+
+def _paired(runs, others):
+    """The paired difference of two sets of runs on validation images, over the seeds that both have, or None."""
+    both = {r["seed"] for r in runs} & {r["seed"] for r in others}
+    if not both:
+        return None
+    return paired(*(outcomes([r for r in found if r["seed"] in both], "validation") for found in (runs, others)))
+
+
+def _level(runs):
+    return f"{100 * np.mean([r['val_error'] for r in runs]):.2f}"
+
+
+def _p(p):
+    return "< 0.001" if p < 0.001 else f"{p:.3f}"
+
+
+def _code(settings):
+    return " ".join(f"`{word}`" for word in words(settings))
+
+
+def habit_table(results):
+    """Validation errors off the path, and of a fixed scan minus the row's, paired, by row."""
+    lines = [
+        "| row | seeds | own path | one path for all | path of any image | trained with one path | more than the row |",
+        "|:--|--:|--:|--:|--:|--:|:-:|",
+    ]
+    for recipe in HEADLINES.values():
+        scans = runs_of(results, recipe, "scan", "fixed")
+        if not scans:
+            lines.append(f"| {recipe} | no run yet | | | | | |")
+            continue
+        ways = " | ".join(f"{100 * np.mean([r['ways'][way] for r in scans]):.2f}" for way in scans[0]["ways"])
+        d = _paired(scans, runs_of(results, recipe))
+        more = f"{100 * d.mean:+.2f} {brackets(d, '+')}" if d else ""
+        lines.append(f"| {recipe} | {len(scans)} | {ways} | {_level(scans)} | {more} |")
+    return lines
+
+
+def brackets(mean, sign=""):
+    """The interval of a Mean in percent: "[0.61, 0.95]"."""
+    return f"[{100 * mean.low:{sign}.2f}, {100 * mean.high:{sign}.2f}]"
+
+
+def runs_of(results, recipe, kind="", name=""):
+    """The results of a row, or of another kind of runs whose name is this, or begins so if it ends in "-", by seed."""
+    found = [
+        r
+        for r in results.values()
+        if (r["recipe"], r.get("kind", "")) == (recipe, kind)
+        and (r.get("name", "") == name or (name.endswith("-") and r["name"].startswith(name)))
+        and "ablation" not in r  # of the first protocol
+    ]
+    return sorted(found, key=lambda r: r["seed"])

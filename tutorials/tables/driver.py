@@ -1,0 +1,87 @@
+"""Jobs trained by `minram train`, in processes of their own, and their results kept; what was stopped goes on."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import ledger
+from jobs import words
+from minram.errors import InputError
+from minram.storage.writing import make_folder
+from minram.training.config import Config
+from minram.training.process import VARIABLES
+from record import finish, result_path
+
+ONE_THREAD = dict.fromkeys(VARIABLES, "1")  # whatever the environment says: results are compared
+
+
+def prepare(job, folder):
+    """The digest under which a row is frozen, or None for a job that is not tested.
+
+    Raises InputError for a row that may not run, for code of no commit, and where result or folder are of other
+    settings than the job has now.
+    """
+    for path in (result_path(job), folder / "config.json"):
+        if path.exists():
+            kept = json.loads(path.read_bytes())
+            if Config.from_dict(kept.get("settings", kept)) != job.config:
+                raise InputError(f"{path} has other settings than {job.stem} has now; move it away.")
+    if result_path(job).exists() or not job.tested:
+        return None
+    if ledger.code()["commit"] is None:
+        raise InputError("the installed minram is that of no commit; commit it, or take a wheel that was built of one.")
+    return ledger.require_frozen(job.row, job.config)
+
+
+def run(job, runs, workers=1, running=(), quiet=False):
+    """Train a job, or go on with it, and keep its result; nothing if that is there → the exit code."""
+    folder = Path(runs) / job.stem
+    try:
+        frozen = prepare(job, folder)
+        if result_path(job).exists():
+            print(f"{job.stem}: has a result", flush=True)
+            return 0
+        if not (folder / "result.json").exists() and (code := train(job, folder, workers, running, quiet)):
+            print(f"{job.stem}: ended with exit code {code}", flush=True)
+            return code
+        print(f"{job.stem}: {finish(job, folder, frozen).name}", flush=True)
+        return 0
+    except InputError as error:
+        print(f"{job.stem}: {error}", flush=True)
+        return 2
+
+
+def train(job, folder, workers, running, quiet):
+    """Train in a process of its own → its exit code."""
+    resume = (folder / "last.npz").exists()
+    what = ["--resume"] if resume else [job.recipe, "--set", *words(job.settings)]
+    # -P: the installed package, and not one that happens to lie in the folder where this was called.
+    command = [sys.executable, "-P", "-m", "minram", "train", *what, "--out", str(folder), "--workers", str(workers)]
+    print(f"{job.stem}: {'goes on' if resume else 'begins'}", flush=True)
+    make_folder(folder.parent)
+    process = subprocess.Popen(command, env=os.environ | ONE_THREAD, stdout=subprocess.DEVNULL if quiet else None)
+    if isinstance(running, list):
+        running.append(process)
+    return process.wait()
+
+
+def run_all(jobs, runs, side_by_side=1, workers=1):
+    """Run jobs, so many side by side → the largest exit code.
+
+    Ctrl-C or a termination signal stops and saves those under way; the same command goes on with them.
+    """
+    running = []
+    signal.signal(signal.SIGTERM, lambda number, frame: signal.raise_signal(signal.SIGINT))
+    with ThreadPoolExecutor(side_by_side) as pool:
+        futures = [pool.submit(run, job, runs, workers, running, len(jobs) > 1) for job in jobs]
+        try:
+            return max((future.result() for future in futures), default=0)
+        except KeyboardInterrupt:
+            pool.shutdown(wait=False, cancel_futures=True)
+            for process in running:
+                process.terminate()
+            return 130

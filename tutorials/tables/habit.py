@@ -1,0 +1,128 @@
+"""Does an agent decide where to look, or has it a habit? Its own paths, one path, other images' paths; a fixed scan.
+
+Taking an agent off its path tests a network that was not trained for the other one. So an agent is trained that has
+one path for all images from the beginning: the mean path of the agent that it is compared with.
+"""
+
+import contextlib
+import itertools
+import json
+from pathlib import Path
+
+import numpy as np
+
+from jobs import Job
+from minram.agent import rollout
+from minram.datasets.tasks import fixed_batches
+from minram.errors import InputError
+from minram.sensor import summed_area
+from minram.storage.writing import write_text
+from minram.training.models import MODELS
+from minram.training.run import load_params
+from minram.training.train import train
+from record import data_of, digest, result_path, validated
+
+SCAN = {
+    "policy": "random",  # of which the path takes the place
+    "flow": ("label",),
+    "location_weight": 0,
+    "final_location_weight": 1,
+    "rollouts": 1,
+    "baseline": "none",
+}
+BATCH = 500
+
+
+class Scanner:
+    """In the place of the generator of random locations: the next location of a path (T, 2), the same for all rows."""
+
+    def __init__(self, path):
+        self.path = itertools.cycle(path)
+
+    def uniform(self, low, high, shape):
+        return np.broadcast_to(next(self.path), shape)
+
+
+@contextlib.contextmanager
+def fixed_scan(path):
+    """In this block, agents with policy=random look along `path` (T, 2), in this process."""
+    model = MODELS["ram"]
+
+    def gradients(params, config, images, labels, rng, *more):
+        return model.gradients(params, config, images, labels, Scanner(path), *more)
+
+    def probabilities(params, config, images, rng, *more):
+        return model.probabilities(params, config, images, Scanner(path), *more)
+
+    MODELS["ram"] = model._replace(gradients=gradients, probabilities=probabilities)
+    try:
+        yield
+    finally:
+        MODELS["ram"] = model
+
+
+def walks(params, config, images):
+    """The agent on all images, in pieces, at its mean locations → a (summed area, Trajectory) of each piece."""
+    rng = np.random.default_rng([0, 1])
+    for _, batch in fixed_batches(config.task_at(), images, BATCH, 0):
+        area = summed_area(batch, config.background)
+        yield area, rollout(params, config, area, rng, policy="mean")
+
+
+def mean_path(params, config, images):
+    """The mean of the agent's locations (T, 2), a first one that is drawn anywhere among them."""
+    return np.mean(np.concatenate([t.loc for _, t in walks(params, config, images)], axis=1), axis=1)
+
+
+def off_the_path(params, config, images, labels):
+    """Is the last label wrong (n,) on the agent's own path, on one path for all, on the path of another image?
+
+    Each image keeps its own first glimpse on the one path, which is the mean of all paths after it.
+    """
+    pieces = list(walks(params, config, images))
+    loc = np.concatenate([t.loc for _, t in pieces], axis=1)  # (T, n, 2)
+    one = np.broadcast_to(loc.mean(axis=1, keepdims=True), loc.shape).copy()
+    one[0] = loc[0]
+    order = np.random.default_rng(3).permutation(len(labels))
+    other = np.empty_like(order)
+    other[order] = np.roll(order, 1)  # another image: a cycle through all
+    found, begin = {"own path": [], "one path for all": [], "path of any image": []}, 0
+    for area, t in pieces:
+        part = slice(begin, begin + len(t.image))
+        for name, path in (("own path", loc), ("one path for all", one), ("path of any image", loc[:, other])):
+            frozen = t._replace(loc=path[:, part], sample=path[1:, part])
+            guess = rollout(params, config, area, None, frozen=frozen).logits[-1].argmax(axis=-1)
+            found[name].append(guess != labels[part])
+        begin = part.stop
+    return {name: np.concatenate(parts) for name, parts in found.items()}
+
+
+def scan_job(name, seed):
+    """The Job of a fixed scan in place of a row."""
+    return Job(name, seed, SCAN, "fixed", "scan")
+
+
+def run(name, seed, runs):
+    """Measure a row's run off its path, and train a fixed scan along its mean path → the path of the result.
+
+    Judged on validation images. Raises InputError where the row has not been run.
+    """
+    job, reference = scan_job(name, seed), Path(runs) / Job(name, seed).stem
+    path, folder = result_path(job), Path(runs) / job.stem
+    if path.exists():
+        return path
+    if not (reference / "result.json").exists():
+        raise InputError(f"{reference} holds no finished run; run the row first.")
+    params, config, _ = load_params(reference / "best.npz")
+    d = data_of(config.data, config.n_val)
+    ways = {way: float(w.mean()) for way, w in off_the_path(params, config, d.x_val, d.y_val).items()}
+    scan = mean_path(params, config, d.x_train[: len(d.x_val)])
+    with fixed_scan(scan):
+        result = train(job.config, folder, (folder / "last.npz").exists(), dataset=d, workers=1)
+        params, _, about = load_params(folder / "best.npz")
+        kept = validated(job, result, params)
+    kept |= {"data": about["data"], "digests": {"settings": digest(job.config)}, "path": scan.tolist(), "ways": ways}
+    path.parent.mkdir(parents=True, exist_ok=True)
+    write_text(path.with_suffix(".jsonl"), (folder / "metrics.jsonl").read_text())
+    write_text(path, json.dumps(kept, indent=1) + "\n")
+    return path

@@ -1,0 +1,139 @@
+"""The paper's own recipe, as far as it is known, and the ladder that leads from it to ours, one change a rung.
+
+What the paper leaves open, σ and the learning rate, comes from twelve random draws at an eighth of the length, as in
+the paper ("random search"), judged on validation images. Every rung has the processor time of a quarter of our
+recipe's training, and a learning rate chosen of three.
+"""
+
+import numpy as np
+
+from jobs import Job
+from minram.errors import InputError
+from minram.training.recipes import recipe
+from paper import HEADLINES
+from record import level, load_results, metrics
+
+PAPER = {
+    "optimiser": "sgd",
+    "momentum": 0.9,
+    "batch_size": 20,
+    "final_rate": 0,
+    "rollouts": 1,
+    "baseline": "learned",
+    "reward": "correct",
+    "reward_steps": "last",
+    "label_steps": "last",
+    "flow": ("label",),
+    "location_weight": 1,
+    "final_location_weight": 1,
+    "location_units": 0,
+    "start": "uniform",
+    "final_std": 1,
+    "weight_decay": 0,
+    "weight_average": 0,
+    "curriculum": 0,
+}
+# What each rung takes over from our recipe, in words and settings; together they are all that differs.
+RUNGS = {
+    "adam": ("Adam, and minibatches of 128", ("optimiser", "batch_size")),
+    "hidden-layer": ("a hidden layer before μ", ("location_units",)),
+    "labels": ("a label after every glimpse", ("label_steps",)),
+    "rewards": ("and a reward, the right label's probability", ("reward", "reward_steps")),
+    "rollouts": ("rollouts of an image that judge each other", ("rollouts", "baseline")),
+    "flow": ("REINFORCE into the core, weighted by λ", ("flow", "location_weight", "final_location_weight")),
+    "std": ("our σ, which falls, and our first location", ("std", "final_std", "start", "curriculum")),
+    "weights": ("weight decay, and the average of the weights", ("weight_decay", "weight_average")),
+}
+LADDERS = ("mnist-7", "cluttered-60-8")
+TRIAL = 10  # the seed of trainings that choose something
+DRAWS = 12
+RATES = (1 / 3, 1, 3)  # times the rate of the draw, or of our recipe
+
+
+def cost(config):
+    """About what an image takes in training, of one rollout in minibatches of 128: as measured with `minram bench`.
+
+    A rollout costs 0.7 beside what the image costs once, and minibatches of 20 cost 1.7 times as much.
+    """
+    return (0.3 + 0.7 * config.rollouts) * (1.7 if config.batch_size <= 20 else 1)
+
+
+def shortened(name, changes, share):
+    """Those changes, with as many epochs as take `share` of the processor time of our recipe."""
+    ours = recipe(name)
+    epochs = share * ours.epochs * cost(ours) / cost(ours.changed(changes))
+    return changes | {"epochs": max(1, round(epochs))}
+
+
+def paper_changes(name, taken=()):
+    """What makes the paper's recipe of ours, without the settings that a rung has taken over."""
+    ours = recipe(name)
+    return {key: value for key, value in PAPER.items() if key not in taken and getattr(ours, key) != value}
+
+
+# ---- the paper's recipe ----
+
+
+def draws(name):
+    """The jobs of the twelve draws: σ from 0.03 to 0.3, the rate from 0.001 to 0.1, both even in their logarithm."""
+    uniform = np.random.default_rng(2014).random((DRAWS, 2))
+    found = []
+    for i, (std, rate) in enumerate(uniform):
+        drawn = {"std": round(0.03 * 10**std, 4), "learning_rate": float(f"{1e-3 * 100**rate:.3g}")}
+        changes = shortened(name, paper_changes(name) | drawn, 1 / 8)
+        found.append(Job(name, TRIAL, changes, f"{i + 1:02d}", "draws"))
+    return found
+
+
+def drawn(name, results=None):
+    """σ and rate of the best draw → dict. Raises InputError while one of them has no result."""
+    results = load_results() if results is None else results
+    if missing := [job.stem for job in draws(name) if job.stem not in results]:
+        raise InputError(f"{name} lacks {len(missing)} of {DRAWS} draws; make them with: run.py draws {name}.")
+    best = min(draws(name), key=lambda job: level(metrics(job.stem)))
+    return {key: best.changes[key] for key in ("std", "learning_rate")}
+
+
+def paper_job(name, seed, results=None):
+    """The paper's recipe, with as much processor time as ours."""
+    if name not in HEADLINES.values():
+        raise InputError(f"the paper's recipe is run for {', '.join(HEADLINES.values())}, not for {name}.")
+    return Job(name, seed, shortened(name, paper_changes(name) | drawn(name, results), 1), kind="paper")
+
+
+# ---- the ladder ----
+
+
+def rung_changes(name, rung, rate, results=None):
+    """What differs from our recipe on a rung: 0 is the paper's, 8 ours; `rate` times the rate there."""
+    taken = {setting for _, settings in list(RUNGS.values())[:rung] for setting in settings}
+    changes, choice = paper_changes(name, taken), drawn(name, results)
+    if "std" not in taken:
+        changes["std"] = choice["std"]
+    base = choice["learning_rate"] if "optimiser" not in taken else recipe(name).learning_rate
+    changes["learning_rate"] = float(f"{base * rate:.3g}")
+    return shortened(name, changes, 1 / 4)
+
+
+def rung_job(name, rung, rate, seed, results=None):
+    """The Job of a rung with one of the three rates."""
+    text = ("paper", *RUNGS)[rung]
+    return Job(name, seed, rung_changes(name, rung, rate, results), f"{rung}-{text}-r{RATES.index(rate)}", "ladder")
+
+
+def trials(name, results=None):
+    """The jobs that choose the rate of each rung."""
+    return [rung_job(name, rung, rate, TRIAL, results) for rung in range(len(RUNGS) + 1) for rate in RATES]
+
+
+def climbs(name, seeds, results=None):
+    """The jobs of the ladder, each rung with the best of its rates. Raises InputError while a trial has no result."""
+    results = load_results() if results is None else results
+    found = []
+    for rung in range(len(RUNGS) + 1):
+        jobs = [rung_job(name, rung, rate, TRIAL, results) for rate in RATES]
+        if missing := [job.stem for job in jobs if job.stem not in results]:
+            raise InputError(f"the rate of {missing[0]} has not been tried; make it with: run.py ladder {name}.")
+        best = min(range(len(RATES)), key=lambda i: level(metrics(jobs[i].stem)))
+        found += [rung_job(name, rung, RATES[best], seed, results) for seed in seeds]
+    return found
