@@ -176,6 +176,37 @@ def test_steps_are_as_long_as_they_say(x, step):
     np.testing.assert_allclose(np.sort(far), [-h, -h / 2, h / 2, h], rtol=1e-9)  # x ± h is rounded to 4 ε
 
 
+BASE = 2 + 24 + 20  # calls at the base point: f twice, short and longer steps to see its rounding by
+
+
+def test_steps_along_a_direction_are_as_long_as_they_say():
+    for step in (None, 1e-3):
+        f = Watched(lambda p: p["x"].sum())
+        p = {"x": np.array([0.5, -4.0])}
+        check_directions(f, p, {"x": np.ones(2)}, rng=rng(), step=step, n=2)
+        replay = rng()
+        random_direction(p, replay)
+        for i in range(4):  # two directions for all, two for x
+            d, h = random_direction(p, replay)["x"], STEP if step is None else step
+            far = [one - p["x"] for one in f.asked[BASE + 4 * i : BASE + 4 * i + 4]]
+            np.testing.assert_allclose(far, [t * d for t in (h / 2, -h / 2, h, -h)], rtol=1e-8)
+        assert len(f.asked) == BASE + 16
+
+
+def test_a_kink_is_tried_again_with_a_shorter_step():
+    """Each try ends at its first point, h/2, as that is on another piece."""
+    for check, tries, lines in (
+        (check_gradient, 2, 1),
+        (check_directions, 3, 10),
+    ):  # five directions for all, five for x
+        f = Watched(lambda p: p["x"][0], moved=True)
+        row = check(f, {"x": np.full(1, 0.5)}, {"x": np.ones(1)}, rng=rng()).rows[-1]
+        assert row.verdict == "kinks" and len(f.asked) == BASE + lines * tries
+        far = np.abs(np.ravel(f.asked)[BASE:] - 0.5).reshape(lines, tries)
+        np.testing.assert_allclose(far / far[:, :1], [SHRINK ** np.arange(tries)] * lines, rtol=1e-9)
+        assert lines > 1 or far[0, 0] == pytest.approx(STEP / 2, rel=1e-9)
+
+
 def count(f, sigma, h=0.01):
     """How often f(t) is called for a slope at 0 whose first step is h."""
     calls = []
@@ -241,6 +272,15 @@ def test_the_rounding_error_is_measured_to_one_side():
     p = {"x": np.zeros(1)}
     assert base_point(lambda q: 1 + np.abs(q["x"][0]), p, rng())[2] <= EPS
     assert base_point(lambda q: 1 + np.abs(q["x"][0]), p, np.random.default_rng(2))[2] <= EPS
+
+
+def test_the_rounding_error_is_measured_in_steps_of_1e_10_and_of_1e_8():
+    """Of a constant also over the two long ones that would show stairs."""
+    f, p = Watched(lambda p: 1.0), {"x": np.array([4.0])}
+    base_point(f, p, rng())
+    steps = (np.ravel(f.asked) - 4) / random_direction(p, rng())["x"]
+    expected = [0, 0, *1e-10 * np.arange(1, 25), *1e-8 * np.arange(1, 21), 5e-5, 1e-4]
+    np.testing.assert_allclose(steps, expected, rtol=1e-4)  # the shortest is known to 4 ε, which is 1e-5 of it
 
 
 def test_directions_are_normal_and_as_large_as_their_parameters():
@@ -443,6 +483,14 @@ def row(analytic, numeric, noise=1e-12, **limits):
     return judge(
         "W", (len(a), 1), where, a, np.array(numeric, float), np.full(len(a), noise), **{"rtol": 1e-3} | limits
     )
+
+
+def test_a_row_says_which_entry_is_worst_and_by_how_much():
+    got = row([1, 2, 4, 5], [1, 2.1, np.nan, 5.2])
+    assert got[:10] == ("W", (4, 1), 3, 1, pytest.approx(0.2), pytest.approx(0.1 / 2.1), (1, 0), 2, 2.1, "wrong")
+    assert got.seen is None and got.findings == ()  # the check that asked adds what it has seen
+    assert row([1, 2, np.nan, 5], [1, 2.1, 4, 5.2]).where == (2, 0)
+    assert row([1, 2], [np.nan, 2.1]).where == (1, 0)  # kinks before it do not shift its index
 
 
 def test_what_is_within_the_noise_is_zero_or_right():
