@@ -111,7 +111,8 @@ def run(root: str, temporary: str, tests: str, first: str) -> int:
     os.chdir(root)
     watch = Watch(json.loads(first), Path(temporary) / "report.json")
     files = [f"tests/{name}.py" for name in json.loads(tests)]
-    return int(pytest.main(["-qx", "-p", "no:cacheprovider", *files], plugins=[watch]))
+    quiet = ["-W", "ignore::pytest.PytestAssertRewriteWarning"]  # Hypothesis was imported before
+    return int(pytest.main(["-qx", "-p", "no:cacheprovider", *quiet, *files], plugins=[watch]))
 
 
 class Watch:
