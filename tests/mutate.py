@@ -23,7 +23,8 @@ EQUIVALENT = Path(__file__).with_name("equivalent.json")
 METHOD = ("ops", "sensor", "glimpse", "core", "heads", "policy", "agent", "reinforce")
 
 # The tests of each file. Of all of them those come first that have seen the most faults in the least time.
-GRADCHECK = "test_gradcheck_limits test_gradcheck test_gradcheck_network test_own_functions test_diagnosis"
+EDGES = "test_gradcheck_limits test_gradcheck_edges test_gradcheck test_own_functions"
+GRADCHECK = f"{EDGES} test_gradcheck_network test_diagnosis"
 SOURCES = "test_sources test_data test_door"
 TESTS = {
     "minram/ops.py": "test_ops test_network test_arguments",
@@ -41,14 +42,14 @@ TESTS = {
     "minram/gradcheck/evidence.py": "test_findings test_diagnosis test_own_functions",
     "minram/gradcheck/factors.py": "test_findings test_diagnosis",
     "minram/gradcheck/fitness.py": GRADCHECK,
-    "minram/gradcheck/kinks.py": "test_own_functions test_diagnosis",
+    "minram/gradcheck/kinks.py": "test_gradcheck_edges test_own_functions test_diagnosis",
     "minram/gradcheck/mistakes.py": "test_findings test_diagnosis",
     "minram/gradcheck/network.py": "test_gradcheck_network test_hybrid",
-    "minram/gradcheck/outputs.py": "test_own_functions test_gradcheck",
-    "minram/gradcheck/pairs.py": "test_own_functions test_gradcheck test_gradcheck_limits test_diagnosis",
+    "minram/gradcheck/outputs.py": "test_gradcheck_edges test_own_functions test_gradcheck",
+    "minram/gradcheck/pairs.py": f"{EDGES} test_diagnosis",
     "minram/gradcheck/probe.py": "test_findings test_diagnosis test_own_functions",
     "minram/gradcheck/report.py": GRADCHECK,
-    "minram/gradcheck/second.py": "test_own_functions",
+    "minram/gradcheck/second.py": "test_gradcheck_edges test_own_functions",
     "minram/gradcheck/taylor.py": GRADCHECK,
     "minram/storage/reading.py": "test_reading test_fuzzing test_sources",
     "minram/storage/writing.py": "test_writing test_run test_train test_faults",
