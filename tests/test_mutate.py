@@ -1,8 +1,12 @@
 """The tool that plants faults makes those that it says, and knows the ones that no test can tell by their text."""
 
 import ast
+import sys
+
+import pytest
 
 import mutate
+import planting
 from mutants import mutants
 
 SOURCE = '''"""Text with 1 + 1."""
@@ -76,3 +80,34 @@ def test_what_is_called_equivalent_is_there_and_has_a_reason():
     for key, reason in mutate.equivalents().items():
         assert key in there, f"{key} is not a mutant any more; take it out of equivalent.json."
         assert len(reason) > 10
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="has other signals")
+@pytest.mark.parametrize("how", ["forked", "started"])
+def test_a_fault_is_killed_by_the_test_that_is_named_or_survives_or_never_ends(tmp_path, monkeypatch, how):
+    """In a small package of the same name, with a test that is a little slow and one that sees everything."""
+    monkeypatch.setattr(planting, "forked", getattr(planting, how))
+    monkeypatch.setattr(planting.sys, "platform", "linux")
+    for name, text in {
+        "minram/__init__.py": "",
+        "minram/one.py": "def f(n):\n    while n < 3:\n        n += 1\n    return n, 7\n",
+        "tests/test_one.py": "from minram.one import f\n"
+        "def test_a(): assert f(5)[0] == 5\ndef test_b(): assert f(0)[0] == 3\n",
+        "pyproject.toml": "",
+    }.items():
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).write_text(text)
+    runner = planting.Runner(tmp_path)
+    runner.prepare("test_one")
+    assert list(runner.durations["test_one"]) == ["tests/test_one.py::test_a", "tests/test_one.py::test_b"]
+    found = {m.after: m for m in mutants("minram/one.py", (tmp_path / "minram" / "one.py").read_text())}
+    for after, verdict in {
+        "while n < 4:": ("killed", "tests/test_one.py::test_b"),
+        "return n, 8": ("SURVIVED", ""),
+        "n += 0": ("endless", ""),
+    }.items():
+        runner.limits["test_one"] = 60 if verdict[0] != "endless" else 3
+        with mutate.planted(tmp_path, found[after]):
+            assert runner.verdict("test_one") == verdict
+    assert runner.kills == {"tests/test_one.py::test_b": 1}
+    assert (tmp_path / "minram" / "one.py").read_text().startswith("def f(n):\n    while n < 3")
