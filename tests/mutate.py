@@ -7,9 +7,10 @@ test could tell, which equivalent.json says with the reason. Work is done in a t
 
 import argparse
 import contextlib
+import hashlib
 import json
-import random
 import shutil
+import signal
 import tempfile
 import time
 from collections import Counter
@@ -125,11 +126,14 @@ def group(file: str) -> str:
 
 
 def chosen(names: list[str], n: int | None, seed: int) -> list[Mutant]:
-    """The mutants of these files or folders, or n of them, in an order by chance: the first few are a sample too."""
+    """The mutants of these files or folders, or n of them, in an order by chance: the first few are a sample too.
+
+    The order is that of a checksum of what each is, so that a change of one file leaves the others' places as they are.
+    """
     wanted = [Path(name).resolve() for name in names] or [ROOT]
     files = [file for file in TESTS if any(path in ((ROOT / file), *(ROOT / file).parents) for path in wanted)]
     found = [mutant for file in files for mutant in mutants(file, (ROOT / file).read_text(encoding="utf-8"))]
-    return random.Random(seed).sample(found, min(n or len(found), len(found)))
+    return sorted(found, key=lambda mutant: hashlib.sha256(repr((seed, mutant.key)).encode()).digest())[:n]
 
 
 def equivalents() -> dict[tuple, str]:
@@ -150,6 +154,7 @@ def main() -> int:
     parser.add_argument("--minutes", type=float, default=1e6, metavar="M", help="begin no more after so many")
     parser.add_argument("--list", action="store_true", help="print the mutants and plant none")
     args = parser.parse_args()
+    signal.signal(signal.SIGTERM, signal.default_int_handler)  # so that no test goes on after it
     sample, reasons = chosen(args.files, args.n, args.seed), equivalents()
     killed, seen = Counter(), Counter()
     end = time.monotonic() + 60 * args.minutes
