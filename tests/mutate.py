@@ -7,118 +7,116 @@ test could tell, which equivalent.json says with the reason. Work is done in a t
 
 import argparse
 import contextlib
+import hashlib
 import json
-import os
-import random
 import shutil
 import signal
-import subprocess
-import sys
 import tempfile
 import time
 from collections import Counter
 from pathlib import Path
 
-from minram.training.evaluate import wilson
 from mutants import Mutant, mutants
+from planting import Runner
 
 ROOT = Path(__file__).resolve().parent.parent
 EQUIVALENT = Path(__file__).with_name("equivalent.json")
 METHOD = ("ops", "sensor", "glimpse", "core", "heads", "policy", "agent", "reinforce")
 
-# The tests of each file, those first that most faults fail: a mutant is killed by the first that does.
-GRADCHECK = "test_gradcheck_limits test_gradcheck test_gradcheck_network"
+# The tests of each file. Of all of them those come first that have seen the most faults in the least time.
+EDGES = "test_gradcheck_limits test_gradcheck_edges test_gradcheck test_own_functions"
+GRADCHECK = f"{EDGES} test_gradcheck_network test_diagnosis"
+SOURCES = "test_sources test_data test_door"
 TESTS = {
-    "minram/ops.py": "test_ops test_network",
-    "minram/sensor.py": "test_sensor",
+    "minram/ops.py": "test_ops test_network test_arguments",
+    "minram/sensor.py": "test_sensor test_arguments",
     "minram/glimpse.py": "test_network test_arguments",
     "minram/core.py": "test_network test_arguments",
-    "minram/heads.py": "test_network",
-    "minram/policy.py": "test_policy test_network",
-    "minram/agent.py": "test_network test_arguments test_hybrid",
+    "minram/heads.py": "test_network test_arguments",
+    "minram/policy.py": "test_policy test_network test_arguments",
+    "minram/agent.py": "test_network test_arguments test_hybrid test_run",
     "minram/reinforce.py": "test_hybrid test_arguments test_estimators",
     "minram/gradcheck/adjoint.py": GRADCHECK,
     "minram/gradcheck/checks.py": GRADCHECK,
+    "minram/gradcheck/diagnosis.py": "test_findings test_diagnosis test_check_your_own test_own_functions",
     "minram/gradcheck/differences.py": GRADCHECK,
-    "minram/gradcheck/report.py": GRADCHECK,
-    "minram/gradcheck/taylor.py": GRADCHECK,
+    "minram/gradcheck/evidence.py": "test_findings test_diagnosis test_own_functions",
+    "minram/gradcheck/factors.py": "test_findings test_diagnosis",
+    "minram/gradcheck/fitness.py": GRADCHECK,
+    "minram/gradcheck/kinks.py": "test_gradcheck_edges test_own_functions test_diagnosis",
+    "minram/gradcheck/mistakes.py": "test_findings test_diagnosis",
     "minram/gradcheck/network.py": "test_gradcheck_network test_hybrid",
-    "minram/storage/reading.py": "test_reading",
-    "minram/storage/writing.py": "test_writing test_run test_train",
-    "minram/storage/checkpoint.py": "test_checkpoint test_reading",
-    "minram/datasets/data.py": "test_data",
-    "minram/datasets/image.py": "test_door",
+    "minram/gradcheck/outputs.py": "test_gradcheck_edges test_own_functions test_gradcheck",
+    "minram/gradcheck/pairs.py": f"{EDGES} test_diagnosis",
+    "minram/gradcheck/probe.py": "test_findings test_diagnosis test_own_functions",
+    "minram/gradcheck/report.py": GRADCHECK,
+    "minram/gradcheck/second.py": "test_gradcheck_edges test_own_functions",
+    "minram/gradcheck/taylor.py": GRADCHECK,
+    "minram/storage/reading.py": "test_reading test_fuzzing test_sources",
+    "minram/storage/writing.py": "test_writing test_run test_train test_faults",
+    "minram/storage/checkpoint.py": "test_checkpoint test_fuzzing",
+    "minram/datasets/adapt.py": SOURCES,
+    "minram/datasets/data.py": "test_data test_sources",
+    "minram/datasets/folders.py": SOURCES,
+    "minram/datasets/formats.py": SOURCES,
+    "minram/datasets/image.py": "test_door test_sources",
+    "minram/datasets/labels.py": SOURCES,
+    "minram/datasets/names.py": SOURCES,
+    "minram/datasets/sources.py": SOURCES,
     "minram/datasets/tasks.py": "test_tasks",
-    "minram/training/classifiers.py": "test_classifiers",
-    "minram/training/config.py": "test_config",
+    "minram/training/balance.py": "test_balance",
+    "minram/training/classifiers.py": "test_classifiers test_balance",
+    "minram/training/config.py": "test_config test_recipes",
     "minram/training/contradictions.py": "test_config",
+    "minram/training/diagnosis.py": "test_training_diagnosis",
     "minram/training/evaluate.py": "test_evaluate test_train",
-    "minram/training/models.py": "test_train test_classifiers test_run test_evaluate",
+    "minram/training/metrics.py": "test_metrics test_run",
+    "minram/training/models.py": "test_train test_classifiers test_run test_evaluate test_balance",
     "minram/training/optim.py": "test_optim",
-    "minram/training/own.py": "test_door",
-    "minram/training/parallel.py": "test_parallel",
+    "minram/training/origin.py": "test_origin",
+    "minram/training/own.py": "test_door test_balance",
+    "minram/training/parallel.py": "test_parallel test_train",
     "minram/training/process.py": "test_process test_bench",
-    "minram/training/ranges.py": "test_config",
-    "minram/training/recipes.py": "test_config test_readme",
-    "minram/training/run.py": "test_run test_train test_cli",
+    "minram/training/proposal.py": "test_proposal",
+    "minram/training/ranges.py": "test_config test_recipes",
+    "minram/training/recipes.py": "test_recipes test_proposal test_cli",
+    "minram/training/run.py": "test_run test_origin test_metrics test_train test_cli test_balance",
     "minram/training/shards.py": "test_parallel test_train",
     "minram/training/signals.py": "test_train test_cli",
     "minram/training/step.py": "test_train test_classifiers",
     "minram/training/streams.py": "test_run",
-    "minram/training/train.py": "test_train test_run test_cli",
+    "minram/training/train.py": "test_train test_run test_cli test_balance test_training_diagnosis",
 }
 
 
-class Copy:
-    """A copy of the package and its tests in which mutants are tried."""
-
-    def __init__(self, folder: Path) -> None:
-        self.root = folder
+@contextlib.contextmanager
+def copied(root: Path):
+    """A copy of the package and its tests in a temporary folder."""
+    with tempfile.TemporaryDirectory() as folder:
         for name in ("minram", "tests", "tutorials"):
-            shutil.copytree(ROOT / name, folder / name, ignore=shutil.ignore_patterns("__pycache__", "runs", ".*"))
+            ignore = shutil.ignore_patterns("__pycache__", "runs", ".*", "*.ipynb", "*.html")
+            shutil.copytree(root / name, Path(folder) / name, ignore=ignore)
         for name in ("pyproject.toml", "README.md", "requirements.txt"):
-            shutil.copy(ROOT / name, folder / name)
+            shutil.copy(root / name, Path(folder) / name)
+        yield Path(folder)
 
-    def passes(self, tests: str, seconds: float) -> bool | None:
-        """Do these test files pass? None if they took longer than so many seconds."""
-        command = [sys.executable, "-m", "pytest", "-qx", "-p", "no:cacheprovider"]
-        command += [f"tests/{name}.py" for name in tests.split()]
-        environment = os.environ | {"PYTHONPATH": str(self.root), "OPENBLAS_NUM_THREADS": "1", "MUTATING": "1"}
-        with tempfile.TemporaryDirectory() as temporary:  # what a killed test leaves behind goes with it
-            process = subprocess.Popen(
-                command,
-                cwd=self.root,
-                env=environment | {"TMPDIR": temporary},
-                stdin=subprocess.DEVNULL,
-                stdout=subprocess.DEVNULL,
-                stderr=subprocess.DEVNULL,
-                start_new_session=True,
-            )
-            try:
-                code = process.wait(seconds)
-            except subprocess.TimeoutExpired:
-                code = None
-            finally:
-                with contextlib.suppress(OSError):  # those that it has started too
-                    os.killpg(process.pid, signal.SIGKILL) if os.name == "posix" else process.kill()
-                process.wait()
-        return None if code is None else code == 0
 
-    @contextlib.contextmanager
-    def planted(self, mutant: Mutant):
-        """The copy has this fault in the block."""
-        path = self.root / mutant.file
-        whole = path.read_bytes()
-        self._write(path, mutant.text.encode())
-        try:
-            yield
-        finally:
-            self._write(path, whole)
+@contextlib.contextmanager
+def planted(root: Path, mutant: Mutant):
+    """The copy has this fault in the block."""
+    path = root / mutant.file
+    whole = path.read_bytes()
+    _write(path, mutant.text.encode())
+    try:
+        yield
+    finally:
+        _write(path, whole)
 
-    def _write(self, path, content):
-        path.write_bytes(content)
-        for compiled in path.parent.glob(f"__pycache__/{path.stem}.*"):  # it is trusted if size and second are the same
-            compiled.unlink()
+
+def _write(path, content):
+    path.write_bytes(content)
+    for compiled in path.parent.glob(f"__pycache__/{path.stem}.*"):  # it is trusted if size and second are the same
+        compiled.unlink()
 
 
 def group(file: str) -> str:
@@ -128,11 +126,14 @@ def group(file: str) -> str:
 
 
 def chosen(names: list[str], n: int | None, seed: int) -> list[Mutant]:
-    """The mutants of these files or folders, or n of them."""
+    """The mutants of these files or folders, or n of them, in an order by chance: the first few are a sample too.
+
+    The order is that of a checksum of what each is, so that a change of one file leaves the others' places as they are.
+    """
     wanted = [Path(name).resolve() for name in names] or [ROOT]
     files = [file for file in TESTS if any(path in ((ROOT / file), *(ROOT / file).parents) for path in wanted)]
     found = [mutant for file in files for mutant in mutants(file, (ROOT / file).read_text(encoding="utf-8"))]
-    return sorted(random.Random(seed).sample(found, min(n or len(found), len(found))), key=lambda m: (m.file, m.line))
+    return sorted(found, key=lambda mutant: hashlib.sha256(repr((seed, mutant.key)).encode()).digest())[:n]
 
 
 def equivalents() -> dict[tuple, str]:
@@ -150,29 +151,31 @@ def main() -> int:
     parser.add_argument("files", nargs="*", metavar="FILE", help="files or folders of the package (all)")
     parser.add_argument("--n", type=int, metavar="N", help="a sample of so many (all)")
     parser.add_argument("--seed", type=int, default=0, metavar="S", help="of the sample (0)")
+    parser.add_argument("--minutes", type=float, default=1e6, metavar="M", help="begin no more after so many")
     parser.add_argument("--list", action="store_true", help="print the mutants and plant none")
     args = parser.parse_args()
+    signal.signal(signal.SIGTERM, signal.default_int_handler)  # so that no test goes on after it
     sample, reasons = chosen(args.files, args.n, args.seed), equivalents()
     killed, seen = Counter(), Counter()
-    with tempfile.TemporaryDirectory() as folder:
-        tried = None if args.list else Copy(Path(folder))
-        limits: dict[str, float] = {}
+    end = time.monotonic() + 60 * args.minutes
+    with copied(ROOT) if not args.list else contextlib.nullcontext() as root:
+        runner = Runner(root)
         for mutant in sample:
+            if time.monotonic() > end:
+                break
             says = f"{mutant.file}:{mutant.line} {mutant.kind}: {mutant.before}  →  {mutant.after}"
             if args.list or mutant.key in reasons:
                 print(f"equivalent {says}  ({reasons[mutant.key]})" if mutant.key in reasons else says, flush=True)
                 continue
             tests = TESTS[mutant.file]
-            if tests not in limits:
-                begun = time.monotonic()
-                if not tried.passes(tests, 1800):
-                    raise SystemExit(f"{tests} should pass before anything is planted; mend them first.")
-                limits[tests] = 10 + 3 * (time.monotonic() - begun)
-            with tried.planted(mutant):
-                survived = tried.passes(tests, limits[tests])
+            runner.prepare(tests)
+            with planted(root, mutant):
+                verdict, test = runner.verdict(tests)
             seen[group(mutant.file)] += 1
-            killed[group(mutant.file)] += not survived
-            print(f"{'SURVIVED' if survived else 'killed' if survived is False else 'endless'}  {says}", flush=True)
+            killed[group(mutant.file)] += verdict != "SURVIVED"
+            print(f"{verdict:8}  {says}" + f"  ({test})" * bool(test), flush=True)
+    from minram.training.evaluate import wilson  # not before: a fork would have the package as it is
+
     for name, n in seen.items():
         low, high = wilson(killed[name], n)
         print(f"{name}: {killed[name]} of {n} killed, {killed[name] / n:.1%} [{low:.1%}, {high:.1%}]")

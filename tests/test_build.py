@@ -1,7 +1,9 @@
 """The command that makes notebooks, links and sheets: its words, its files, and what it says to wrong input."""
 
 import ast
+import pkgutil
 import sys
+from importlib import import_module
 from pathlib import Path
 
 import numpy as np
@@ -19,7 +21,8 @@ import weights  # noqa: E402
 from building import links, movie, notebooks  # noqa: E402
 from building.lessons import lessons  # noqa: E402
 
-COMMANDS = ("exam", "exercises", "links", "movie", "notebooks", "pages", "site", "teaching")
+MODULES = [import_module(f"building.{name}") for _, name, _ in pkgutil.iter_modules(building.__path__)]
+COMMANDS = [m.__name__.removeprefix("building.").replace("_", "-") for m in MODULES if hasattr(m, "register")]
 
 
 @pytest.mark.parametrize("command", COMMANDS)

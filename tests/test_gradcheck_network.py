@@ -60,7 +60,9 @@ def test_every_mask_is_in_the_signature(layer):
     frozen = network.freeze(TINY.changed(units), r.random((4, 7, 9)), r.integers(0, 3, 4), 3)
     f = network.along(frozen, network.scalars(frozen)["cross-entropy"])
     before, place = f({})[1], MASKS[layer]
-    assert len(before) == 4
+    t = frozen.trajectory
+    for mask, a in zip(before, (t.glimpse.hidden, t.glimpse.g, t.core.h, t.location.hidden), strict=True):
+        np.testing.assert_array_equal(mask, a > 0)
     columns = before[place].reshape(-1, before[place].shape[-1]).any(axis=0)  # glimpse.hidden: what, then where
     columns[: 8 if layer == "glimpse.where" else 0] = False
     unit = int(columns.argmax())  # one that is on somewhere
@@ -71,6 +73,14 @@ def test_every_mask_is_in_the_signature(layer):
     assert not after[place][..., unit].any()
     # What comes before it in the first step has seen nothing of that.
     assert all(np.array_equal(before[i][0], after[i][0]) for i in range(place))
+
+
+def test_biases_are_not_zero_where_they_are_checked():
+    r = np.random.default_rng(0)
+    units = {"core_units": 400, "glimpse_units": 400}
+    params = network.freeze(TINY.changed(units), r.random((2, 7, 9)), r.integers(0, 3, 2), 3).params
+    for name in ("core.b", "glimpse.combine.b"):  # N(0, 1/4n); a standard error is 1/√2n of it
+        assert abs(params[name].std() / (0.5 / np.sqrt(400)) - 1) < 4 / np.sqrt(800)
 
 
 def test_at_full_size_directions_go_through_all_parameters():

@@ -1,6 +1,7 @@
 import json
 import os
 import random
+import signal
 import subprocess
 import sys
 import time
@@ -77,7 +78,61 @@ def killed_and_resumed(folder, kills, epochs=24, seed=0):
 
 @pytest.mark.skipif(sys.platform == "win32", reason="has no SIGKILL")
 def test_killed_at_random_moments_a_run_ends_as_if_it_were_not(tmp_path):
-    killed_and_resumed(tmp_path, kills=8)
+    """MINRAM_KILLS=50 is the long form."""
+    kills = int(os.environ.get("MINRAM_KILLS", 8))
+    interrupted = killed_and_resumed(tmp_path, kills, epochs=3 * kills if kills < 20 else 300)
+    print(f"{kills} kills, {interrupted} of them in the middle of a save")
+
+
+RACING = """
+import sys
+sys.path.insert(0, sys.argv[2])
+from pathlib import Path
+from tiny import SHORT, dataset
+from minram.errors import InputError
+from minram.training.train import train
+folder, resume = Path(sys.argv[1]), sys.argv[3] == "resume"
+waits = iter([True])
+print("ready", flush=True)
+sys.stdin.readline()
+try:
+    train(SHORT, folder, resume, dataset=dataset(), on_step=lambda *_: next(waits, False) and sys.stdin.readline())
+except InputError as error:
+    sys.exit(str(error))
+"""
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="has no such locks")
+@pytest.mark.parametrize("how", ["new", "resume"])
+def test_of_several_trainers_in_one_folder_one_wins(tmp_path, how):
+    """MINRAM_RACES=20 is the long form. The winner waits in its first step until the others have given up."""
+    train.train(SHORT, tmp_path / "whole", dataset=DATA)
+    for race in range(int(os.environ.get("MINRAM_RACES", 1))):
+        folder = tmp_path / str(race)
+        if how == "resume":
+
+            def stop(step, outcome):
+                if step == 4:
+                    signal.raise_signal(signal.SIGTERM)
+
+            with pytest.raises(train.Stopped):
+                train.train(SHORT, folder, dataset=DATA, on_step=stop)
+        words = [sys.executable, "-c", RACING, str(folder), os.path.dirname(__file__), how]
+        pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True}
+        racers = [subprocess.Popen(words, **pipes) for _ in range(4)]
+        for racer in racers:
+            assert racer.stdout.readline() == "ready\n"
+        for racer in racers:
+            racer.stdin.write("go\n")
+            racer.stdin.flush()
+        until = time.monotonic() + 60
+        while sum(racer.poll() is None for racer in racers) > 1 and time.monotonic() < until:
+            time.sleep(0.01)
+        ended = [racer.communicate("on\n" if racer.poll() is None else None) for racer in racers]
+        assert sorted(racer.returncode for racer in racers) == [0, 1, 1, 1]
+        for racer, (_, error) in zip(racers, ended):
+            assert racer.returncode == 0 or ("another process is training in" in error and error.count("\n") == 1)
+        assert outcome(folder) == outcome(tmp_path / "whole")
 
 
 def test_what_killed_processes_left_is_removed_and_nothing_else(tmp_path):
@@ -296,9 +351,3 @@ def test_any_account_of_the_training_is_taken_or_refused(tmp_path_factory, finis
         json.dumps(asdict(got.progress))
         (folder / "result.json").unlink()
         assert train.train(c, folder, True, dataset=DATA)["n_val"] == len(DATA.y_val)  # it can go on to its end
-
-
-if __name__ == "__main__":  # python tests/test_run.py FOLDER KILLS: the long form of the test above
-    from pathlib import Path
-
-    print(killed_and_resumed(Path(sys.argv[1]), int(sys.argv[2]), epochs=300), "kills in the middle of a save")

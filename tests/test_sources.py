@@ -2,6 +2,8 @@
 
 import gzip
 import struct
+import tracemalloc
+import zlib
 
 import numpy as np
 import pytest
@@ -10,7 +12,7 @@ from matplotlib.image import imsave
 import minram
 from minram.command.cli import main
 from minram.datasets import data, names
-from minram.datasets.image import resized
+from minram.datasets.image import read_image, resized
 from minram.errors import InputError
 from minram.pictures import figures, show, style
 from minram.storage import checkpoint
@@ -338,6 +340,27 @@ def test_a_picture_that_is_none_is_named(tmp_path):
     (folder / "cats" / "picture003.png").write_bytes(b"not a picture")
     with pytest.raises(InputError, match=r"Cannot read .*picture003.png as a picture"):
         data.load(folder)
+
+
+@pytest.mark.parametrize(
+    "size, sentence", [((8, 2**23), "bytes are no picture of"), ((20_000, 5_000), "exceeds limit")]
+)
+@pytest.mark.parametrize("name", ["a.png", "a.jpg"])
+def test_a_picture_takes_no_more_memory_than_its_bytes_can_hold(tmp_path, name, size, sentence):
+    """Pillow fills what is missing with 0, and looks at no limit where the name ends with png."""
+    imsave(tmp_path / "a.png", X[0])
+    content = bytearray((tmp_path / "a.png").read_bytes())
+    content[16:24] = struct.pack(">2I", *size)
+    content[29:33] = struct.pack(">I", zlib.crc32(content[12:29]))
+    # What is not looked at by the decoder counts as bytes too: the second kind has enough of them.
+    (tmp_path / name).write_bytes(content + bytes(20_000 if "limit" in sentence else 0))
+    tracemalloc.start()
+    try:
+        with pytest.raises(InputError, match=f"Cannot read .* as a picture .*{sentence}"):
+            read_image(tmp_path / name)
+        assert tracemalloc.get_traced_memory()[1] < 2**20
+    finally:
+        tracemalloc.stop()
 
 
 def test_more_than_memory_holds_is_refused_before_it_is_made(tmp_path):

@@ -51,6 +51,47 @@ def test_what_is_small_is_no_fault():
     assert sentences(GOOD | {"val_error": 0.76}, Config(), n_val=20) == []
 
 
+EDGES = {
+    "dead": ({"dead": 0.9}, {"dead": 0.9001}),
+    "outside": ({"outside": 0.2}, {"outside": 0.2001}),
+    "the same place": ({"spread_images": 0.01}, {"spread_images": 0.00999}),
+    "a keyhole": ({"coverage": 0.25, "val_error": 0.5}, {"coverage": 0.2499, "val_error": 0.5}),
+    "a keyhole that does harm": ({"coverage": 0.1, "val_error": 0.225}, {"coverage": 0.1, "val_error": 0.2251}),
+    "a class": ({"class_errors": [0.9999]}, {"class_errors": [1.0]}),
+}
+
+
+@pytest.mark.parametrize("inside, beyond", EDGES.values(), ids=EDGES)
+def test_each_sentence_begins_where_it_is_said_to(inside, beyond):
+    """Of 10¹² images chance is exact to 10⁻⁶."""
+    n = [len(sentences(GOOD | change, Config(), n_val=10**12)) for change in (inside, beyond)]
+    assert n == [0, 1]
+
+
+def test_at_chance_no_class_is_blamed():
+    for error, begins in ((0.9, "It is no better"), (0.8999, "Every image of class")):
+        (found,) = sentences(GOOD | {"val_error": error, "class_errors": [1.0]}, Config(), n_val=10**12)
+        assert found.startswith(begins)
+
+
+def test_a_record_of_nothing_has_nothing_to_say():
+    assert sentences({}, Config()) == []
+    assert sentences({"val_error": 0.3, "majority_error": 0.9}, Config(), n_val=0) == []  # 0.9 − 2·0.3, as of one image
+    assert len(sentences({"val_error": 0.31, "majority_error": 0.9}, Config(), n_val=0)) == 1
+
+
+def test_five_classes_are_named_and_of_more_it_is_said_that_there_are():
+    for n, listed in ((5, "class 0, 1, 2, 3, 4 is wrong"), (6, "class 0, 1, 2, 3, 4, … is wrong")):
+        (found,) = sentences(GOOD | {"class_errors": [1.0] * n}, Config(), n_val=500)
+        assert listed in found
+
+
+@pytest.mark.parametrize("std, bad", [(1.11e-4, 0), (1.09e-4, 1), (9.0, 0), (9.1, 1)])
+def test_a_deviation_within_a_tenth_of_its_bound(std, bad):
+    for pair in ([std, 1.0], [1.0, std]):
+        assert len(sentences(GOOD | {"std": pair}, Config(learn_std=True), n_val=500)) == bad
+
+
 @pytest.mark.parametrize("std", [[1e-4, 0.1], [0.1, 10.0]])
 def test_a_deviation_at_its_bound(std):
     found = sentences(GOOD | {"std": std}, Config(learn_std=True), n_val=500)
@@ -66,6 +107,9 @@ def test_metrics_of_labels_by_hand():
     assert got["entropy"] == pytest.approx(-(5 / 6 * np.log(5 / 6) + 1 / 6 * np.log(1 / 6)))
     assert of_labels(0 * given, labels, training, 4)["entropy"] == 0
     assert "class_errors" not in of_labels(given, labels, training, 101)
+    assert len(of_labels(given, labels, training, 100)["class_errors"]) == 100
+    assert got["balanced_error"] == pytest.approx((1 / 3 + 1 + 1) / 3)
+    assert of_labels(np.array([1, 0]), np.array([0, 0]), training, 2)["class_errors"] == [0.5, None]
 
 
 def test_metrics_of_looking_by_hand():

@@ -1,6 +1,7 @@
 """One image from whatever a caller has: an array, a picture's path, a Pillow image."""
 
 import os
+import warnings
 from pathlib import Path
 from typing import Any
 
@@ -9,6 +10,7 @@ import numpy as np
 from minram.errors import InputError
 from minram.ops import Array
 
+MOST_PIXELS = 8 * 1032  # a byte: of one bit each, and as small as deflate can make them
 LUMINANCE = np.array([0.299, 0.587, 0.114])  # of red, green and blue (ITU-R BT.601)
 
 
@@ -69,9 +71,24 @@ def _read_picture(path):
     try:
         if not path.is_file():
             raise OSError("there is no such file" if not path.exists() else "it is not a regular file")
-        return imread(path)
-    except (OSError, ValueError, SyntaxError) as error:  # Pillow raises SyntaxError for a broken PNG
-        raise InputError(f"Cannot read {path} as a picture ({error}); give a PNG or JPEG file.") from None
+        _believable(path)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            # Pillow's own limit: 90 million pixels. It holds for no file that is opened as a PNG by its name.
+            warnings.filterwarnings("error", "Image size")
+            return imread(path, format="any")
+    except Exception as error:  # for damaged bytes Pillow raises a dozen kinds
+        reason = str(error)[:300] or type(error).__name__
+        raise InputError(f"Cannot read {path} as a picture ({reason}); give a PNG or JPEG file.") from None
+
+
+def _believable(path):
+    """Raise ValueError for a PNG that says it is larger than its bytes can hold, which Pillow would fill with 0."""
+    with open(path, "rb") as file:
+        head, size = file.read(24), os.fstat(file.fileno()).st_size
+    width, height = (int.from_bytes(head[i : i + 4], "big") for i in (16, 20))
+    if head.startswith(b"\x89PNG") and width * height > MOST_PIXELS * size:
+        raise ValueError(f"{size} bytes are no picture of {width}x{height} pixels")
 
 
 def _in_range(x):

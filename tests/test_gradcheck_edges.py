@@ -1,0 +1,280 @@
+"""Where the rarer parts of the gradient checks begin to say something else: fitness of f, second derivatives, kinks."""
+
+import numpy as np
+import pytest
+
+from minram.errors import InputError
+from minram.gradcheck import check_pair, check_second
+from minram.gradcheck.differences import STEP
+from minram.gradcheck.fitness import base_point
+from minram.gradcheck.kinks import find_kink, kink_finding
+from minram.gradcheck.outputs import is_floating, leaves, like
+from minram.gradcheck.pairs import Pair
+from minram.gradcheck.second import _derivative, _second_difference
+
+EPS = 2.0**-52
+WIDE = EPS ** (1 / 6)  # the claimed first step of a second difference
+
+
+def rng(seed=0):
+    return np.random.default_rng(seed)
+
+
+def at(*values):
+    return {"x": np.array(values, dtype=np.float64)}
+
+
+# ---- fitness ----
+
+
+def in_turn(size, value=1.0):
+    """value times 1 + size and 1 − size in turn: ten of them have the standard deviation size · value."""
+    calls = []
+    return lambda p: calls.append(1) or np.float64(value * (1 + size * (-1) ** len(calls)))
+
+
+@pytest.mark.parametrize("value", [1.0, -400.0])
+def test_1e_10_of_f_from_call_to_call_is_too_much(value):
+    for size, sentence in (
+        (0.99e-10, "has a rounding error of"),
+        (1.01e-10, "differs from call to call by about 1e-10|4e-08"),
+    ):
+        with pytest.raises(InputError, match=sentence):
+            base_point(in_turn(size, value), at(0.7), rng())
+
+
+def test_what_differs_is_asked_ten_times():
+    calls = []
+
+    def f(p):
+        calls.append(p["x"].copy())
+        return 1.0 + 1e-13 * (len(calls) == 1)
+
+    base_point(f, at(0.7), rng())
+    assert sum(np.array_equal(x, [0.7]) for x in calls) == 10
+
+
+def test_noise_that_is_given_is_taken_but_no_less_than_rounding():
+    for value in (3.0, -3.0):
+        for noise, sigma in ((1e-3, 1e-3), (1e-30, 1.5 * EPS)):
+            assert base_point(lambda p, v=value: v, at(0.7), rng(), noise) == (value, (), sigma)
+    for wrong in (0.0, -1.0, np.nan):
+        with pytest.raises(InputError, match="above 0"):
+            base_point(lambda p: 1.0, at(0.7), rng(), wrong)
+
+
+def test_stairs_are_an_error_where_they_are_steep():
+    """f rises by steps of 2e-6 of x, or by a billionth of that."""
+    for slope, refused in ((1.0, True), (1e-9, False)):
+
+        def f(p, slope=slope):
+            return 1 + slope * np.floor(p["x"][0] / 2e-6) * 2e-6
+
+        if refused:
+            with pytest.raises(InputError, match="exact to about 16 digits"):
+                base_point(f, at(0.700001), rng())
+        else:
+            base_point(f, at(0.700001), rng())
+
+
+# ---- second differences ----
+
+
+def counted(k, sigma):
+    """The second derivative of exp(kx)/k² at 0, its error, and how often f is called."""
+    calls = []
+
+    def f(p):
+        calls.append(1)
+        return np.exp(k * p["x"][0]) / k**2
+
+    return *_second_difference(f, at(0), at(1), (1 / k**2, (), sigma)), len(calls)
+
+
+def test_the_second_difference_is_of_fourth_order_with_the_constant_that_it_says():
+    for kh in (0.2, 0.4):  # so much noise that no step is too long
+        second, error, calls = counted(kh / WIDE, 1e6)
+        assert calls == 4 and error == 4.4e6 / WIDE**2
+        assert abs((1 - second) / (kh**4 / 90) - 1) < kh**2
+
+
+def test_its_step_is_shortened_where_f_bends_too_fast():
+    """Three points are wrong by (kh)²/12, of which 1e-3 is allowed; a step is a quarter of the one before."""
+    edge = np.sqrt(12e-3)
+    for steps in range(4):
+        for share, calls in ((0.98, 4 * (steps + 1)), (1.02, 4 * min(steps + 2, 4))):
+            assert counted(share * edge * 4**steps / WIDE, 0)[2] == calls
+    # x³ + x⁴ has the second derivative 0, three points give 2h²: ten of its errors, 44 σ/h², are allowed.
+    for share, calls in ((1.05, 4), (0.95, 8)):
+        asked, sigma = [], share * 2 * WIDE**4 / 44
+
+        def f(p, asked=asked):
+            asked.append(1)
+            return p["x"][0] ** 3 + p["x"][0] ** 4
+
+        _second_difference(f, at(0), at(1), (0.0, (), sigma))
+        assert len(asked) == calls
+
+
+def test_a_second_difference_stays_on_its_piece_and_in_the_domain():
+    for border, there in ((0.9 * WIDE * 2 / 64, False), (1.1 * WIDE * 2 / 64, True)):  # of the last of four steps
+        for outside in (1.0, np.nan):
+
+            def f(p, border=border, outside=outside):
+                beyond = abs(p["x"][0]) > border
+                return (outside if beyond else p["x"][0] ** 2), (beyond,)
+
+            second, error = _second_difference(f, at(0), at(1), (0.0, (False,), EPS))
+            assert np.isfinite(second) == np.isfinite(error) == there
+
+
+def test_a_derivative_of_gradients_takes_the_shorter_step_where_they_bend():
+    for k, steps in ((0.97 * np.sqrt(8e-4) / STEP, 1), (1.03 * np.sqrt(8e-4) / STEP, 2)):
+        asked = []
+
+        def grad(p, k=k, asked=asked):
+            asked.append(p["x"][0])
+            return {"x": np.exp(k * p["x"]) / k}
+
+        (slope,) = _derivative(grad, at(0), at(1))["x"]
+        assert len(asked) == 4 * steps and abs(slope - 1) < 1e-8
+        np.testing.assert_allclose(sorted(asked[-4:]), STEP / 20 ** (steps - 1) * np.array([-1, -0.5, 0.5, 1]))
+
+
+H = np.array([[2.0, 0.5], [0.5, -1.5]])
+B = np.array([3.0, -2.0])
+
+
+def quadratic(p):
+    return B @ p["x"] + p["x"] @ H @ p["x"] / 2
+
+
+@pytest.mark.parametrize("share, passes", [(0.5, True), (2.0, False), (-0.5, True), (-2.0, False)])
+def test_the_tolerances_of_second_derivatives(share, passes):
+    def verdicts(grad, **options):
+        return {row.name: row.passed for row in check_second(quadratic, grad, at(0, 0), **options).rows}
+
+    for limit, options in ((1e-7, {}), (1e-5, {"rtol": 1e-5})):
+        found = verdicts(lambda p, e=share * limit: {"x": B * (1 + e) + H @ p["x"]}, **options)
+        assert found == {"gradient": passes, "curvature": True, "symmetry": True}
+        found = verdicts(
+            lambda p: {"x": B + H @ p["x"]}, hvp=lambda p, d, e=share * limit: {"x": (1 + e) * (H @ d["x"])}, **options
+        )
+        assert found == {"gradient": True, "curvature": True, "symmetry": True, "x": passes}
+    for limit, options in ((1e-4, {}), (1e-2, {"curvature_rtol": 1e-2})):
+        found = verdicts(lambda p, e=share * limit: {"x": B + (1 + e) * (H @ p["x"])}, **options)
+        assert found == {"gradient": True, "curvature": passes, "symmetry": True}
+
+
+def test_rows_of_second_derivatives_have_n_directions():
+    def grad(p):
+        return {"x": B + H @ p["x"]}
+
+    for options, n in (({}, 3), ({"n": 5}, 5)):
+        report = check_second(quadratic, grad, at(0.3, 0.4), hvp=lambda p, d: {"x": H @ d["x"]}, **options)
+        assert [(row.shape, row.checked) for row in report.rows] == [((n,), n)] * 3 + [((n, 2), 2 * n)]
+    one = check_second(quadratic, grad, at(0.3, 0.4))
+    assert str(one) == str(check_second(quadratic, grad, at(0.3, 0.4), rng=rng()))  # the default
+    skew = np.array([[0.0, 0.3], [-0.3, 0.0]])
+    report = check_second(quadratic, lambda p: {"x": B + (H + skew) @ p["x"]}, at(0, 0))
+    assert [row.passed for row in report.rows] == [True, True, False]  # uᵀ(H + S)u is uᵀHu
+
+
+# ---- kinks ----
+
+
+@pytest.mark.parametrize("offset", [0.0, 2e-6, -2e-6])
+def test_a_kink_is_where_it_is_and_its_slopes_are_those_beside_it(offset):
+    """Steep on the left, flat on the right, or the reverse, and a slope and a value of their own."""
+    for left, right in ((-3.0, 2.0), (2.0, -3.0), (5.0, 6.0)):
+
+        def f(p, left=left, right=right):
+            x = p["x"][0] - offset
+            return 7 + (left if x < 0 else right) * x
+
+        kink = find_kink(f, lambda t: at(t), (f(at(0)), (), EPS), STEP)
+        np.testing.assert_allclose(kink, (offset, left, right), rtol=1e-6, atol=1e-12)
+
+
+def test_an_entry_beside_a_kink_is_excused_for_the_slope_of_its_side_alone():
+    def f(p):
+        return 2 * abs(p["x"][0] - 1e-6) + 3 * p["x"][0] + 9
+
+    for place, own, other in ((0.0, 1.0, 5.0), (2e-6, 5.0, 1.0)):
+        theta = at(place)
+        base = (f(theta), (), EPS)
+        near = [(own + share * 5e-5, abs(share) < 1) for share in (0, 0.9, -0.9, 1.1, -1.1)]  # 1e-5 of the steeper, 5
+        for a, excused in (*near, (other, False), (3.0, False)):
+            kinks, (finding,) = kink_finding(f, theta, "x", np.array([a]), [0], base)
+            assert (kinks == [0]) == excused
+            assert (f"yours, {a:.4g}, is the slope on its side" in finding.text) == excused
+            assert f"at x(0) = 1e-06, 1e-06 away (slopes {1:.4g} and {5:.4g}; " in finding.text
+        assert theta["x"] == [place]
+
+
+def test_three_kinks_are_described_and_of_more_it_is_said_how_many():
+    def f(p):
+        return np.sum(np.abs(p["x"]))
+
+    for n, more in ((3, ". Return"), (4, ", and 1 more. Return"), (5, ", and 2 more. Return")):
+        theta = {"x": np.zeros(n)}
+        kinks, (finding,) = kink_finding(f, theta, "x", np.full(n, 0.5), list(range(n)), (0.0, (), EPS))
+        assert kinks == list(range(n)) and finding.text.count(" = 0 (slopes -1 and 1") == 3 and more in finding.text
+    assert kink_finding(lambda p: np.sum(p["x"] ** 2), {"x": np.ones(2)}, "x", np.ones(2), [0, 1], (2.0, (), EPS)) == (
+        [],
+        (),
+    )
+
+
+# ---- pairs ----
+
+
+def test_what_has_a_cotangent():
+    for yes in (np.ones(2), np.ones(2, np.float32), np.float64(1)):
+        assert is_floating(yes)
+    for no in (np.arange(2), np.ones(2, complex), 1.0, None, "x", np.ones(2, bool), [1.0]):
+        assert not is_floating(no)
+
+
+def test_an_output_is_taken_apart_and_put_together():
+    y = {"a": (np.ones(2), [3, None]), "b": "name"}
+    assert len(leaves(y)) == 4 and leaves(like(y, [1, 2, 3, 4])) == [1, 2, 3, 4]
+    made = like(y, [1, 2, 3, 4])
+    assert made == {"a": (1, [2, 3]), "b": 4} and isinstance(made["a"], tuple)
+    assert leaves(np.ndarray) == [np.ndarray] and leaves(len) == [len]  # types and functions are what they are
+
+
+def test_a_pair_with_a_dict_of_parameters_and_too_many_arrays():
+    x, p = rng(1).standard_normal((4, 3)), {"W": rng(2).standard_normal((3, 2)), "b": np.zeros(2)}
+
+    def forward(x, params):
+        return np.tanh(x @ params["W"] + params["b"]), (x, params)
+
+    def backward(dy, cache):
+        x, params = cache
+        dz = dy * (1 - np.tanh(x @ params["W"] + params["b"]) ** 2)
+        return dz @ params["W"].T, {"W": x.T @ dz, "b": dz.sum(axis=0)}
+
+    report = check_pair(forward, backward, {"x": x, "params": p}, rng=rng())
+    assert report.passed and [row.name for row in report.rows] == ["x", "W", "b"]
+    with pytest.raises(InputError, match="at most 1 arrays, one an input, but returned 2"):
+        check_pair(lambda x: (x**2, x), lambda dy, x: (dy, dy), {"x": x}, rng=rng())
+    surplus = check_pair(
+        lambda x: (x**2, x), lambda dy, x: {"x": 2 * x * dy, "y": dy, "none": None}, {"x": x}, rng=rng()
+    )
+    assert {row.name: row.verdict for row in surplus.rows} == {"x": "ok", "y": "not a parameter"}
+
+
+def test_a_backward_that_writes_into_its_cotangent_spoils_nothing():
+    x = rng(1).standard_normal((4, 3))
+
+    def backward(dy, x):
+        dy *= 2 * x
+        return dy
+
+    assert check_pair(lambda x: (x**2, x), backward, {"x": x}, rng=rng()).passed
+
+
+def test_a_pair_is_a_sum_over_all_of_its_outputs():
+    pair = Pair(lambda x: ((x, 3, x**2), x), None, {"x": None}, ["x"], {}, None)
+    assert pair.f([np.ones(2), None, np.array([1.0, 10.0])])(at(2, 3)) == 5 + 4 + 90
