@@ -217,3 +217,13 @@ def test_the_syllabus_s_commands_name_programs_and_recipes_that_exist():
             assert (ROOT / words[0]).is_file(), command
             if words[0] == "tutorials/build.py":
                 build.parse(words[1:])
+
+
+def test_the_paths_of_an_hour_take_an_hour_and_name_sections_that_exist():
+    rows = re.findall(r"^\| (\d+) \| (.*?(?:lesson|exercises) .*?) \|", source(PAGES[0]), re.M)
+    assert sum(int(minutes) for minutes, _ in rows) == 2 * 60
+    for _, what in rows:
+        numbers = [int(number) for number in re.findall(r"lesson (\d+)", what)]
+        for section in re.findall(r"\*(.+?)\*", what):
+            (lesson,) = [path for path in LESSONS if int(path.name[:2]) == numbers[0]]
+            assert f"\n# ## {section}\n" in source(lesson), section
