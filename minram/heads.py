@@ -2,8 +2,8 @@
 
     logits = h W + b          μ = h W + b          b_t = h W + b
 
-The location head may have one hidden layer: μ = ReLU(h W' + b') W + b. Its mean is not squashed, so at the border its
-gradient is whole; some σ outside only `border_weight` leads back. The cache of a linear head is h itself.
+The location head may have one hidden layer: μ = ReLU(h W' + b') W + b. Its mean is not squashed. At the border half of
+its samples are clipped and tell nothing, some σ outside all: `border_weight` leads back. A linear head's cache is h.
 """
 
 from typing import Any, NamedTuple

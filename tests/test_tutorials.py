@@ -65,6 +65,18 @@ def test_runs_as_a_script_within_a_minute(lesson, tmp_path):
 
 
 @each_lesson
+def test_one_blas_thread_is_set_before_numpy_is_loaded(lesson, tmp_path):
+    """By the first cell of a lesson, and by that of its sheet, wherever it is run."""
+    environment = {name: value for name, value in os.environ.items() if name not in VARIABLES}
+    seen = "import os, sys; print('numpy' in sys.modules, {os.environ.get(name) for name in VARIABLES})"
+    for text in (source(lesson), exercises.sheet(source(lesson))):
+        first = next(cell.source for cell in read_cells(text) if cell.kind == "code")
+        program = f"{first}\nfrom minram.training.process import VARIABLES\n{seen}"
+        command = [sys.executable, "-c", program]
+        assert subprocess.check_output(command, cwd=tmp_path, env=environment, text=True) == "False {'1'}\n"
+
+
+@each_lesson
 def test_notebook_has_the_cells_of_its_source(lesson):
     cells = [
         (cell["cell_type"], tuple(cell["metadata"].get("tags", ())), "".join(cell["source"]))
@@ -220,3 +232,13 @@ def test_the_syllabus_s_commands_name_programs_and_recipes_that_exist():
             assert (ROOT / words[0]).is_file(), command
             if words[0] == "tutorials/build.py":
                 build.parse(words[1:])
+
+
+def test_the_paths_of_an_hour_take_an_hour_and_name_sections_that_exist():
+    rows = re.findall(r"^\| (\d+) \| (.*?(?:lesson|exercises) .*?) \|", source(PAGES[0]), re.M)
+    assert sum(int(minutes) for minutes, _ in rows) == 2 * 60
+    for _, what in rows:
+        numbers = [int(number) for number in re.findall(r"lesson (\d+)", what)]
+        for section in re.findall(r"\*(.+?)\*", what):
+            (lesson,) = [path for path in LESSONS if int(path.name[:2]) == numbers[0]]
+            assert f"\n# ## {section}\n" in source(lesson), section
