@@ -172,7 +172,7 @@ effect("one-scale")
 # **Easy canvases first.** Where nothing is found nothing is rewarded, and among many distractors that may last for
 # epochs. A curriculum (Bengio et al. 2009) begins with none and adds them one by one,
 # [`n = min(n, int(progress / self.curriculum * (n + 1)))`](../minram/training/config.py#L136),
-# each number for an equal time. The recipe of the 100×100 canvas, with its eight distractors, does so, though lesson 13
+# each number for an equal time. The recipe of the 100×100 canvas, with its eight distractors, does so, though lesson 14
 # tells of a run that learned faster without. Among four there is no gain to be seen:
 
 # %%
@@ -276,7 +276,7 @@ effect("small-std", "large-std", "annealed-std", "constant-std", "linear-locatio
 # term by 0.01 or so. If its gradient goes into the shared core, that is a choice between two goals. If it stays in
 # the location head, as in the paper, the head's parameters get no other gradient, and Adam divides each gradient by
 # its own size: a factor cancels, but for ε and rounding. The cell below shows it. With SGD the factor is a learning
-# rate. (In the recipes of lesson 13 it flows on. There λ matters among clutter; with two glimpses on
+# rate. (In the recipes of lesson 14 it flows on. There λ matters among clutter; with two glimpses on
 # MNIST no difference is to be seen.)
 
 # %%
@@ -404,7 +404,7 @@ effect("identity-core", "2-glimpses", "4-glimpses", "8-glimpses")
 # by its size: where nothing else pulls, it takes steps of the full rate, whatever $\omega$ is; and where the
 # gradients of the loss are large, $\omega\theta$ drowns. So the weights are shrunk beside the step, as Loshchilov and
 # Hutter (2019) propose: [`theta *= 1 - rate * config.weight_decay`](../minram/training/optim.py#L87). What it gains in
-# long runs on MNIST is in [lesson 13](tables/README.md), and in one among clutter below.
+# long runs on MNIST is in [lesson 14](tables/README.md), and in one among clutter below.
 #
 # **Randomness is an argument.** No function draws from a global generator. Each purpose has a stream of its own,
 # derived from the seed: the parameters, the order of an epoch, the images and the locations of a step,

@@ -544,10 +544,11 @@ assert found_trained["p_y, normalised over the image"].off > ALARMS
 two_panels(trained, "The trained agent", "Bias and variance times cost of nine estimators on the trained agent")
 
 # %% [markdown]
-# Read the left half first. The slope is small, as training has used it up, and so the bench is blunt: it would see no
-# bias in the plain estimate that is not larger than the truth, in spite of two million rollouts. An honest bench says
-# so. The mean that includes itself is a quarter short, by its proof and on the small agent; here it would not have been
-# seen.
+# Read the left half first. The slope is small, as training has used it up, and so the bench is blunt: in spite of two
+# million rollouts it would see no bias of the plain estimate that is not several times the truth. An honest bench says
+# so. The mean that includes itself is a quarter short, by its proof and on the small agent; here that would hardly have
+# been seen. Normalised returns are another matter: they are not the same gradient in other units. An image that is
+# nearly always read correctly, and one that hardly ever is, are made to count as much as one in doubt.
 #
 # The right half is known well. What matters is not to reward what is nearly always earned: $J$ is close to 1, and any
 # baseline near 1 takes away most of the noise. Lesson 7 could not say how many rows an estimate needs until it holds as
@@ -680,7 +681,7 @@ for name, rows in benches.items():
 #
 # Less variance at equal cost should mean faster learning. Three estimators train the same agent among clutter
 # ([race.py](race.py)): the plain one; $p_y$ less the mean of the other images, at the same price; and four rollouts of
-# each image that judge each other, for about three times the price. Each has the same *processor time*, not the same
+# each image that judge each other, for three to four times the price. Each has the same *processor time*, not the same
 # number of steps, so that the dear one sees fewer images. Five seeds each. This trains them, three quarters of an hour
 # on one core, and takes up again what was stopped:
 #
@@ -930,10 +931,7 @@ def check_by_hand():
     }
     same("coefficient", float(got["coefficient"]), best, because, tolerance=1e-6)
     left = np.polyval(curve, best)
-    because = {
-        "this is the variance before.": curve[2],
-        "this is the mean square; subtract the square of the mean.": left + (p @ x) ** 2,
-    }
+    because = {"this is the variance before, or the mean square from which the square of the mean is due.": curve[2]}
     same("variance", float(got["variance"]), left, because, tolerance=1e-6)
 
 
@@ -982,7 +980,10 @@ def check_two_parts():
                 (1 + 1 / M) * (B - 1) / B - (M - 1) / M / M,
                 (M - 1) / M,
             ],
-            "of the second part too much is taken off.": [1 + 1 / M - 1, 1.0],
+            "of the first part too much is taken off: the means of M rollouts scatter by a share 1/M of it.": [
+                1 / M,
+                1.0,
+            ],
         }
         same(f"the mean answer for B = {B}, M = {M}", got, [1.0, 1.0], wrong)
 

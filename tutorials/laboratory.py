@@ -118,7 +118,8 @@ def picture(axes, measured, colours=style.COLOURS):
         colour, marker = (colours["right"], "o") if honest else (colours["wrong"], "X")
         left.plot(np.clip(m.off, -9, 9), y, marker, color=colour)
         off = f"{m.off:+.0f}σ, " if 9 < abs(m.off) < np.inf else ""
-        sees = f"{off}sees {100 * m.seen:.2g} %" if m.seen > 1e-9 else "without noise"
+        percent = f"{100 * m.seen:.0f}" if m.seen > 0.1 else f"{100 * m.seen:.2g}"
+        sees = f"{off}sees {percent} %" if m.seen > 1e-9 else "without noise"
         left.annotate(sees, (0.985, y), xycoords=("axes fraction", "data"), ha="right", va="center", fontsize=7)
         share, error = m.work / plain, m.work_error / plain
         if share < 1e-6 or not np.isfinite(share):  # no variance at all, or no signal
