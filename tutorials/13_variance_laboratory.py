@@ -55,10 +55,11 @@ EPS = np.finfo(float).eps
 # \end{aligned}
 # $$
 #
-# with ρ the correlation of the two. $Y$ is called a **control variate**. By hand: $\operatorname{Var} Y = \tfrac14
-# \cdot \tfrac{9}{16} + \tfrac34 \cdot \tfrac1{16} = \tfrac{3}{16}$, and $\mathbb{E}[XY] = \tfrac14 \cdot 6 \cdot
-# \tfrac34 + \tfrac34 \cdot (-1) \cdot (-\tfrac14) = \tfrac{21}{16}$. So $c^* = 7$. But $X - 7Y$ is $(r - 7) \cdot
-# \text{score}$: lesson 7's best baseline. A baseline is the coefficient of a control variate.
+# with ρ the correlation of the two. $Y$ is called a **control variate**. By hand:
+# $\operatorname{Var} Y = \tfrac14 \cdot \tfrac{9}{16} + \tfrac34 \cdot \tfrac1{16} = \tfrac{3}{16}$, and
+# $\mathbb{E}[XY] = \tfrac14 \cdot 6 \cdot \tfrac34 + \tfrac34 \cdot (-1) \cdot (-\tfrac14) = \tfrac{21}{16}$.
+# So $c^* = 7$. But $X - 7Y$ is $(r - 7)$ times the score: lesson 7's best baseline. A baseline is the coefficient of a
+# control variate.
 
 # %%
 chance2, X, Y = np.array([1 / 4, 3 / 4]), np.array([6.0, -1.0]), np.array([3 / 4, -1 / 4])
@@ -319,11 +320,11 @@ two_panels(step, "The step reward", "Bias in standard errors and variance times 
 #
 # ## Mohamed's three costs
 #
-# Shakir Mohamed and others have surveyed the field, and compare estimators on three costs of $x \sim \mathcal{N}(\mu,
-# 1)$ at $\mu = 1$: $(x - k)^2$ in their figure 2, $e^{-k x^2}$ and $\cos kx$ in figure 3. Here are their curves for the
-# gradient in μ, the variance of one sample, by quadrature: no sampling at all. For the first cost there are formulas.
-# With $c = 1 - k$ the variance is $c^4 + 14c^2 + 15$ for the plain score, $8c^2 + 10$ with the mean as baseline,
-# $8c^2 + 6$ with the best one, and 4 for the path.
+# Shakir Mohamed and others have surveyed the field, and compare estimators on three costs of
+# $x \sim \mathcal{N}(\mu, 1)$ at $\mu = 1$: $(x - k)^2$ in their figure 2, $e^{-k x^2}$ and $\cos kx$ in figure 3.
+# Here are their curves for the gradient in μ, the variance of one sample, by quadrature: no sampling at all. For the
+# first cost there are formulas. With $c = 1 - k$ the variance is $c^4 + 14c^2 + 15$ for the plain score, $8c^2 + 10$
+# with the mean as baseline, $8c^2 + 6$ with the best one, and 4 for the path.
 
 # %%
 z, quad_weights = problems.quadrature()
@@ -1065,9 +1066,8 @@ def own_estimate(f, mu, std, noise):
 # </details>
 # <details><summary>Exercise 5, second hint</summary>
 #
-# Ways that work: pairs (on the square); one sample in each eighth of the distribution; differences $f(\mu + \sigma w) -
-# f(\mu - \sigma w)$ with $w = \sqrt{z_1^2 + z_2^2}$; a quadratic that is fitted on four samples and used on the other
-# four.
+# Ways that work: pairs (on the square); one sample in each eighth of the distribution; differences
+# $f(\mu + \sigma w) - f(\mu - \sigma w)$ with $w = \sqrt{z_1^2 + z_2^2}$.
 #
 # </details>
 
