@@ -437,7 +437,7 @@ effect("small-std", "large-std", "annealed-std", "constant-std", "linear-locatio
 # term by 0.01 or so. If its gradient goes into the shared core, that is a choice between two goals. If it stays in
 # the location head, as in the paper, the head's parameters get no other gradient, and Adam divides each gradient by
 # its own size: a factor cancels, but for ε and rounding. The cell below shows it. With SGD the factor is a learning
-# rate. (In the recipes of lesson 13 it flows on. There λ = 0.02 and λ = 1 both differ from the recipe among clutter;
+# rate. (In the recipes of lesson 14 it flows on. There λ = 0.02 and λ = 1 both differ from the recipe among clutter;
 # with two glimpses on MNIST it is a tie.)
 
 # %%

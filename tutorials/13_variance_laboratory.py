@@ -55,10 +55,11 @@ EPS = np.finfo(float).eps
 # \end{aligned}
 # $$
 #
-# with ρ the correlation of the two. $Y$ is called a **control variate**. By hand: $\operatorname{Var} Y = \tfrac14
-# \cdot \tfrac{9}{16} + \tfrac34 \cdot \tfrac1{16} = \tfrac{3}{16}$, and $\mathbb{E}[XY] = \tfrac14 \cdot 6 \cdot
-# \tfrac34 + \tfrac34 \cdot (-1) \cdot (-\tfrac14) = \tfrac{21}{16}$. So $c^* = 7$. But $X - 7Y$ is $(r - 7) \cdot
-# \text{score}$: lesson 7's best baseline. A baseline is the coefficient of a control variate.
+# with ρ the correlation of the two. $Y$ is called a **control variate**. By hand:
+# $\operatorname{Var} Y = \tfrac14 \cdot \tfrac{9}{16} + \tfrac34 \cdot \tfrac1{16} = \tfrac{3}{16}$, and
+# $\mathbb{E}[XY] = \tfrac14 \cdot 6 \cdot \tfrac34 + \tfrac34 \cdot (-1) \cdot (-\tfrac14) = \tfrac{21}{16}$.
+# So $c^* = 7$. But $X - 7Y$ is $(r - 7)$ times the score: lesson 7's best baseline. A baseline is the coefficient of a
+# control variate.
 
 # %%
 chance2, X, Y = np.array([1 / 4, 3 / 4]), np.array([6.0, -1.0]), np.array([3 / 4, -1 / 4])
@@ -319,11 +320,11 @@ two_panels(step, "The step reward", "Bias in standard errors and variance times 
 #
 # ## Mohamed's three costs
 #
-# Shakir Mohamed and others have surveyed the field, and compare estimators on three costs of $x \sim \mathcal{N}(\mu,
-# 1)$ at $\mu = 1$: $(x - k)^2$ in their figure 2, $e^{-k x^2}$ and $\cos kx$ in figure 3. Here are their curves for the
-# gradient in μ, the variance of one sample, by quadrature: no sampling at all. For the first cost there are formulas.
-# With $c = 1 - k$ the variance is $c^4 + 14c^2 + 15$ for the plain score, $8c^2 + 10$ with the mean as baseline,
-# $8c^2 + 6$ with the best one, and 4 for the path.
+# Shakir Mohamed and others have surveyed the field, and compare estimators on three costs of
+# $x \sim \mathcal{N}(\mu, 1)$ at $\mu = 1$: $(x - k)^2$ in their figure 2, $e^{-k x^2}$ and $\cos kx$ in figure 3.
+# Here are their curves for the gradient in μ, the variance of one sample, by quadrature: no sampling at all. For the
+# first cost there are formulas. With $c = 1 - k$ the variance is $c^4 + 14c^2 + 15$ for the plain score, $8c^2 + 10$
+# with the mean as baseline, $8c^2 + 6$ with the best one, and 4 for the path.
 
 # %%
 z, quad_weights = problems.quadrature()
@@ -544,10 +545,11 @@ assert found_trained["p_y, normalised over the image"].off > ALARMS
 two_panels(trained, "The trained agent", "Bias and variance times cost of nine estimators on the trained agent")
 
 # %% [markdown]
-# Read the left half first. The slope is small, as training has used it up, and so the bench is blunt: it would see no
-# bias in the plain estimate that is not larger than the truth, in spite of two million rollouts. An honest bench says
-# so. The mean that includes itself is a quarter short, by its proof and on the small agent; here it would not have been
-# seen.
+# Read the left half first. The slope is small, as training has used it up, and so the bench is blunt: in spite of two
+# million rollouts it would see no bias of the plain estimate that is not several times the truth. An honest bench says
+# so. The mean that includes itself is a quarter short, by its proof and on the small agent; here that would hardly have
+# been seen. Normalised returns are another matter: they are not the same gradient in other units. An image that is
+# nearly always read correctly, and one that hardly ever is, are made to count as much as one in doubt.
 #
 # The right half is known well. What matters is not to reward what is nearly always earned: $J$ is close to 1, and any
 # baseline near 1 takes away most of the noise. Lesson 7 could not say how many rows an estimate needs until it holds as
@@ -680,7 +682,7 @@ for name, rows in benches.items():
 #
 # Less variance at equal cost should mean faster learning. Three estimators train the same agent among clutter
 # ([race.py](race.py)): the plain one; $p_y$ less the mean of the other images, at the same price; and four rollouts of
-# each image that judge each other, for about three times the price. Each has the same *processor time*, not the same
+# each image that judge each other, for three to four times the price. Each has the same *processor time*, not the same
 # number of steps, so that the dear one sees fewer images. Five seeds each. This trains them, three quarters of an hour
 # on one core, and takes up again what was stopped:
 #
@@ -930,10 +932,7 @@ def check_by_hand():
     }
     same("coefficient", float(got["coefficient"]), best, because, tolerance=1e-6)
     left = np.polyval(curve, best)
-    because = {
-        "this is the variance before.": curve[2],
-        "this is the mean square; subtract the square of the mean.": left + (p @ x) ** 2,
-    }
+    because = {"this is the variance before, or the mean square from which the square of the mean is due.": curve[2]}
     same("variance", float(got["variance"]), left, because, tolerance=1e-6)
 
 
@@ -982,7 +981,10 @@ def check_two_parts():
                 (1 + 1 / M) * (B - 1) / B - (M - 1) / M / M,
                 (M - 1) / M,
             ],
-            "of the second part too much is taken off.": [1 + 1 / M - 1, 1.0],
+            "of the first part too much is taken off: the means of M rollouts scatter by a share 1/M of it.": [
+                1 / M,
+                1.0,
+            ],
         }
         same(f"the mean answer for B = {B}, M = {M}", got, [1.0, 1.0], wrong)
 
@@ -1064,9 +1066,8 @@ def own_estimate(f, mu, std, noise):
 # </details>
 # <details><summary>Exercise 5, second hint</summary>
 #
-# Ways that work: pairs (on the square); one sample in each eighth of the distribution; differences $f(\mu + \sigma w) -
-# f(\mu - \sigma w)$ with $w = \sqrt{z_1^2 + z_2^2}$; a quadratic that is fitted on four samples and used on the other
-# four.
+# Ways that work: pairs (on the square); one sample in each eighth of the distribution; differences
+# $f(\mu + \sigma w) - f(\mu - \sigma w)$ with $w = \sqrt{z_1^2 + z_2^2}$.
 #
 # </details>
 

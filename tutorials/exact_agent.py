@@ -30,8 +30,7 @@ DIGITS, LABELS = (4, 7, 0), np.arange(3)
 START = np.array([-1.0, -1.0])  # a corner, where nothing is to be seen: all depends on what is done next
 M = 8  # rollouts of an image in an estimate
 
-# The cells, as in lesson 6: a patch begins one pixel outside, or at pixel 0 to 6.
-_first = np.arange(-1, 7)
+_first = np.arange(-1, 7)  # the cells, as in lesson 6: a patch begins one pixel outside, or at pixel 0 to 6
 _edges = np.concatenate([[-np.inf], (_first[1:] - 3) / 3.5, [np.inf]])
 _y, _x = (a.ravel() for a in np.mgrid[:8, :8])
 LOW, HIGH = np.stack([_edges[_x], _edges[_y]], axis=-1), np.stack([_edges[_x + 1], _edges[_y + 1]], axis=-1)  # (Q, 2)
@@ -136,10 +135,8 @@ def draw(known, image, z):
     u = cell_of(mu2 + std * z[:, :, 1])
     states = np.stack([np.broadcast_to(known.h1[image], (*q.shape, known.h1.shape[-1])), known.h2[image, q]], axis=2)
     slope = np.einsum("nmdh,ik->nmdihk", states, np.eye(2)).reshape(*z.shape, -1)  # ∂μ_i/∂W_hk = h_h [k = i]
-    hit = np.stack(
-        [v.cell_score(m, std, LOW[cell], HIGH[cell]) for m, cell in ((mu1, q), (mu2, u))], axis=2
-    )  # (n, M, 2, 2)
-    psi, hit = (np.einsum("nmdi,nmdip->nmdp", s, slope) for s in (z / std, hit))
+    hit = [v.cell_score(m, std, LOW[cell], HIGH[cell]) for m, cell in ((mu1, q), (mu2, u))]
+    psi, hit = (np.einsum("nmdi,nmdip->nmdp", s, slope) for s in (z / std, np.stack(hit, axis=2)))
     return Draws(image, q, u, z, states, slope, psi, hit)
 
 
@@ -202,8 +199,7 @@ def last_glimpse():
         "p_y, antithetic pairs": Way(way(lambda d: v.plain(G(d), d.psi), mirror=True), M),
         "p_y, normalised": Way(way(lambda d: v.normalised(G(d), d.psi)), M, None),
         "p_y, leave one out, cells' scores": Way(way(lambda d: v.leave_one_out(G(d), d.hit)), M),
-        # Two glimpses of three, and then 64 last ones.
-        "p_y, all cells of the last decision": Way(way(all_cells), M * (2 + Q) / 3),
+        "p_y, all cells of the last decision": Way(way(all_cells), M * (2 + Q) / 3),  # two glimpses, and 64 last ones
     }
     return Problem("The small agent, T = 3", gradient(k, k.p3), ways)
 
@@ -259,6 +255,6 @@ def exact_parts():
     squares = length + 2 * cross  # E‖ψ‖² on each path
     total = (P * k.p3 * squares).sum() - (gradient(k, k.p3) ** 2).sum()
     labels = (P * k.p3 * (1 - k.p3) * squares).sum()
-    eye = np.eye(len(LABELS))[:, :, None, None] * len(LABELS)
-    among = np.mean([(gradient(k, k.p3 * one) ** 2).sum() for one in eye]) - (gradient(k, k.p3) ** 2).sum()
+    alone = np.eye(len(LABELS))[:, :, None, None] * len(LABELS)  # one image, and no other
+    among = np.mean([(gradient(k, k.p3 * one) ** 2).sum() for one in alone]) - (gradient(k, k.p3) ** 2).sum()
     return {"images": among, "locations": total - labels - among, "labels": labels}

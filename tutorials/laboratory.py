@@ -14,7 +14,7 @@ if __name__ == "__main__":
     one_thread()  # before NumPy is loaded
 
 import numpy as np
-from matplotlib.ticker import NullFormatter
+from matplotlib.ticker import LogLocator, NullFormatter
 from scipy.stats import f as f_distribution
 
 from minram.pictures import style
@@ -118,8 +118,11 @@ def picture(axes, measured, colours=style.COLOURS):
         colour, marker = (colours["right"], "o") if honest else (colours["wrong"], "X")
         left.plot(np.clip(m.off, -9, 9), y, marker, color=colour)
         off = f"{m.off:+.0f}σ, " if 9 < abs(m.off) < np.inf else ""
-        sees = f"{off}sees {100 * m.seen:.2g} %" if m.seen > 1e-9 else "without noise"
-        left.annotate(sees, (0.985, y), xycoords=("axes fraction", "data"), ha="right", va="center", fontsize=7)
+        percent = f"{100 * m.seen:.0f}" if m.seen > 0.1 else f"{100 * m.seen:.2g}"
+        sees = f"{off}sees {percent} %" if m.seen > 1e-9 else "without noise"
+        box = {"facecolor": "white", "edgecolor": "none", "pad": 1}
+        at = {"xycoords": ("axes fraction", "data"), "ha": "right", "va": "center"}
+        left.annotate(sees, (0.985, y), fontsize=7, bbox=box, **at)
         share, error = m.work / plain, m.work_error / plain
         if share < 1e-6 or not np.isfinite(share):  # no variance at all, or no signal
             text = "0" if share < 1e-6 else "no signal"
@@ -132,6 +135,8 @@ def picture(axes, measured, colours=style.COLOURS):
     left.set_yticks(rows, [m.name for m in measured], fontsize=8)
     right.axvline(1, color=colours["exact"], linewidth=1)
     right.set(xscale="log", ylim=left.get_ylim(), yticks=[], xlabel="variance × cost, of the plain estimate's")
+    low, high = right.get_xlim()
+    right.xaxis.set_major_locator(LogLocator(subs=(1, 2, 5) if high / low < 30 else (1,)))
     right.xaxis.set_major_formatter("{x:g}")
     right.xaxis.set_minor_formatter(NullFormatter())
     left.tick_params(length=0)

@@ -65,7 +65,7 @@ def ablation_results(folder=None):
 
 
 def paper_ablations():
-    """The first protocol's ablations of lesson 13 → {recipe: what ablation_results gives}, and what each changes.
+    """The first protocol's ablations of lesson 14 → {recipe: what ablation_results gives}, and what each changes.
 
     Both are empty where that lesson's results are missing.
     """

@@ -29,6 +29,7 @@ from minram import heads, reinforce
 from minram.agent import rollout
 from minram.datasets import data
 from minram.sensor import summed_area
+from minram.training.process import machine
 from minram.training.run import load_params
 
 WEIGHTS = CHECKPOINTS / "mnist" / "best.npz"
@@ -201,6 +202,8 @@ def truth(agent, batches, report=print):
         (found[:half] @ second).var(ddof=1) / half + along.var(ddof=1) * (first @ first) / len(along)
     )
     return {
+        "command": f"python tutorials/trained_agent.py --batches {batches}",
+        "machine": machine(),
         "weights": digest(),
         "seed": SEED,
         "batches": batches,
@@ -223,6 +226,7 @@ def main(argv=None):
     args = parser.parse_args(argv)
     agent, report = load(), lambda line: print(line, flush=True)
     record = truth(agent, args.batches, report)
+    record["command"] += f" --chunks {args.chunks}"
     record["rollouts_of_means"] = args.chunks * 256 * GROUP
     record["means"] = means(agent, np.array(record["direction"]), args.chunks, report)
     args.out.parent.mkdir(exist_ok=True)

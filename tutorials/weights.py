@@ -2,7 +2,8 @@
 
 python tutorials/weights.py FOLDER     a run of `run.py row quick`, such as ~/.cache/minram/tables/quick-s20
 
-Then python tutorials/build.py 09 10 12 prints every number and draws every picture anew.
+Then python tutorials/trained_agent.py measures the gradient of that run, for lesson 13, and
+python tutorials/build.py 09 10 12 13 prints every number and draws every picture anew.
 """
 
 import argparse

@@ -21,6 +21,10 @@ from minram.training.process import VARIABLES
 
 STORED = ("minram/datasets", "minram/training/weights", "tutorials/checkpoints")
 STORED += ("tutorials/tables/results/**/ablations",)
+READ = {  # what a lesson's text names → the folders that it reads
+    r"CHECKPOINTS|ablation_results|pretrained:": STORED,
+    r"^import (?:race|trained_agent)$": ("tutorials/checkpoints", "tutorials/variance_results"),
+}
 KERNEL = {
     "kernelspec": {"display_name": "Python 3", "language": "python", "name": "python3"},
     "language_info": {"name": "python"},
@@ -91,11 +95,12 @@ def executed(nb, path):
 
 
 def digest_of_what_it_reads(text):
-    """Of all stored weights and runs, for a lesson that reads any: with another, its notebook has to be made anew."""
-    if not re.search(r"CHECKPOINTS|ablation_results|pretrained:", text):
+    """Of the stored weights and runs that a lesson may read: with others, its notebook has to be made anew."""
+    folders = [folder for names, some in READ.items() if re.search(names, text, re.M) for folder in some]
+    if not folders:
         return None
     digest = hashlib.sha256()
-    found = {folder: [path for top in ROOT.glob(folder) for path in top.rglob("*.[nj]*")] for folder in STORED}
+    found = {folder: [path for top in ROOT.glob(folder) for path in top.rglob("*.[nj]*")] for folder in folders}
     if empty := [folder for folder, paths in found.items() if not paths]:
         raise InputError(f"there is nothing stored in {', '.join(empty)}, which lessons read; restore it.")
     for path in sorted(path for paths in found.values() for path in paths):
