@@ -13,6 +13,7 @@ from pathlib import Path
 
 import pytest
 
+import minram
 from minram.command.cli import _parser
 from minram.training.config import Config
 from minram.training.process import VARIABLES
@@ -74,6 +75,20 @@ def test_one_blas_thread_is_set_before_numpy_is_loaded(lesson, tmp_path):
         program = f"{first}\nfrom minram.training.process import VARIABLES\n{seen}"
         command = [sys.executable, "-c", program]
         assert subprocess.check_output(command, cwd=tmp_path, env=environment, text=True) == "False {'1'}\n"
+
+
+@pytest.mark.parametrize(
+    "lesson", [path for path in LESSONS if "sys.path.append" in source(path)], ids=lambda p: p.stem
+)
+def test_a_lesson_that_was_moved_finds_what_it_imports(lesson, tmp_path):
+    """And so does its sheet; with the package installed from a clone (`pip install -e .`)."""
+    if Path(minram.__file__).parents[1] != ROOT:
+        pytest.skip("the package is not installed from this clone")
+    for text in (source(lesson), exercises.sheet(source(lesson))):
+        first = next(cell.source for cell in read_cells(text) if cell.kind == "code")
+        program = f"{first}\nfrom importlib.util import find_spec\nprint(find_spec('lesson').origin)"
+        found = subprocess.check_output([sys.executable, "-c", program], cwd=tmp_path, text=True)
+        assert found.strip() == str(TUTORIALS / "lesson.py")
 
 
 @each_lesson

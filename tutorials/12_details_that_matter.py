@@ -12,9 +12,14 @@
 # The links quote the line that they lead to. A test compares them with the package, so they cannot go stale.
 
 # %%
+import sys
+from pathlib import Path
+
+import minram
 from minram.training.process import one_thread
 
 one_thread()  # before NumPy is loaded
+sys.path.append(str(Path(minram.__file__).parents[1] / "tutorials"))  # what lessons import, if this one was moved
 
 # %%
 import matplotlib.pyplot as plt
@@ -714,9 +719,14 @@ PLANTED = [
 # it thinks. The checks do not depend on each other.
 
 # %%
+import sys
+from pathlib import Path
+
+import minram
 from minram.training.process import one_thread
 
 one_thread()  # before NumPy is loaded
+sys.path.append(str(Path(minram.__file__).parents[1] / "tutorials"))  # what lessons import, if this one was moved
 
 # %%
 import numpy as np
@@ -898,21 +908,26 @@ def check_averaged():
     rng = np.random.default_rng(1)
     for M, K, label in ((3, 5, 2), (1, 4, 0), (6, 2, 1)):
         f = rng.normal(size=(M, K))
-        got, p = averaged_loss_backward(f, label), softmax(f, axis=-1)
         hot = np.arange(K) == label
-        right = (p[:, label] / p[:, label].sum())[:, None] * (p - hot)
-        because = {}
+
+        def loss(q, label=label):
+            e = np.exp(q["f"])
+            return -np.log((e[:, label] / e.sum(axis=1)).mean())
+
+        right = np.zeros((M, K))
+        for at in np.ndindex(M, K):  # a complex step (lesson 3): exact but for rounding
+            moved = f.astype(complex)
+            moved[at] += 1e-30j
+            right[at] = loss({"f": moved}).imag / 1e-30
+        got, p, because = averaged_loss_backward(f, label), softmax(f, axis=-1), {}
         if M > 1:
             because["this is the mean of the single losses' gradients; here a logarithm is taken of the mean."] = (
                 p - hot
             ) / M
             because["each rollout has this gradient, but how much of the sum is it responsible for?"] = p - hot
-            because["the responsibilities should add up to one."] = p[:, label][:, None] * (p - hot)
+            because["the responsibilities should add up to one."] = right * p[:, label].sum()
         same(f"df of {M} rollouts", got, right, because)
-        report = check_gradient(
-            lambda q, label=label: -np.log(softmax(q["f"], axis=-1)[:, label].mean()), {"f": f}, {"f": got}
-        )
-        report.raise_if_failed()
+        check_gradient(loss, {"f": f}, {"f": got}).raise_if_failed()
 
 
 # %% [markdown]
