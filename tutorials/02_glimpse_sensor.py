@@ -516,9 +516,10 @@ print(f"by hand: φ = {phi[0, 0]:.4f}, slope {slope / 1.5:.4f} per pixel, {slope
 assert abs(phi[0, 0] - 1.5) < 8 * EPS and abs(slope - 1.5 * 1) < 8 * EPS
 
 # %% [markdown]
-# Then against finite differences, with colours off, odd sizes on. At a pixel's edge the slope jumps, as the lower plot
-# above shows, and there is no derivative to compare with. So the check is told which pixels the edges lie in
-# (`signature`), and leaves out a comparison whose step would cross into another pixel. It counts those as *kinks*.
+# Then against finite differences, on an image that is not square, with an odd patch. At a pixel's edge the slope jumps,
+# as the lower plot above shows, and there is no derivative to compare with. So the check is told which pixels the edges
+# lie in (`signature`), and leaves out a comparison whose step would cross into another pixel. It counts those as
+# *kinks*.
 
 # %%
 area_4 = summed_area(rng.random((4, 9, 13)))
@@ -772,8 +773,8 @@ def check_predicted():
 # %% [markdown]
 # **2. Numbers by hand.** An image with the rows (2, 1, 0) and (1, 0, 3). Write its table, with the row and the column
 # of zeros. Then the sum of its last two columns as four look-ups, in the order
-# $S_{i',j'},\ S_{i,j'},\ S_{i',j},\ S_{i,j}$. And the integral over the first row from its left edge to the point 2.5
-# in the table's *first two rows*: what does linear interpolation give for $S_{1}(2.5)$?
+# $S_{i',j'},\ S_{i,j'},\ S_{i',j},\ S_{i,j}$. And what does linear interpolation give for $S_1(2.5)$, the integral over
+# the first row up to the point 2.5?
 
 
 # %% tags=["solution"]
