@@ -69,8 +69,9 @@ blocks = ("glimpse", "core", "label", "location", "baseline")
 # right with probability $J = \tfrac14 \cdot \tfrac12 + \tfrac34 \cdot \tfrac13 = \tfrac38$.
 #
 # It has two parameters for us: the logit $\theta$ of looking to the right, and $f$, the logit of $y$ after it has
-# looked to the right. The true slopes are $\partial J/\partial\theta = \tfrac{3}{16}(\tfrac12 - \tfrac13) =
-# \tfrac{1}{32}$ and $\partial J/\partial f = \tfrac14 \cdot \tfrac12 (1 - \tfrac12) = \tfrac{1}{16}$. What does
+# looked to the right. The true slopes are
+# $\partial J/\partial\theta = \tfrac{3}{16}(\tfrac12 - \tfrac13) = \tfrac{1}{32}$ and
+# $\partial J/\partial f = \tfrac14 \cdot \tfrac12 (1 - \tfrac12) = \tfrac{1}{16}$. What does
 # Algorithm 1 say? The scores are those of lesson 6:
 #
 # | where | label | how often | r | r · score of θ | r · score of f |
