@@ -335,13 +335,16 @@ for policy in ("random", "mean"):
     coin = np.bincount(said, minlength=10) / len(said) @ frequency
     J_one, error = np.mean(said == labels), np.std(said == labels) / np.sqrt(len(said))
     found[policy] = J_one, error, (J_one - coin) / error
-    off = f"{found[policy][2]:.1f} standard errors"
+    off = f"{abs(found[policy][2]):.1f} standard errors apart"
     print(f"{policy:6} locations: J = {J_one:.4f} ± {error:.4f}, a coin {coin:.4f}: {off}")
 assert abs(found["mean"][2]) > 5  # not a coin
 (J_a, e_a, _), (J_b, e_b, _) = found["random"], found["mean"]
 assert abs(J_a - J_b) > 5 * np.hypot(e_a, e_b)  # and it matters where it looks
 
 # %% [markdown]
+# At random places this one cannot be told from a coin. At the mean places it can, clearly: it earns more than one, and
+# more than at random places, though nobody has taught it anything. Another θ would earn less.
+#
 # What is exactly one tenth is the mean of $J(\theta)$ over the initial weights. The ten columns of the label head's
 # matrix are drawn independently from one distribution, and its biases are 0. Exchanging two columns therefore changes
 # nothing in the distribution of θ, but exchanges two answers. By this symmetry each of the ten answers has the same
