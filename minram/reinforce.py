@@ -6,9 +6,9 @@ follows
     ∇J ≈ 1/N Σ_n Σ_t (G_{t,n} − b_{t,n}) ∇ log π(a_{t,n} | μ_{t,n}, σ)
 
 a mean over rows but a sum over time, because log p(τ) is a sum over time. In the paper only the last glimpse is
-rewarded, so that all G are that reward r. The optimiser descends, so the cotangents are those of −J. The reward
-and the baseline count as constants here: no derivative of them is taken, which is why the hybrid update is the
-gradient of no single scalar.
+rewarded, so that all G are that reward r. The optimiser descends, so the cotangents are those of −J. No derivative
+is taken of G and b. With both heads in `flow` the mean is exact for objective "reinforce", ∇E[drawn label right], and
+for "hybrid" with r = log p_y and λ = 1, ∇E[log p_y]; what `flow` stops is missing, and a batch's is then no gradient.
 """
 
 from collections.abc import Callable

@@ -1,6 +1,6 @@
 """The update, block by block: which objective each parameter follows, for each way the gradient may flow.
 
-The hybrid update is the gradient of no single scalar: the label head, the location head and the baseline
+The hybrid update follows three scalars at once: the label head, the location head and the baseline
 follow one function each, and the state that they share follows those of the heads named in `flow`.
 """
 
