@@ -158,7 +158,9 @@ def test_the_quoted_training_is_the_stored_one():
     assert Config.from_dict(config) == recipe("quick")
     (printed,) = re.findall(r"```text\n(Training in .*?)```", README, re.S)
     rate = percent(result["val_error"], wilson(round(result["val_error"] * result["n_val"]), result["n_val"]))
-    assert f"Validation error {rate} on 5,000 images, the lowest, after epoch {result['epoch']} of 12: kept.\n" in printed
+    assert (
+        f"Validation error {rate} on 5,000 images, the lowest, after epoch {result['epoch']} of 12: kept.\n" in printed
+    )
     records = [json.loads(line) for line in (stored / "metrics.jsonl").read_text().splitlines()]
     for record in (records[0], records[-1]):
         assert re.search(
