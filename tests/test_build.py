@@ -2,6 +2,7 @@
 
 import ast
 import pkgutil
+import subprocess
 import sys
 from importlib import import_module
 from pathlib import Path
@@ -31,6 +32,15 @@ def test_each_command_has_help(command, capsys):
         with pytest.raises(SystemExit) as end:
             build.main(words)
         assert end.value.code == 0 and command in capsys.readouterr().out
+
+
+def test_sheets_need_no_more_than_the_package_does():
+    """Whoever has no development extra can make them: no command imports what only it needs before it runs."""
+    extras = ("pygments", "sphinx", "docutils", "myst_nb", "PIL", "nbformat", "nbclient", "IPython", "playwright")
+    deny = f"import sys; sys.modules.update(dict.fromkeys({extras}))"  # None: there is no such module
+    code = f"{deny}; sys.path.insert(0, {str(TUTORIALS)!r}); import build; build.main(['--help'])"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
+    assert done.returncode == 0 and "exercises" in done.stdout, done.stderr
 
 
 @pytest.mark.parametrize(

@@ -38,6 +38,9 @@ def show(alt):
 def touch(name, height=780):
     """Show one of the pages to touch in a frame; where there is no notebook, say where it is."""
     file = f"pages/{name}.html"
+    if not (HERE / file).exists():  # beside a sheet, for instance
+        print(f"There is a page to touch in the folder tutorials of the source: {file}")
+        return
     if "inline" not in plt.get_backend():
         print(f"To touch, in a browser: {HERE / file}")
         return

@@ -109,7 +109,7 @@ def fold(cell):
     """Imports, code that only draws, and solutions are folded; and what is for notebooks alone is left out."""
     tags = cell["metadata"].setdefault("tags", [])
     folded = ""
-    if "elsewhere" in tags:
+    if "elsewhere" in tags or "one_thread()" in "".join(cell["source"][-1:]):
         tags.append("remove-cell")
     elif "frame" in tags:
         tags.append("remove-input")
