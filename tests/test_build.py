@@ -14,7 +14,7 @@ import weights  # noqa: E402
 from building import links, notebooks  # noqa: E402
 from building.lessons import lessons  # noqa: E402
 
-COMMANDS = ("exercises", "links", "notebooks")
+COMMANDS = ("assignment", "exercises", "grade", "gradescope", "links", "notebooks")
 
 
 @pytest.mark.parametrize("command", COMMANDS)

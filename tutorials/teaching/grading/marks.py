@@ -108,7 +108,10 @@ def _answers(case):
     """{path: array, or a sentence}, and the warnings; nothing else."""
     if "error" in case:
         return {"": printable(case["error"])[:300], "failed": True}
-    arrays = {str(k): v if isinstance(v, np.ndarray) else printable(v)[:300] for k, v in case["arrays"].items()}
+    arrays = {
+        str(path): value.astype(float) if isinstance(value, np.ndarray) else printable(value)[:300]
+        for path, value in case["arrays"].items()
+    }
     return arrays | {WARNINGS: [printable(w)[:200] for w in case.get("warnings", ())]}
 
 
