@@ -31,7 +31,7 @@ WRONG = {
             "np.exp(x - np.logaddexp(0, x))",
             "np.where(x > 0, 1 / (1 + np.exp(-x)), np.exp(x) / (1 + np.exp(x)))",
             3,
-            "on the way there is a warning: overflow",
+            "no overflow on the way: NumPy warns: overflow",
         ),
         ("dy * np.exp", "np.exp", 1.75, "dy is missing"),
         (
