@@ -4,6 +4,7 @@ WRONG = {
     "task3_1": [
         ('"a": copies', '"a": 1', 3, "how often is a weight used now?"),
         ('"a": copies', '"a": 1 / copies', 3, "they are not averaged"),
+        ('"b": 1', '"b": 65534', 3, "b: it is wrong, by up to"),
         ('"a": copies', '"a": 2', 3, "a: the answer is the same for all inputs"),
         ('"b": 1', '"b": copies', 3, "each row's cotangent begins with less"),
         ('"b": 1', '"b": 1 / copies', 3, "each row's cotangent begins with less"),

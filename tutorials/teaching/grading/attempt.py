@@ -1,6 +1,5 @@
 """What happens in a task's own process: its pieces are run, the function is called, and its answers are sent back."""
 
-import _posixsubprocess
 import ast
 import contextlib
 import os
@@ -149,5 +148,6 @@ def _hold(tell):
     def refuse(*_, **__):
         hook("subprocess.fork_exec", ())
 
-    _posixsubprocess.fork_exec = subprocess._fork_exec = refuse  # of these Python tells no hook
+    # Of these Python tells no hook. Once both are taken, an import of the module is a way to get them back.
+    sys.modules["_posixsubprocess"].fork_exec = subprocess._fork_exec = refuse
     sys.addaudithook(hook)

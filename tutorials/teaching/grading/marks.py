@@ -189,12 +189,16 @@ def _close(got, want):
 def _unnamed(got, want, facts, pencil):
     """(share, sentence) for an answer that is no mistake of this task's list."""
     right = sum(map(_close, got, want))
-    if got[0].size == 1:  # numbers: those of all cases side by side
-        seen = [(np.array([g.item() for g in got]), np.array([w.item() for w in want]), {})]
+    if got[0].size == 1:  # numbers: those of all cases side by side, where no two are alike
+        seen = (
+            []
+            if _close(np.ravel(want), np.ravel(want[0]))
+            else [(np.array([g.item() for g in got]), np.array([w.item() for w in want]), {})]
+        )
     else:
         seen = [(g, w, f) for g, w, f in zip(got, want, facts) if not _close(g, w)]
     found = [_findings(*one) for one in seen]
-    common = [f for f in found[-1] if all(f.name in {g.name for g in others} for others in found)]
+    common = [f for f in (found or [[]])[-1] if all(f.name in {g.name for g in others} for others in found)]
     if common and common[0].name != "unknown" and not right:
         return max(SHARES.get(f.name, 0.0) for f in common), "; ".join(f"{f.name}: {f.text}" for f in common[:2])
     if pencil and right == 1 and _close(got[0], want[0]):
