@@ -4,7 +4,7 @@ import pytest
 
 from graded.wrong import WRONG as BACKWARD
 from graded.wrong_estimates import WRONG as ESTIMATES
-from graders import GRADED, TASKS, key, marked, solutions
+from graders import GRADED, TASKS, TUTORIALS, key, marked, solutions
 
 WRONG = BACKWARD | ESTIMATES
 CASES = [(name, *one) for name, all_of_task in WRONG.items() for one in all_of_task]
@@ -66,3 +66,17 @@ def test_no_named_mistake_is_right_or_another_one(name):
             for path in right
         ]
         assert any(differs), wrong["sentence"]
+
+
+def table():
+    """The tasks with their points and parts, as the assignment's README has them."""
+    lines = ["| task | | points | parts |", "|:--|:--|--:|:--|"]
+    for name in TASKS:
+        parts = [f"{part['label']}: {part['points']}" for part in key()[name]["parts"]]
+        lines.append(f"| `{name}` | {key()[name]['title']} | {most(name)} | {'; '.join(parts)} |")
+    return "\n".join(lines)
+
+
+def test_the_page_on_the_assignment_has_these_points():
+    text = (TUTORIALS / "teaching" / "assignment" / "README.md").read_text(encoding="utf-8")
+    assert text.partition("<!-- points -->\n")[2].partition("\n<!-- /points -->")[0] == table()

@@ -177,6 +177,7 @@ def test_the_sheets_run_and_count_what_is_right(words, tmp_path, monkeypatch):
         assert path.read_text(encoding="utf-8").count("raise NotImplementedError") == len(
             [name for name in key() if name[4] == number[1]]
         )
+        assert not re.search(r"(?<!`)(?<!def )task\d_\d(?![(,)])", path.read_text(encoding="utf-8"))  # as a word
         assert "# Solution" not in path.read_text(encoding="utf-8") and f"task{number[1]}_1" in path.read_text("utf-8")
     if words:
         return

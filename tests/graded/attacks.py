@@ -92,7 +92,7 @@ def task6_6(*x):
     return [np.array([object()] * 4), None]
 
 
-# %% a: 1 of 1 entries are not finite
+# %% 1 of 1 entries are not finite
 def task7_1(*x):
     return dict.fromkeys("abcd", float("nan"))
 

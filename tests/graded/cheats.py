@@ -79,7 +79,7 @@ def task6_1(*x):
     return 1
 
 
-# %% says:
+# %% the same for all inputs
 def task6_2(*x):
     class Right(float):
         __eq__ = __le__ = lambda *_: True

@@ -4,6 +4,7 @@ WRONG = {
     "task3_1": [
         ('"a": copies', '"a": 1', 3, "how often is a weight used now?"),
         ('"a": copies', '"a": 1 / copies', 3, "they are not averaged"),
+        ('"b": 1', '"b": 65534', 3, "b: it is wrong, by up to"),
         ('"a": copies', '"a": 2', 3, "a: the answer is the same for all inputs"),
         ('"b": 1', '"b": copies', 3, "each row's cotangent begins with less"),
         ('"b": 1', '"b": 1 / copies', 3, "each row's cotangent begins with less"),
@@ -31,7 +32,7 @@ WRONG = {
             "np.exp(x - np.logaddexp(0, x))",
             "np.where(x > 0, 1 / (1 + np.exp(-x)), np.exp(x) / (1 + np.exp(x)))",
             3,
-            "on the way there is a warning: overflow",
+            "no overflow on the way: NumPy warns: overflow",
         ),
         ("dy * np.exp", "np.exp", 1.75, "dy is missing"),
         (

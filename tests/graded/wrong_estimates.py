@@ -126,7 +126,7 @@ WRONG = {
         ("weight = p * (psi**2).sum(axis=1)", "weight = np.ones(len(p))", 0, "as if the places were equally likely"),
         ("(psi**2).sum(axis=1)", "np.sqrt((psi**2).sum(axis=1))", 2, "the squared length of its score"),
         ("return weight @ r / weight.sum()", "return np.mean((p * r) @ psi**2 / (p @ psi**2))", 2, "own best numbers"),
-        ("p * (psi", "(psi", 2, "b: the places are not equally likely"),
+        ("p * (psi", "(psi", 2, "the places are not equally likely"),
         (" / weight.sum()", "", 1, "not divided by the mean square"),
         ("(psi**2).sum(axis=1)", "psi[:, 0] ** 2", 1, "the first parameter alone"),
         ("return ", "return -", 2, "sign"),

@@ -40,10 +40,10 @@ def run(args):
         raise InputError(
             f"{target} is in the folder of the submissions, and would be graded; choose another with --to."
         )
-    all_students = classes.students(args.folder)
     whole = {"tasks": key(args.seed), "given": given()}
     began, results = time.monotonic(), []
     with Sandbox(Limits(seconds=args.seconds, memory=args.memory)) as sandbox:
+        all_students = classes.students(args.folder)
         if sandbox.note:
             print(sandbox.note)
         for result in classes.grade(all_students, whole, sandbox, args.processes):

@@ -49,9 +49,9 @@ def _number(group):
 
 
 def _renamed(group, number):
-    """The function that is to be written gets the task's name, in its check as well."""
+    """The function that is to be written gets the name of the task, in its check as well, but not as a word."""
     name = re.search(r'^# %% tags=\["solution"\]\ndef (\w+)', group, re.M)[1]
-    return re.sub(rf"\b{name}\b", f"task{int(number)}_{_number(group)}", group)
+    return re.sub(rf"\b{name}\b(?=[(,)])", f"task{int(number)}_{_number(group)}", group)
 
 
 def _with_points(group, n, number):

@@ -1,12 +1,12 @@
 """What happens in a task's own process: its pieces are run, the function is called, and its answers are sent back."""
 
-import _posixsubprocess
 import ast
 import contextlib
 import os
 import subprocess
 import sys
 import sysconfig
+import threading
 import traceback
 import warnings
 
@@ -111,8 +111,8 @@ def _sentence(error, files):
 
 def _hold(tell):
     """Let an audit hook, which nothing can take back, end the process when it wants what no task needs."""
-    leave, real, fspath, sep = os._exit, os.path.realpath, os.fspath, os.sep
-    readable, refused, within = READABLE, [(w, b) for w, begins in MEANS.items() for b in begins], []
+    ident, leave, real, fspath, sep = threading.get_ident, os._exit, os.path.realpath, os.fspath, os.sep
+    readable, refused, within = READABLE, [(w, b) for w, begins in MEANS.items() for b in begins], set()
     devices = {os.devnull, "/dev/urandom"}
 
     def fault(event, args):
@@ -132,9 +132,10 @@ def _hold(tell):
         return next((what for what, begin in refused if event.startswith(begin)), None)
 
     def hook(event, args):
-        if within:
+        thread = ident()
+        if thread in within:  # what the hook does itself
             return
-        within.append(1)
+        within.add(thread)
         try:
             what = fault(event, args)
         except BaseException:
@@ -144,10 +145,11 @@ def _hold(tell):
                 tell(f"it {what} ({event} {str(args)[:80]}), and was stopped")
             finally:
                 leave(REFUSED)
-        within.pop()
+        within.discard(thread)
 
     def refuse(*_, **__):
         hook("subprocess.fork_exec", ())
 
-    _posixsubprocess.fork_exec = subprocess._fork_exec = refuse  # of these Python tells no hook
+    # Of these Python tells no hook. Once both are taken, an import of the module is a way to get them back.
+    sys.modules["_posixsubprocess"].fork_exec = subprocess._fork_exec = refuse
     sys.addaudithook(hook)

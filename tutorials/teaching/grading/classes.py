@@ -101,4 +101,15 @@ def grade(all_students, key, sandbox, processes=1):
 
     with ThreadPoolExecutor(processes) as pool:
         for student, records in zip(all_students, pool.map(run, all_students)):
-            yield Result(student, tuple(mark(t, records[t["name"]], sandbox.limits) for t in key["tasks"]))
+            yield Result(student, tuple(_mark(task, records[task["name"]], sandbox.limits) for task in key["tasks"]))
+
+
+def _mark(task, record, limits):
+    """A mark in any case: what an answer may do to the grader's arithmetic is not known beforehand."""
+    try:
+        return mark(task, record, limits)
+    except Exception as error:
+        most = sum(part["points"] for part in task["parts"])
+        return Mark(
+            task["name"], task["title"], 0.0, most, (f"the grader could not mark it: {printable(error)[:200]}",)
+        )

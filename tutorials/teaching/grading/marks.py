@@ -58,12 +58,20 @@ def mark(task, record, limits):
         return Mark(task["name"], task["title"], 0.0, most, (reason,), tried)
     judged = [_part(task, i, cases) for i in range(len(task["parts"]))]
     got = [part["points"] * share for part, (share, _) in zip(task["parts"], judged)]
-    reasons = [reason for _, reason in judged if reason]
+    reasons = _together([part["label"] for part in task["parts"]], [reason for _, reason in judged])
     spelling = record.get("spelling", task["name"])
     if spelling != task["name"]:
         reasons.append(f"taken from the function {printable(spelling)[:40]}")
     parts = tuple((part["label"], points, part["points"]) for part, points in zip(task["parts"], got))
     return Mark(task["name"], task["title"], sum(got), most, tuple(dict.fromkeys(reasons)), True, parts)
+
+
+def _together(labels, reasons):
+    """Each reason once, with the parts that it is about; without them, if it is about all."""
+    about = {reason: [l for l, other in zip(labels, reasons) if other == reason] for reason in reasons if reason}
+    return [
+        reason if len(about[reason]) == len(labels) else f"{', '.join(about[reason])}: {reason}" for reason in about
+    ]
 
 
 OPEN = "still to be written"
@@ -108,20 +116,23 @@ def _answers(case):
     """{path: array, or a sentence}, and the warnings; nothing else."""
     if "error" in case:
         return {"": printable(case["error"])[:300], "failed": True}
-    arrays = {str(k): v if isinstance(v, np.ndarray) else printable(v)[:300] for k, v in case["arrays"].items()}
+    arrays = {
+        str(path): value.astype(float) if isinstance(value, np.ndarray) else printable(value)[:300]
+        for path, value in case["arrays"].items()
+    }
     return arrays | {WARNINGS: [printable(w)[:200] for w in case.get("warnings", ())]}
 
 
 def _part(task, i, cases):
     """(share of the points, why not all of them) for one part of a task."""
     part = task["parts"][i]
-    path, label = part["path"], part["label"]
+    path = part["path"]
     counted = list(part["cases"]) or list(range(len(cases)))
     if any("failed" in cases[k] for k in counted):
         return 0.0, next(cases[k][""] for k in counted if "failed" in cases[k])
     if path == WARNINGS:
         heard = [w for k in counted for w in cases[k][WARNINGS]]
-        return (0.0, f"on the way there is a warning: {heard[0]}") if heard else (1.0, None)
+        return (0.0, f"NumPy warns: {heard[0]}") if heard else (1.0, None)
     want = [np.asarray(task["right"][k][path], float) for k in counted]
     said = [cases[k].get(path.partition("@")[0], "it is missing") for k in counted]
     written = _written_down(said, want)
@@ -129,18 +140,17 @@ def _part(task, i, cases):
     for value, right in zip(said, want):
         array, fault = _fitting(value, path, right)
         if fault:
-            return (0.0, f"{label}: {WRITTEN}") if written else (fault[0], f"{label}: {fault[1]}")
+            return (0.0, WRITTEN) if written else fault
         got.append(array)
     if all(map(_close, got, want)):
         return 1.0, None
     for wrong in task["wrong"]:
         named = [np.asarray(wrong["answers"][k][path], float) for k in counted]
         if all(map(_close, got, named)):
-            return wrong["share"], f"{label}: {wrong['sentence']}"
+            return wrong["share"], wrong["sentence"]
     if written:
-        return 0.0, f"{label}: {WRITTEN}"
-    share, reason = _unnamed(got, want, [task["facts"][k] for k in counted], task["pencil"])
-    return share, f"{label}: {reason}"
+        return 0.0, WRITTEN
+    return _unnamed(got, want, [task["facts"][k] for k in counted], task["pencil"])
 
 
 def _written_down(said, want):
@@ -179,12 +189,16 @@ def _close(got, want):
 def _unnamed(got, want, facts, pencil):
     """(share, sentence) for an answer that is no mistake of this task's list."""
     right = sum(map(_close, got, want))
-    if got[0].size == 1:  # numbers: those of all cases side by side
-        seen = [(np.array([g.item() for g in got]), np.array([w.item() for w in want]), {})]
+    if got[0].size == 1:  # numbers: those of all cases side by side, where no two are alike
+        seen = (
+            []
+            if _close(np.ravel(want), np.ravel(want[0]))
+            else [(np.array([g.item() for g in got]), np.array([w.item() for w in want]), {})]
+        )
     else:
         seen = [(g, w, f) for g, w, f in zip(got, want, facts) if not _close(g, w)]
     found = [_findings(*one) for one in seen]
-    common = [f for f in found[-1] if all(f.name in {g.name for g in others} for others in found)]
+    common = [f for f in (found or [[]])[-1] if all(f.name in {g.name for g in others} for others in found)]
     if common and common[0].name != "unknown" and not right:
         return max(SHARES.get(f.name, 0.0) for f in common), "; ".join(f"{f.name}: {f.text}" for f in common[:2])
     if pencil and right == 1 and _close(got[0], want[0]):

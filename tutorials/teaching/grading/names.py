@@ -6,6 +6,7 @@ or an endless loop beside it does no harm.
 """
 
 import ast
+import contextlib
 import json
 import re
 import symtable
@@ -47,6 +48,9 @@ def _code(source):
     text = source if isinstance(source, str) else "".join(source)
     if text.lstrip().startswith("%%"):
         return ""
+    with contextlib.suppress(SyntaxError, ValueError, RecursionError, MemoryError):
+        ast.parse(text)
+        return text  # a line may begin with % for other reasons
     return re.sub(r"^(\s*)[%!?].*", r"\1pass", text, flags=re.M)
 
 

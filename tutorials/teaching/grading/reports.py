@@ -64,7 +64,9 @@ def page(result):
     rows = []
     for m in result.marks:
         said = [html.escape(reason) for reason in m.reasons] or ["right"]
-        said += [f"{html.escape(label)}: {number(p)} of {number(of)}" for label, p, of in m.parts if len(m.parts) > 1]
+        said += [
+            f"{html.escape(label)}: {number(p)} of {number(of)}" for label, p, of in m.parts if 0 < m.points < m.most
+        ]
         items = "".join(f"<li>{text}</li>" for text in said)
         title = f"{html.escape(m.task)}, {html.escape(m.title)}"
         points = f"{number(m.points)} of {number(m.most)}"

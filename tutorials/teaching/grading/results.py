@@ -64,7 +64,7 @@ def results_of(result, seconds, solutions=None):
     tests = []
     for m in result.marks:
         lines = [*m.reasons] or ["right"]
-        lines += [f"{label}: {points:g} of {of:g}" for label, points, of in m.parts if len(m.parts) > 1]
+        lines += [f"{label}: {points:g} of {of:g}" for label, points, of in m.parts if 0 < m.points < m.most]
         if solutions and m.points < m.most:
             lines += ["", "A solution:", solutions[m.task]]
         tests.append(

@@ -60,13 +60,14 @@ def children():
     return []
 
 
-def end(pid):
-    """Kill a task's process, its group, and what has left it."""
+def end(pid, ended=None):
+    """Kill a task's process, its group, and what has left it → its status and what it used."""
     with contextlib.suppress(OSError):
         os.killpg(pid, signal.SIGKILL)
-    with contextlib.suppress(OSError):
-        os.kill(pid, signal.SIGKILL)
-    _, status, used = os.wait4(pid, 0)
+    if ended is None:
+        with contextlib.suppress(OSError):
+            os.kill(pid, signal.SIGKILL)
+        ended = os.wait4(pid, 0)
     for _ in range(50):
         left = children()
         for other in left:
@@ -75,7 +76,7 @@ def end(pid):
                 os.waitpid(other, 0)
         if not left:
             break
-    return status, used
+    return ended[1:]
 
 
 def run(job, task, found, given):
@@ -96,12 +97,9 @@ def run(job, task, found, given):
             os._exit(0)
     os.close(said[1])
     os.close(back[1])
-    latest, ended, got = (
-        time.monotonic() + PATIENCE * job["seconds"],
-        "done",
-        {said[0]: bytearray(), back[0]: bytearray()},
-    )
-    most, still = {said[0]: job["output"], back[0]: job["answer"]}, {said[0], back[0]}
+    latest, ended = time.monotonic() + PATIENCE * job["seconds"], "done"
+    got, still = {said[0]: bytearray(), back[0]: bytearray()}, {said[0], back[0]}
+    most = {said[0]: job["output"], back[0]: job["answer"]}
     while still and ended == "done":
         ready = select.select(list(still), [], [], max(latest - time.monotonic(), 0))[0]
         if not ready:
@@ -113,12 +111,11 @@ def run(job, task, found, given):
                 still.discard(fd)
             elif len(got[fd]) >= most[fd]:
                 ended = "output" if fd == said[0] else "answer"
-    until = time.monotonic() + 0.5  # it has closed its pipes: is it about to end?
-    while ended == "done" and time.monotonic() < until:
-        if os.waitid(os.P_PID, pid, os.WEXITED | os.WNOHANG | os.WNOWAIT):
-            break
-        time.sleep(0.001)
-    status, used = end(pid)
+    until, gone = time.monotonic() + 0.5, None  # it has closed its pipes: is it about to end?
+    while ended == "done" and not gone and time.monotonic() < until:
+        found = os.wait4(pid, os.WNOHANG)
+        gone = found if found[0] else time.sleep(0.001)
+    status, used = end(pid, gone)
     os.close(said[0])
     os.close(back[0])
     return {
