@@ -77,7 +77,7 @@ def test_an_exam_is_written(tmp_path, capsys):
     pytest.importorskip("typst")
     assert build.main(["exam", "--seed", "5", "--out", str(tmp_path / "new")]) == 0
     assert sorted(path.name for path in (tmp_path / "new").iterdir()) == ["exam-5-solution.pdf", "exam-5.pdf"]
-    assert "exam-5.pdf: " in capsys.readouterr().out
+    assert "exam-5.pdf: " in capsys.readouterr().out and pages(tmp_path / "new" / "exam-5.pdf") == 4
     assert build.main(["exam", "--seed", "5", "--versions", "2", "--out", str(tmp_path / "two")]) == 0
     names = [f"exam-5{end}.pdf" for end in ("A-solution", "A", "B-solution", "B")]
     assert sorted(path.name for path in (tmp_path / "two").iterdir()) == names

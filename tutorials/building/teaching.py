@@ -2,7 +2,7 @@
 
 Their sources are in teaching/src/ (Typst) and teaching/questions.toml. Numbers are computed by teaching/values.py and
 lines of code are read from the package. Pictures are those of the lessons, which are run for them up to the last that
-is wanted (a minute); with --keep they are stored, and taken from there the next time.
+is wanted (half a minute); with --keep they are stored, and taken from there the next time.
 """
 
 import hashlib

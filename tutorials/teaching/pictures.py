@@ -23,7 +23,6 @@ PICTURES = {
     "07-parabola": ("07", "baseline b (reward)"),
     "07-others": ("07", "mean estimate / exact"),
     "07-seen": ("07", "share κ of the baseline"),
-    "08-flow": ("08", "def norms(flow"),
 }
 
 
