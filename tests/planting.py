@@ -20,6 +20,7 @@ os.environ |= {"OPENBLAS_NUM_THREADS": "1", "OMP_NUM_THREADS": "1"}  # a fork ke
 
 STAY = ("numpy", "scipy.special", "scipy.stats", "matplotlib.figure", "PIL.Image", "hypothesis.extra.numpy", "pytest")
 SLOW = 8  # seconds: tests that take longer are left out
+LEAST = 10  # seconds that all tests of a mutant may take, beside three times what they took before
 FIRST = 30  # so many tests are taken out of their order: of more, fixtures would be made again and again
 
 
@@ -45,7 +46,7 @@ class Runner:
         slow = [test for test, t in durations.items() if t > SLOW]
         worth = {test: (self.kills[test] + 0.3) / (t + 0.02) for test, t in durations.items()}
         first = sorted(worth, key=worth.__getitem__, reverse=True)[:FIRST]
-        limit = 10 + 3 * sum(t for t in durations.values() if t <= SLOW)
+        limit = LEAST + 3 * sum(t for t in durations.values() if t <= SLOW)
         code, failed, _ = self._run(tests, first, slow, limit)
         if failed:
             self.kills[failed] += 1
