@@ -83,6 +83,7 @@ def forked(words: list[str], seconds: float) -> int | None:
     if pid == 0:
         with contextlib.suppress(BaseException):
             os.setsid()
+            signal.signal(signal.SIGTERM, signal.SIG_DFL)
             nothing = os.open(os.devnull, os.O_RDWR)
             for descriptor in range(3):
                 os.dup2(nothing, descriptor)

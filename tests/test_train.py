@@ -1,6 +1,7 @@
 import errno
 import json
 import os
+import re
 import shutil
 import signal
 import subprocess
@@ -254,6 +255,9 @@ def test_the_result_is_what_the_kept_parameters_do(tmp_path):
     assert result["val_error"] == about["val_error"] == evaluate(params, c, DATA.x_val, DATA.y_val).error
     assert result["n_val"] == 10 and about["data"] == DATA.fingerprint
     assert json.loads((tmp_path / "result.json").read_text()) == result
+    (line,) = (tmp_path / "metrics.jsonl").read_text().splitlines()
+    seconds = json.loads(line)["seconds"]
+    assert seconds == round(seconds, 2) and abs(result["seconds"] - seconds) <= 0.0551  # to 0.01 and to 0.1
     (segment,) = result["segments"]
     assert (segment["epoch"], segment["step"], segment["workers"]) == (0, 0, 1) and segment["processor"]
 
@@ -348,6 +352,10 @@ def test_a_finished_run_is_not_trained_again(tmp_path, monkeypatch):
     assert before == {path.name: path.read_bytes() for path in (tmp_path / "run").iterdir()}
     (tmp_path / "run" / "result.json").write_text("nonsense")  # what it says is never read back
     assert train.train(SHORT, tmp_path / "run", True, dataset=DATA) == want
+    if hasattr(os, "mkfifo"):
+        (tmp_path / "run" / "result.json").unlink()
+        os.mkfifo(tmp_path / "run" / "result.json")  # which nobody waits for
+        assert train.train(SHORT, tmp_path / "run", True, dataset=DATA) == want
 
 
 # ---- numbers that are not finite ----
@@ -480,6 +488,21 @@ def test_a_run_that_really_diverges_says_so_without_warnings(tmp_path):
     c = SHORT.changed(optimiser="sgd", learning_rate=100, momentum=0.99, epochs=100)
     with pytest.raises(train.Diverged, match=r"--set learning_rate=3e\+01"):
         train.train(c, tmp_path / "run", dataset=DATA)
+
+
+@pytest.mark.parametrize(
+    "settings, ending",
+    [
+        ({}, r"learning_rate=0\.003, or with a larger std or recurrent_init=he\.$"),
+        ({"recurrent_init": "he"}, r"learning_rate=0\.003, or with a larger std\.$"),
+        ({"policy": "random", "baseline": "none"}, r"learning_rate=0\.003, or with recurrent_init=he\.$"),
+        ({"policy": "random", "baseline": "none", "recurrent_init": "he"}, r"learning_rate=0\.003\.$"),
+        ({"model": "fc"}, r"learning_rate=0\.003\.$"),
+    ],
+)
+def test_what_else_may_help_depends_on_the_settings(tmp_path, monkeypatch, settings, ending):
+    spoil(monkeypatch, "label.b", at=1)
+    assert re.search(ending, diverged(tmp_path / "run", SHORT.changed(**settings)))
 
 
 # ---- disks ----
