@@ -142,6 +142,17 @@ def test_a_parameter_is_in_single_precision_where_rounding_it_should_be_seen():
     assert list(_in_single_precision(step, theta, d, 1.0, 0.0)) == []
 
 
+def test_parameters_are_moved_and_rounded_one_by_one():
+    theta, d, asked = {"x": np.array([0.7]), "y": np.array([2.0])}, {"x": np.full(1, 3.0), "y": np.full(1, -5.0)}, []
+    list(_in_single_precision(lambda p: asked.append(dict(p)) or np.float64(0), theta, d, 9.0, 0.0))
+    places = [(float(p["x"][0]), float(p["y"][0])) for p in asked]
+    x, y = [[0.7 + 3e-4, 0.7 + 1.5e-4], [2.0 - 5e-4, 2.0 - 2.5e-4]]
+    want = [(v, 2.0) for one in x for v in (one, np.float32(one))] + [
+        (0.7, v) for one in y for v in (one, np.float32(one))
+    ]
+    np.testing.assert_allclose(places, want, rtol=EPS)
+
+
 def test_the_step_of_a_noisy_function_is_the_fifth_root_of_its_noise():
     for value, noise, h in (
         (1.0, 1e-6, 1e-6**0.2),
@@ -167,6 +178,10 @@ def test_a_one_sided_slope_has_twelve_times_the_rounding_error():
 
         slope, error = _one_sided(f, lambda t: at(t), (1.0, (), EPS), 1e-3)
         assert abs(slope - 1) < 1e-11 and error == 12 * EPS / 1e-3
+        # Where it bends too fast the steps become shorter: this is the third.
+        bent = lambda p, f=f: f({"x": 1000 * p["x"]}) / 1000  # noqa: E731
+        slope, error = _one_sided(bent, lambda t: at(t), (1e-3, (), EPS), 1e-3)
+        assert abs(slope - 1) < 1e-5 and error == pytest.approx(12 * EPS / (1e-3 * EPS ** (2 / 12)))
 
 
 # ---- second differences ----

@@ -616,6 +616,44 @@ def test_the_memory_of_a_step_is_known_before_it_is_taken(monkeypatch, settings,
     assert 0.8 < size / peak < 1.25
 
 
+def bytes_of(settings, shape, kind=np.uint8):
+    d = dataset(64, shape)
+    if kind != np.uint8:
+        d = d._replace(**{name: (getattr(d, name) / 255).astype(kind) for name in ("x_train", "x_val", "x_test")})
+    return [n for _, n, _ in step.wanted(SHORT.changed(batch_size=64, **settings), d)]
+
+
+def test_the_bytes_of_a_step_by_hand():
+    conv = 201 * 8 + 2889 * 256 + 257 * 3  # 19 × 19 places of 200 numbers, 8 filters each, are 2888
+    assert bytes_of({"model": "conv"}, (100, 100, 2)) == [
+        4 * conv * 5,  # parameters and a gradient, twice, and the momentum and square of Adam
+        4 * 64 * (361 * 200 + 2888 + 256),
+        64 * 100 * 100 * 2 * 5,  # a byte and a float
+        0,
+    ]
+    fc = 601 * 512 + 513 * 512 + 513 * 3
+    for changes, states in (({}, 5), ({"optimiser": "sgd"}, 4), ({"weight_average": 0.9, "shards": 3}, 8)):
+        found = bytes_of({"model": "fc", "classifier_units": 512} | changes, (30, 20))
+        assert found == [4 * fc * states, 4 * 64 * (600 + 512 + 512), 64 * 600 * 5, 0]
+    # A retina of 4 numbers; twice 4 + 3 + 5 + 4 for what, where, g and the locations, three times 4 or more for h.
+    for changes, units in (({}, 3 * 4), (EVERY | {"flow": ("label", "location", "baseline")}, 5 * 4)):
+        found = bytes_of({"rollouts": 2} | changes, (28, 28))
+        assert found[1] == 4 * 64 * 2 * 3 * (4 + 2 * (4 + 3 + 5 + 4) + units) and found[2] == 64 * 28 * 28 * 5
+    deep = bytes_of({"location_units": 7}, (28, 28))[1]
+    assert deep == 4 * 64 * 3 * (4 + 2 * (4 + 3 + 5 + 7 + 4) + 12)
+    for canvas, kind, a_pixel in (
+        ((256, 257), np.uint8, 5),  # 255 times so many are 2²⁴ − 255 · 1.9: floats of 32 bits hold all sums
+        ((256, 258), np.uint8, 9),
+        ((20, 20), np.float32, 12),
+        ((20, 20), np.float64, 16),
+    ):
+        found = bytes_of({"task": "translated", "canvas": canvas}, (6, 5), kind)
+        assert found[2] == 64 * canvas[0] * canvas[1] * a_pixel and found[3] == 0
+    activations = 4 * 64 * 3 * (3 * 4 + 2 * (4 + 3 + 5 + 4) + 12)
+    clutter = {"task": "cluttered", "canvas": (60, 50), "distractors": 500, "distractor_size": 20}
+    assert bytes_of(clutter, (28, 28, 3))[3] == 64 * 500 * 400 * 3 - activations - 64 * 60 * 50 * 3 * 4
+
+
 @pytest.mark.parametrize("resume", [False, True])
 def test_a_folder_that_cannot_be_used_is_refused(tmp_path, resume):
     (tmp_path / "file").write_text("mine")
