@@ -273,6 +273,17 @@ def test_the_tolerances_of_second_derivatives(share, passes):
         assert found == {"gradient": True, "curvature": passes, "symmetry": True}
 
 
+@pytest.mark.parametrize("scale", [1.0, 1e-6, 1e6])
+def test_the_noise_of_second_derivatives_is_that_of_f(scale):
+    def f(p):
+        return scale * quadratic(p)
+
+    for e, passes in ((0.5e-7, True), (2e-7, False)):
+        product = lambda p, d, e=e: {"x": scale * (1 + e) * (H @ d["x"])}  # noqa: E731
+        report = check_second(f, lambda p: {"x": scale * (B + H @ p["x"])}, at(0, 0), hvp=product)
+        assert [row.passed for row in report.rows] == [True, True, True, passes]
+
+
 def test_rows_of_second_derivatives_have_n_directions():
     def grad(p):
         return {"x": B + H @ p["x"]}
