@@ -15,6 +15,7 @@ import tempfile
 import time
 from collections import Counter
 from pathlib import Path
+from xml.etree import ElementTree
 
 os.environ |= {"OPENBLAS_NUM_THREADS": "1", "OMP_NUM_THREADS": "1"}  # a fork keeps one thread alone
 
@@ -31,6 +32,13 @@ class Runner:
         self.root = root
         self.kills: Counter[str] = Counter()
         self.durations: dict[str, dict[str, float]] = {}  # of the tests of each file, in their order
+
+    def read_times(self, path: Path) -> None:
+        """Take the times from the --junitxml of a run of all tests, all of which have passed."""
+        for case in ElementTree.parse(path).iter("testcase"):
+            file = case.attrib["classname"].replace(".", "/") + ".py"
+            times = self.durations.setdefault(Path(file).stem, {})
+            times[f"{file}::{case.attrib['name']}"] = float(case.attrib["time"])
 
     def prepare(self, tests: str) -> None:
         """See how long the tests of these files take, with nothing planted. They have to pass."""

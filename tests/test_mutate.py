@@ -111,3 +111,12 @@ def test_a_fault_is_killed_by_the_test_that_is_named_or_survives_or_never_ends(t
             assert runner.verdict("test_one") == verdict
     assert runner.kills == {"tests/test_one.py::test_b": 1}
     assert (tmp_path / "minram" / "one.py").read_text().startswith("def f(n):\n    while n < 3")
+
+
+def test_times_are_read_from_a_run_of_all_tests(tmp_path):
+    case = '<testcase classname="tests.test_ops" name="test_relu[(3, 2)-&quot;x&quot;]" time="0.250" />'
+    (tmp_path / "times.xml").write_text(f"<testsuites><testsuite>{case}</testsuite></testsuites>")
+    runner = planting.Runner(None)
+    runner.read_times(tmp_path / "times.xml")
+    assert runner.durations == {"test_ops": {'tests/test_ops.py::test_relu[(3, 2)-"x"]': 0.25}}
+    runner.prepare("test_ops")  # runs nothing
