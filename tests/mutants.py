@@ -51,6 +51,8 @@ COMPARISONS = {
     ast.In: (ast.NotIn,),
     ast.NotIn: (ast.In,),
 }
+# Of these the first two arguments can be exchanged.
+SYMMETRIC = {"max", "min", "maximum", "minimum", "fmax", "fmin", "array_equal", "union1d", "logaddexp", "result_type"}
 NAMES = {"max": "min", "maximum": "minimum", "argmax": "argmin", "any": "all", "sum": "mean"}
 NAMES |= {other: name for name, other in NAMES.items()}
 
@@ -131,7 +133,8 @@ def _changes(node):
                 if parts[i]:
                     yield "slice", ":".join("" if i == j else part for j, part in enumerate(parts))
         case ast.Call(func=func, args=args, keywords=keywords):
-            if len(args) > 1 and ast.unparse(args[0]) != ast.unparse(args[1]):
+            symmetric = ast.unparse(func).rpartition(".")[2] in SYMMETRIC
+            if len(args) > 1 and not symmetric and ast.unparse(args[0]) != ast.unparse(args[1]):
                 yield "swapped arguments", _with(node, args=[args[1], args[0], *args[2:]])
             for i, keyword in enumerate(keywords):
                 yield "dropped keyword", _with(node, keywords=keywords[:i] + keywords[i + 1 :])

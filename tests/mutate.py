@@ -152,6 +152,7 @@ def main() -> int:
     parser.add_argument("--n", type=int, metavar="N", help="a sample of so many (all)")
     parser.add_argument("--seed", type=int, default=0, metavar="S", help="of the sample (0)")
     parser.add_argument("--minutes", type=float, default=1e6, metavar="M", help="begin no more after so many")
+    parser.add_argument("--times", type=Path, metavar="XML", help="of pytest --junitxml: do not time the tests again")
     parser.add_argument("--list", action="store_true", help="print the mutants and plant none")
     args = parser.parse_args()
     signal.signal(signal.SIGTERM, signal.default_int_handler)  # so that no test goes on after it
@@ -160,6 +161,8 @@ def main() -> int:
     end = time.monotonic() + 60 * args.minutes
     with copied(ROOT) if not args.list else contextlib.nullcontext() as root:
         runner = Runner(root)
+        if args.times:
+            runner.read_times(args.times)
         for mutant in sample:
             if time.monotonic() > end:
                 break

@@ -15,10 +15,13 @@ import tempfile
 import time
 from collections import Counter
 from pathlib import Path
+from xml.etree import ElementTree
 
 os.environ |= {"OPENBLAS_NUM_THREADS": "1", "OMP_NUM_THREADS": "1"}  # a fork keeps one thread alone
 
 STAY = ("numpy", "scipy.special", "scipy.stats", "matplotlib.figure", "PIL.Image", "hypothesis.extra.numpy", "pytest")
+SLOW = 8  # seconds: tests that take longer are left out
+LEAST = 10  # seconds that all tests of a mutant may take, beside three times what they took before
 FIRST = 30  # so many tests are taken out of their order: of more, fixtures would be made again and again
 
 
@@ -28,32 +31,40 @@ class Runner:
     def __init__(self, root: Path | None) -> None:
         self.root = root
         self.kills: Counter[str] = Counter()
-        self.durations: dict[str, dict[str, float]] = {}  # of the tests of some files, in their order
-        self.limits: dict[str, float] = {}  # seconds
+        self.durations: dict[str, dict[str, float]] = {}  # of the tests of each file, in their order
+
+    def read_times(self, path: Path) -> None:
+        """Take the times from the --junitxml of a run of all tests, all of which have passed."""
+        for case in ElementTree.parse(path).iter("testcase"):
+            file = case.attrib["classname"].replace(".", "/") + ".py"
+            times = self.durations.setdefault(Path(file).stem, {})
+            times[f"{file}::{case.attrib['name']}"] = float(case.attrib["time"])
 
     def prepare(self, tests: str) -> None:
-        """See how long these test files take, with nothing planted. They have to pass."""
-        if tests not in self.limits:
-            begun = time.monotonic()
-            code, _, self.durations[tests] = self._run(tests, [], 1800)
-            if code != 0:
-                raise SystemExit(f"{tests} should pass before anything is planted; mend them first.")
-            self.limits[tests] = 10 + 3 * (time.monotonic() - begun)
+        """See how long the tests of these files take, with nothing planted. They have to pass."""
+        for name in tests.split():
+            if name not in self.durations:
+                code, failed, self.durations[name] = self._run(name, [], [], 1800)
+                if code != 0:
+                    raise SystemExit(f"{failed or name} should pass before anything is planted; mend it first.")
 
     def verdict(self, tests: str) -> tuple[str, str]:
         """("killed", the test that failed), ("endless", "") or ("SURVIVED", "")."""
-        worth = {test: (self.kills[test] + 0.3) / (t + 0.02) for test, t in self.durations[tests].items()}
+        durations = {test: t for name in tests.split() for test, t in self.durations[name].items()}
+        slow = [test for test, t in durations.items() if t > SLOW]
+        worth = {test: (self.kills[test] + 0.3) / (t + 0.02) for test, t in durations.items()}
         first = sorted(worth, key=worth.__getitem__, reverse=True)[:FIRST]
-        code, failed, _ = self._run(tests, first, self.limits[tests])
+        limit = LEAST + 3 * sum(t for t in durations.values() if t <= SLOW)
+        code, failed, _ = self._run(tests, first, slow, limit)
         if failed:
             self.kills[failed] += 1
         return ("endless" if code is None else "killed" if code else "SURVIVED"), failed
 
-    def _run(self, tests, first, seconds):
+    def _run(self, tests, first, slow, seconds):
         """→ exit code, or None if it took longer; the test that failed, if one did; how long each took."""
         with tempfile.TemporaryDirectory() as temporary:  # what a killed test leaves behind goes with it
             report = Path(temporary) / "report.json"
-            words = [str(self.root), temporary, json.dumps(tests.split()), json.dumps(first)]
+            words = [str(self.root), temporary, json.dumps(tests.split()), json.dumps([first, slow])]
             code = (forked if sys.platform == "linux" else started)(words, seconds)
             found = json.loads(report.read_text()) if report.exists() else {"failed": "", "durations": {}}
         return code, found["failed"], found["durations"]
@@ -80,6 +91,7 @@ def forked(words: list[str], seconds: float) -> int | None:
     if pid == 0:
         with contextlib.suppress(BaseException):
             os.setsid()
+            signal.signal(signal.SIGTERM, signal.SIG_DFL)
             nothing = os.open(os.devnull, os.O_RDWR)
             for descriptor in range(3):
                 os.dup2(nothing, descriptor)
@@ -100,7 +112,7 @@ def forked(words: list[str], seconds: float) -> int | None:
     return code
 
 
-def run(root: str, temporary: str, tests: str, first: str) -> int:
+def run(root: str, temporary: str, tests: str, order: str) -> int:
     """Run pytest in the copy → its exit code; temporary/report.json has the test that failed, and the times."""
     import pytest
 
@@ -111,21 +123,23 @@ def run(root: str, temporary: str, tests: str, first: str) -> int:
     os.environ |= {"PYTHONPATH": root, "TMPDIR": temporary, "MUTATING": "1"}
     tempfile.tempdir = None
     os.chdir(root)
-    watch = Watch(json.loads(first), Path(temporary) / "report.json")
+    watch = Watch(*json.loads(order), Path(temporary) / "report.json")
     files = [f"tests/{name}.py" for name in json.loads(tests)]
     quiet = ["-W", "ignore::pytest.PytestAssertRewriteWarning"]  # Hypothesis was imported before
     return int(pytest.main(["-qx", "-p", "no:cacheprovider", *quiet, *files], plugins=[watch]))
 
 
 class Watch:
-    """A plugin that puts some tests first, and writes down which failed and how long each took."""
+    """A plugin that puts some tests first, leaves some out, and writes down which failed and how long each took."""
 
-    def __init__(self, first: list[str], report: Path) -> None:
+    def __init__(self, first: list[str], slow: list[str], report: Path) -> None:
+        self.slow = set(slow)
         self.place = {test: i for i, test in enumerate(first)}
         self.report, self.failed, self.durations = report, "", {}
 
     def pytest_collection_modifyitems(self, items):
         """Those that are not named stay in their order."""
+        items[:] = [item for item in items if item.nodeid not in self.slow]
         items.sort(key=lambda item: self.place.get(item.nodeid, len(self.place)))
 
     def pytest_runtest_logreport(self, report):

@@ -108,6 +108,9 @@ def test_a_canvas_has_two_sides(wrong):
         ("learning_rate=0.5 weight_decay=2", "set a smaller weight_decay"),
         ("model=fc background=0.5", "set model=ram too"),
         ("objective=reinforce flow=label,location reward=probability", "set reward=correct"),
+        ("objective=reinforce flow=label,location class_weights=balanced", "class_weights=none"),
+        ("learning_rate=0.5 weight_decay=2", "would take away 1 times"),
+        ("task=cluttered canvas=40x50 distractor_size=41", "smaller distractor_size"),
         ("learn_std=true final_std=0.5", "set final_std=1 or learn_std=false"),
         ("policy=random flow=label,location", "set flow=label"),
         ("policy=random objective=reinforce flow=label,location", "set objective=hybrid or policy=gaussian"),
@@ -128,6 +131,33 @@ def test_a_canvas_has_two_sides(wrong):
 def test_contradictions_are_refused_with_the_fix(settings, fix):
     with pytest.raises(InputError, match=re.escape(fix)):
         Config().changed(settings.split())
+
+
+@pytest.mark.parametrize(
+    "settings",
+    [
+        "baseline=rollouts rollouts=2",
+        "baseline=batch batch_size=2",
+        "baseline=batch batch_size=1 rollouts=2",
+        "baseline=batch batch_size=10 shards=5",
+        "batch_size=4 shards=4",
+        "objective=reinforce flow=label,location",
+        "objective=reinforce flow=label,location,baseline",
+        "objective=reinforce flow=label,location label_steps=every",
+        "reward_steps=every label_steps=every",
+        "policy=random learn_std=false final_std=0.5",
+        "learn_std=true final_std=1",
+        "learning_rate=0.5 weight_decay=1.99",
+        "learn_std=true weight_decay=0",
+        "learn_std=true start=centre",
+        "background=0.5",
+        "task=cluttered canvas=40x50 distractor_size=40",
+        "class_weights=balanced",
+        "reward=probability",
+    ],
+)
+def test_what_is_just_no_contradiction_is_allowed(settings):
+    Config().changed(settings.split())
 
 
 def test_a_curriculum_adds_the_distractors_one_by_one():

@@ -4,9 +4,9 @@ import numpy as np
 import pytest
 
 from minram.errors import InputError
-from minram.gradcheck import check_pair, check_second
-from minram.gradcheck.differences import STEP
-from minram.gradcheck.fitness import base_point
+from minram.gradcheck import check_gradient, check_pair, check_second
+from minram.gradcheck.differences import STEP, _one_sided
+from minram.gradcheck.fitness import _coarse_error, _in_single_precision, base_point
 from minram.gradcheck.kinks import find_kink, kink_finding
 from minram.gradcheck.outputs import is_floating, leaves, like
 from minram.gradcheck.pairs import Pair
@@ -75,6 +75,113 @@ def test_stairs_are_an_error_where_they_are_steep():
                 base_point(f, at(0.700001), rng())
         else:
             base_point(f, at(0.700001), rng())
+
+
+@pytest.mark.parametrize("x", [1e-12, 0.7, 300.0])
+def test_steps_relative_to_a_small_parameter_see_its_noise_too(x):
+    """uniform(−1, 1) times √3·10⁻⁸ has the standard deviation 10⁻⁸, whatever the length of the steps."""
+
+    def f(p):
+        seed = p["x"].view(np.uint64) % np.uint64(2**63)
+        return np.float64(1 + 3e-8 * np.random.default_rng(seed).uniform(-1, 1))
+
+    with pytest.raises(InputError, match="has a rounding error of"):
+        base_point(f, at(x), rng())
+
+
+def coarse(f, value=1.0, signature=()):
+    return _coarse_error(f, at(0), at(1), value, signature)
+
+
+def test_the_error_over_longer_steps_is_the_seventh_decile():
+    """Values that go up and down by a: third differences of 8a, and the root of 1 + 9 + 9 + 1 = 20 times a σ."""
+
+    def f(p, begin=0, a=1e-9):
+        k = round(p["x"][0] / 1e-8)
+        return 1 + (a * (1 + 1e-6 * k) * (-1) ** k if k > begin else 0.0)
+
+    assert coarse(f) == pytest.approx(8e-9 / np.sqrt(20), rel=1e-3)
+    assert coarse(lambda p: f(p, 8)) == pytest.approx(8e-9 / np.sqrt(20), rel=1e-3)  # in 12 of the 20
+    assert coarse(lambda p: f(p, 16)) < 1e-12  # in 4
+    pieces = [coarse(lambda p, k=k: (f(p), (p["x"][0] > k * 1e-8,)), signature=(False,)) for k in (0.5, 3.5, 4.5)]
+    assert pieces == [0.0, 0.0, pytest.approx(8e-9 / np.sqrt(20), rel=1e-3)]  # four on the base's piece make one third
+    assert coarse(lambda p: np.nan) == 0.0
+
+
+def test_stairs_are_taken_for_what_they_rise_in_twenty_steps():
+    def stairs(height):
+        return lambda p: 1 + height * np.floor(p["x"][0] / 2e-6 + 1e-6) * 2e-6
+
+    for height in (1.0, 1e-3, 1.3e-6):  # 10⁻⁴ of it at 10⁻⁴, 2·10⁻⁷ in twenty steps
+        assert coarse(stairs(height)) == pytest.approx(2e-7 * height, rel=1e-4)
+    assert coarse(stairs(1e-6)) == 0.0  # less than 1000 ε
+    assert coarse(lambda p: (1e-3 - 1) + stairs(1e-6)(p), 1e-3) == pytest.approx(2e-13, rel=1e-3)  # of f, which is less
+    for jump in (1e-6, 7e-5):  # one step alone, before both of the long ones or between them
+        assert coarse(lambda p, jump=jump: 1 + 0.1 * (p["x"][0] > jump)) == 0.0
+
+
+def test_a_parameter_is_in_single_precision_where_rounding_it_should_be_seen():
+    """Of 1 + s x, x rounded: moved by t it changes by s t, and its rounding would change it by s |x − float32(x)|."""
+    x, changes = 0.7, []
+    for t in (1e-4, 5e-5):
+        changes.append(abs(x + t - np.float64(np.float32(x + t))))
+    edge = 1000 * EPS / min(changes)
+    theta, d = {"x": np.array([x]), "y": np.array([x])}, {"x": np.ones(1), "y": np.ones(1)}
+
+    def names(s, sigma=0.0, cast=np.float32, scale=1.0):
+        f = lambda p: scale * (1 + s * np.float64(cast(p["x"][0])) + s * p["y"][0])  # noqa: E731
+        return list(_in_single_precision(f, theta, d, f(theta), sigma))
+
+    big = names(1e-3)
+    assert big == ["params['x']"] and names(1e-3, cast=np.float64) == []
+    # The base has 1 + 1.4 s, so that what is allowed for its own rounding hardly depends on s.
+    assert names(1.1 * edge) == big and names(0.9 * edge) == []
+    assert names(1.1 * edge, scale=1e6) == big and names(0.9 * edge, scale=1e6) == []
+    assert names(1e-3, sigma=0.9e-6 * min(changes)) == big and names(1e-3, sigma=1.1e-6 * min(changes)) == []
+    step = lambda p: 1.0 + (p["x"][0] > x + 1e-5)  # noqa: E731  # a step shows the same at both places
+    assert list(_in_single_precision(step, theta, d, 1.0, 0.0)) == []
+
+
+def test_parameters_are_moved_and_rounded_one_by_one():
+    theta, d, asked = {"x": np.array([0.7]), "y": np.array([2.0])}, {"x": np.full(1, 3.0), "y": np.full(1, -5.0)}, []
+    list(_in_single_precision(lambda p: asked.append(dict(p)) or np.float64(0), theta, d, 9.0, 0.0))
+    places = [(float(p["x"][0]), float(p["y"][0])) for p in asked]
+    x, y = [[0.7 + 3e-4, 0.7 + 1.5e-4], [2.0 - 5e-4, 2.0 - 2.5e-4]]
+    want = [(v, 2.0) for one in x for v in (one, np.float32(one))] + [
+        (0.7, v) for one in y for v in (one, np.float32(one))
+    ]
+    np.testing.assert_allclose(places, want, rtol=EPS)
+
+
+def test_the_step_of_a_noisy_function_is_the_fifth_root_of_its_noise():
+    for value, noise, h in (
+        (1.0, 1e-6, 1e-6**0.2),
+        (-100.0, 1e-4, 1e-6**0.2),
+        (1.0, 1e-30, (EPS / 2) ** 0.2),
+        (1.0, 1.0, 0.1),
+    ):
+        asked = []
+
+        def f(p, value=value, asked=asked):
+            asked.append(p["x"][0])
+            return value + 0 * p["x"][0]
+
+        check_gradient(f, at(0), at(0), noise=noise)
+        np.testing.assert_allclose(sorted(asked[-4:]), h * np.array([-1, -0.5, 0.5, 1]))
+
+
+def test_a_one_sided_slope_has_twelve_times_the_rounding_error():
+    for side in (1, -1):
+
+        def f(p, side=side):
+            return np.exp(p["x"][0]) if side * p["x"][0] >= 0 else np.nan
+
+        slope, error = _one_sided(f, lambda t: at(t), (1.0, (), EPS), 1e-3)
+        assert abs(slope - 1) < 1e-11 and error == 12 * EPS / 1e-3
+        # Where it bends too fast the steps become shorter: this is the third.
+        bent = lambda p, f=f: f({"x": 1000 * p["x"]}) / 1000  # noqa: E731
+        slope, error = _one_sided(bent, lambda t: at(t), (1e-3, (), EPS), 1e-3)
+        assert abs(slope - 1) < 1e-5 and error == pytest.approx(12 * EPS / (1e-3 * EPS ** (2 / 12)))
 
 
 # ---- second differences ----
@@ -164,6 +271,17 @@ def test_the_tolerances_of_second_derivatives(share, passes):
     for limit, options in ((1e-4, {}), (1e-2, {"curvature_rtol": 1e-2})):
         found = verdicts(lambda p, e=share * limit: {"x": B + (1 + e) * (H @ p["x"])}, **options)
         assert found == {"gradient": True, "curvature": passes, "symmetry": True}
+
+
+@pytest.mark.parametrize("scale", [1.0, 1e-6, 1e6])
+def test_the_noise_of_second_derivatives_is_that_of_f(scale):
+    def f(p):
+        return scale * quadratic(p)
+
+    for e, passes in ((0.5e-7, True), (2e-7, False)):
+        product = lambda p, d, e=e: {"x": scale * (1 + e) * (H @ d["x"])}  # noqa: E731
+        report = check_second(f, lambda p: {"x": scale * (B + H @ p["x"])}, at(0, 0), hvp=product)
+        assert [row.passed for row in report.rows] == [True, True, True, passes]
 
 
 def test_rows_of_second_derivatives_have_n_directions():

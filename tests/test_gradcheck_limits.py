@@ -433,6 +433,8 @@ def test_a_straight_function_passes_where_its_slope_is_seen():
         a = share * 100 * EPS / 2 / 1e-2  # at the largest step h a is that share of 100 σ
         result = taylor_slope(lambda q, a=a: 1 + a * q["x"][0], p, {"x": np.array([a])}, rng())
         assert np.isnan(result.slope) and result.passed == passes
+        np.testing.assert_array_equal(result.steps, np.logspace(-2, -7, 11))
+        assert result.remainders.shape == (11,) and result.remainders.max() < 10 * EPS
 
 
 def test_one_step_makes_no_slope_and_two_make_nothing_straight():

@@ -86,6 +86,8 @@ def test_biases_are_not_zero_where_they_are_checked():
 def test_at_full_size_directions_go_through_all_parameters():
     (title, part), *others = network.report(TINY, entries=2)
     assert len(others) == 5 and part.passed, part
+    (whole,) = (row for row in part.rows if row.name == "all")
+    assert whole.checked == 3
     n = len(init_params(TINY, np.random.default_rng(0), 4))
     assert [row.checked for row in part.rows[: n + 1]] == [3] * (n + 1) and part.rows[0].name == "all"
     assert len(part.rows) == 2 * n + 1 and all(1 <= row.checked <= 3 for row in part.rows[n + 1 :])

@@ -88,6 +88,7 @@ def test_a_fault_is_killed_by_the_test_that_is_named_or_survives_or_never_ends(t
     """In a small package of the same name, with a test that is a little slow and one that sees everything."""
     monkeypatch.setattr(planting, "forked", getattr(planting, how))
     monkeypatch.setattr(planting.sys, "platform", "linux")
+    monkeypatch.setattr(planting, "LEAST", 4)
     for name, text in {
         "minram/__init__.py": "",
         "minram/one.py": "def f(n):\n    while n < 3:\n        n += 1\n    return n, 7\n",
@@ -106,8 +107,16 @@ def test_a_fault_is_killed_by_the_test_that_is_named_or_survives_or_never_ends(t
         "return n, 8": ("SURVIVED", ""),
         "n += 0": ("endless", ""),
     }.items():
-        runner.limits["test_one"] = 60 if verdict[0] != "endless" else 3
         with mutate.planted(tmp_path, found[after]):
             assert runner.verdict("test_one") == verdict
     assert runner.kills == {"tests/test_one.py::test_b": 1}
     assert (tmp_path / "minram" / "one.py").read_text().startswith("def f(n):\n    while n < 3")
+
+
+def test_times_are_read_from_a_run_of_all_tests(tmp_path):
+    case = '<testcase classname="tests.test_ops" name="test_relu[(3, 2)-&quot;x&quot;]" time="0.250" />'
+    (tmp_path / "times.xml").write_text(f"<testsuites><testsuite>{case}</testsuite></testsuites>")
+    runner = planting.Runner(None)
+    runner.read_times(tmp_path / "times.xml")
+    assert runner.durations == {"test_ops": {'tests/test_ops.py::test_relu[(3, 2)-"x"]': 0.25}}
+    runner.prepare("test_ops")  # runs nothing

@@ -236,6 +236,12 @@ def test_parameters():
 GAINS = {"location": 0.01**2, "label": 1, "baseline": 1}  # variance times the number of inputs; 2 into a ReLU
 
 
+def test_parameters_are_for_ten_classes_and_one_channel_unless_it_is_said():
+    params = init_params(TINY, np.random.default_rng(0))
+    assert params["label.b"].shape == (10,) and params["glimpse.what.W"].shape == (8, 4)  # 2 scales of 2 × 2 cells
+    assert {a.dtype for a in params.values()} == {np.dtype(np.float32)}
+
+
 @pytest.mark.parametrize("recurrent_init", ["identity", "he"])
 def test_parameters_are_drawn_from_the_distributions_that_are_named(recurrent_init):
     config = Config(location_units=64, recurrent_init=recurrent_init, core_units=200)

@@ -8,6 +8,7 @@ import sys
 import time
 from functools import partial
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -173,6 +174,28 @@ def test_an_own_reward_that_raises_in_a_process_raises_here(tmp_path, method):
     assert children() == []
 
 
+def test_what_is_raised_in_another_process_says_where(method, tmp_path):
+    workers = Workers(fresh(FOUR, tmp_path, DATA), FOUR, DATA, 9, Own(raising), 2)
+    try:
+        workers._send([("make", 0, split(np.arange(8), 4)[1::2])])
+        with pytest.raises(KeyError, match="no such reward") as caught:
+            workers._answers()
+        assert 'raise KeyError("no such reward")' in caught.value.__notes__[0]
+    finally:
+        workers.close()
+
+
+@pytest.mark.parametrize(
+    "code, how", [(-9, "signal 9"), (0, "exit code 0"), (3, "exit code 3"), (None, "exit code None")]
+)
+def test_how_a_process_went_is_said(tmp_path, code, how):
+    here, there = parallel.connection.Pipe()
+    there.close()
+    child = SimpleNamespace(exitcode=code, join=lambda seconds: None, sentinel=here)
+    with pytest.raises(WorkerLost, match=rf"is gone \({how}\)"):
+        Workers._receive(None, child, here)
+
+
 def elsewhere(trajectory, labels, first):
     """Right in the first process, wrong in the others."""
     return np.zeros(trajectory.loc.shape[:2]) if os.getpid() == first else 1.0
@@ -202,6 +225,9 @@ def test_a_debugger_gets_one_process(tmp_path, monkeypatch):
     with gradient_makers(run, FOUR, DATA, 9, Own(), None, said.append) as m:
         assert type(m) is InProcess
     assert "debugger" in said[0]
+    with gradient_makers(run, SHORT, DATA, 9, Own(), None, said.append):
+        pass
+    assert len(said) == 1  # of one process there is nothing to say
 
 
 @pytest.mark.skipif(not hasattr(signal, "SIGKILL"), reason="has no SIGKILL")

@@ -31,6 +31,7 @@ def test_the_retina(size, scales):
 
 def test_small_images_have_the_retina_of_quick():
     assert retina_for((28, 28)) == retina_for((32, 20, 3)) == {} != retina_for((33, 20))
+    assert retina_for((30, 20, 100)) == {}  # however many channels
 
 
 @pytest.mark.parametrize("side", [33, 60, 61, 127, 128, 129, 300, 1000, 4096])

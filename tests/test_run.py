@@ -308,6 +308,46 @@ def test_a_run_that_was_validated_has_a_best_epoch(tmp_path, finished, best):
         run.resumed(c, tmp_path, DATA)
 
 
+ACCOUNTS = {
+    "whole seconds": ({"seconds": 5}, False),
+    "negative seconds": ({"seconds": -0.5}, False),
+    "no seconds": ({"seconds": 0.0}, True),
+    "a sum that is whole": ({"sums": [0.0, 0.0, 0, 0.0, 0.0]}, False),
+    "a sum too few": ({"sums": [0.0] * 4}, False),
+    "a truth for a step": ({"step": True}, False),
+    "a negative step": ({"step": -1}, False),
+    "the worst error": ({"best": {"epoch": 1, "val_error": 1.0}}, True),
+    "the best error": ({"best": {"epoch": 1, "val_error": 0.0}}, True),
+    "an error above": ({"best": {"epoch": 1, "val_error": 1.1}}, False),
+    "an error below": ({"best": {"epoch": 1, "val_error": -0.1}}, False),
+    "an epoch to come": ({"best": {"epoch": 4, "val_error": 0.5}}, False),
+    "an epoch that is over": ({"epoch": 2}, False),
+    "functions by number": ({"own": {"reward": 1}}, False),
+    "functions by name": ({"own": {"reward": "mine"}}, True),
+    "a list of functions": ({"own": ["reward"]}, False),
+    "about in words": ({"about": "digits"}, False),
+    "machines by name": ({"segments": ["here"]}, False),
+    "one machine": ({"segments": {}}, False),
+}
+
+
+@pytest.mark.parametrize("change, sound", ACCOUNTS.values(), ids=ACCOUNTS)
+def test_an_account_of_a_training_is_one_that_a_training_can_have_left(finished, change, sound):
+    config, meta = run.load_params(finished / "last.npz")[1:]
+    meta = {name: value for name, value in (meta | change).items() if name != "config"}
+    if sound:
+        run.Progress.read(meta, config, 3)
+    else:
+        with pytest.raises((TypeError, ValueError, KeyError)):
+            run.Progress.read(meta, config, 3)
+
+
+def test_a_file_for_people_has_a_line_for_each_setting(tmp_path):
+    run.fresh(SHORT, tmp_path, DATA, {"reward": "mine"})
+    assert len((tmp_path / "config.json").read_text().splitlines()) > 40
+    assert json.loads((tmp_path / "config.json").read_text())["own"] == {"reward": "mine"}
+
+
 def test_a_run_without_its_best_parameters_does_not_go_on(tmp_path, finished):
     c = run.load_params(finished / "last.npz")[1]
     (tmp_path / "last.npz").write_bytes((finished / "last.npz").read_bytes())

@@ -1,6 +1,7 @@
 import errno
 import json
 import os
+import re
 import shutil
 import signal
 import subprocess
@@ -254,6 +255,9 @@ def test_the_result_is_what_the_kept_parameters_do(tmp_path):
     assert result["val_error"] == about["val_error"] == evaluate(params, c, DATA.x_val, DATA.y_val).error
     assert result["n_val"] == 10 and about["data"] == DATA.fingerprint
     assert json.loads((tmp_path / "result.json").read_text()) == result
+    (line,) = (tmp_path / "metrics.jsonl").read_text().splitlines()
+    seconds = json.loads(line)["seconds"]
+    assert seconds == round(seconds, 2) and abs(result["seconds"] - seconds) <= 0.0551  # to 0.01 and to 0.1
     (segment,) = result["segments"]
     assert (segment["epoch"], segment["step"], segment["workers"]) == (0, 0, 1) and segment["processor"]
 
@@ -348,6 +352,10 @@ def test_a_finished_run_is_not_trained_again(tmp_path, monkeypatch):
     assert before == {path.name: path.read_bytes() for path in (tmp_path / "run").iterdir()}
     (tmp_path / "run" / "result.json").write_text("nonsense")  # what it says is never read back
     assert train.train(SHORT, tmp_path / "run", True, dataset=DATA) == want
+    if hasattr(os, "mkfifo"):
+        (tmp_path / "run" / "result.json").unlink()
+        os.mkfifo(tmp_path / "run" / "result.json")  # which nobody waits for
+        assert train.train(SHORT, tmp_path / "run", True, dataset=DATA) == want
 
 
 # ---- numbers that are not finite ----
@@ -482,6 +490,21 @@ def test_a_run_that_really_diverges_says_so_without_warnings(tmp_path):
         train.train(c, tmp_path / "run", dataset=DATA)
 
 
+@pytest.mark.parametrize(
+    "settings, ending",
+    [
+        ({}, r"learning_rate=0\.003, or with a larger std or recurrent_init=he\.$"),
+        ({"recurrent_init": "he"}, r"learning_rate=0\.003, or with a larger std\.$"),
+        ({"policy": "random", "baseline": "none"}, r"learning_rate=0\.003, or with recurrent_init=he\.$"),
+        ({"policy": "random", "baseline": "none", "recurrent_init": "he"}, r"learning_rate=0\.003\.$"),
+        ({"model": "fc"}, r"learning_rate=0\.003\.$"),
+    ],
+)
+def test_what_else_may_help_depends_on_the_settings(tmp_path, monkeypatch, settings, ending):
+    spoil(monkeypatch, "label.b", at=1)
+    assert re.search(ending, diverged(tmp_path / "run", SHORT.changed(**settings)))
+
+
 # ---- disks ----
 
 
@@ -591,6 +614,44 @@ def test_the_memory_of_a_step_is_known_before_it_is_taken(monkeypatch, settings,
         tracemalloc.stop()
     assert peak > 5 * 2**20  # so that what does not grow is small beside it
     assert 0.8 < size / peak < 1.25
+
+
+def bytes_of(settings, shape, kind=np.uint8):
+    d = dataset(64, shape)
+    if kind != np.uint8:
+        d = d._replace(**{name: (getattr(d, name) / 255).astype(kind) for name in ("x_train", "x_val", "x_test")})
+    return [n for _, n, _ in step.wanted(SHORT.changed(batch_size=64, **settings), d)]
+
+
+def test_the_bytes_of_a_step_by_hand():
+    conv = 201 * 8 + 2889 * 256 + 257 * 3  # 19 × 19 places of 200 numbers, 8 filters each, are 2888
+    assert bytes_of({"model": "conv"}, (100, 100, 2)) == [
+        4 * conv * 5,  # parameters and a gradient, twice, and the momentum and square of Adam
+        4 * 64 * (361 * 200 + 2888 + 256),
+        64 * 100 * 100 * 2 * 5,  # a byte and a float
+        0,
+    ]
+    fc = 601 * 512 + 513 * 512 + 513 * 3
+    for changes, states in (({}, 5), ({"optimiser": "sgd"}, 4), ({"weight_average": 0.9, "shards": 3}, 8)):
+        found = bytes_of({"model": "fc", "classifier_units": 512} | changes, (30, 20))
+        assert found == [4 * fc * states, 4 * 64 * (600 + 512 + 512), 64 * 600 * 5, 0]
+    # A retina of 4 numbers; twice 4 + 3 + 5 + 4 for what, where, g and the locations, three times 4 or more for h.
+    for changes, units in (({}, 3 * 4), (EVERY | {"flow": ("label", "location", "baseline")}, 5 * 4)):
+        found = bytes_of({"rollouts": 2} | changes, (28, 28))
+        assert found[1] == 4 * 64 * 2 * 3 * (4 + 2 * (4 + 3 + 5 + 4) + units) and found[2] == 64 * 28 * 28 * 5
+    deep = bytes_of({"location_units": 7}, (28, 28))[1]
+    assert deep == 4 * 64 * 3 * (4 + 2 * (4 + 3 + 5 + 7 + 4) + 12)
+    for canvas, kind, a_pixel in (
+        ((256, 257), np.uint8, 5),  # 255 times so many are 2²⁴ − 255 · 1.9: floats of 32 bits hold all sums
+        ((256, 258), np.uint8, 9),
+        ((20, 20), np.float32, 12),
+        ((20, 20), np.float64, 16),
+    ):
+        found = bytes_of({"task": "translated", "canvas": canvas}, (6, 5), kind)
+        assert found[2] == 64 * canvas[0] * canvas[1] * a_pixel and found[3] == 0
+    activations = 4 * 64 * 3 * (3 * 4 + 2 * (4 + 3 + 5 + 4) + 12)
+    clutter = {"task": "cluttered", "canvas": (60, 50), "distractors": 500, "distractor_size": 20}
+    assert bytes_of(clutter, (28, 28, 3))[3] == 64 * 500 * 400 * 3 - activations - 64 * 60 * 50 * 3 * 4
 
 
 @pytest.mark.parametrize("resume", [False, True])

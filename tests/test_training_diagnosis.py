@@ -76,8 +76,8 @@ def test_at_chance_no_class_is_blamed():
 
 def test_a_record_of_nothing_has_nothing_to_say():
     assert sentences({}, Config()) == []
-    assert sentences({"val_error": 0.3, "majority_error": 0.9}, Config(), n_val=0) == []  # 0.9 − 2·0.3, as of one image
-    assert len(sentences({"val_error": 0.31, "majority_error": 0.9}, Config(), n_val=0)) == 1
+    assert sentences({"val_error": 0.3, "majority_error": 0.9}, Config()) == []  # 0.9 − 2·0.3, as of one image
+    assert len(sentences({"val_error": 0.31, "majority_error": 0.9}, Config())) == 1
 
 
 def test_five_classes_are_named_and_of_more_it_is_said_that_there_are():

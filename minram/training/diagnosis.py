@@ -46,7 +46,7 @@ def diagnose(params: Params, config: Config, dataset: Dataset, evaluation: Evalu
 
 def of_labels(given: Array, labels: Array, training: Array, n_classes: int) -> Record:
     """The metrics of labels: those that were given (n,), the right ones (n,) and those of the training images."""
-    share = np.bincount(given, minlength=n_classes) / len(given)
+    share = np.bincount(given) / len(given)
     entropy = float(np.sum(-share[share > 0] * np.log(share[share > 0])))
     record: Record = {"entropy": entropy, "majority_error": float(np.mean(labels != np.bincount(training).argmax()))}
     counts = np.bincount(labels, minlength=n_classes)
@@ -74,7 +74,7 @@ def coverage(config: Config, size: Sequence[int]) -> float:
     return min(1.0, config.glimpses * min(width, size[0]) * min(width, size[1]) / (size[0] * size[1]))
 
 
-def sentences(record: Record, config: Config, names: Sequence[str] = (), n_val: int = 0) -> list[str]:
+def sentences(record: Record, config: Config, names: Sequence[str] = (), n_val: int = 1) -> list[str]:
     """What is bad in a line of metrics.jsonl, what it means and what usually helps: a sentence each."""
     found, error, majority = [], record.get("val_error", 0.0), record.get("majority_error", 1.0)
     if record.get("dead", 0) > 0.9:
@@ -101,7 +101,7 @@ def sentences(record: Record, config: Config, names: Sequence[str] = (), n_val: 
             f"{record['coverage']:.1%} of it; set a larger patch_size, coarser scales (such as scales=1,4,16) or more "
             "glimpses, or leave all three to the rule of --data."
         )
-    if error > majority - 2 * math.sqrt(majority * (1 - majority) / max(n_val, 1)):
+    if error > majority - 2 * math.sqrt(majority * (1 - majority) / n_val):
         found.append(
             f"It is no better than always saying the most frequent label, which is wrong in {majority:.2%}: train for "
             "longer, with a smaller learning_rate, and look at what the retina sees (minram show)."

@@ -44,7 +44,7 @@ def length_for(n: int) -> dict[str, Any]:
     """batch_size and epochs for n training images; {} where those of `quick` will do."""
     if n >= FEW:
         return {}
-    batch = max(1, min(BATCH, n))
+    batch = min(BATCH, n)
     return {"batch_size": batch, "epochs": math.ceil(STEPS / (n // batch))}
 
 

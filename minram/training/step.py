@@ -99,7 +99,7 @@ def wanted(config: Config, dataset: Dataset) -> list[tuple[str, int, str]]:
         # The summed-area table is of 32 bits where these hold its sums exactly, else of 64.
         a_pixel = image + (4 if image == 1 and 255 * math.prod(shape[:2]) <= 2**24 else 8)
     else:
-        places = math.prod((n - WINDOW) // STRIDE + 1 for n in shape[:2]) if "conv" in layers else 1
+        places = math.prod((n - WINDOW) // STRIDE + 1 for n in shape[:2])  # of a convolution
         inputs = {name: n_in * (places if name == "conv" else 1) for name, (n_in, _, _) in layers.items()}
         activations, a_pixel = 4 * B * sum(inputs.values()), image + 4
     task = config.task_at()
