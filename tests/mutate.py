@@ -1,5 +1,7 @@
 """Small faults, planted one at a time, and whether the tests see them: python tests/mutate.py [FILE …] [--n N].
 
+With --signs it plants other faults, and asks whether lesson 0 sees them: signs.py says which.
+
 A mutant is a copy of the package in which one operator, comparison, constant, statement, axis, slice, argument or
 keyword is another. Those that the tests of its file pass are printed with their line: a hole in the tests, unless no
 test could tell, which equivalent.json says with the reason. Work is done in a temporary copy, never in this tree.
@@ -19,6 +21,7 @@ import time
 from collections import Counter
 from pathlib import Path
 
+import signs
 from minram.training.evaluate import wilson
 from mutants import Mutant, mutants
 
@@ -151,7 +154,12 @@ def main() -> int:
     parser.add_argument("--n", type=int, metavar="N", help="a sample of so many (all)")
     parser.add_argument("--seed", type=int, default=0, metavar="S", help="of the sample (0)")
     parser.add_argument("--list", action="store_true", help="print the mutants and plant none")
+    parser.add_argument(
+        "--signs", action="store_true", help="instead, every sign that lesson 0 runs, and whether it fails"
+    )
     args = parser.parse_args()
+    if args.signs:
+        return signs.report()
     sample, reasons = chosen(args.files, args.n, args.seed), equivalents()
     killed, seen = Counter(), Counter()
     with tempfile.TemporaryDirectory() as folder:

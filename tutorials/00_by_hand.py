@@ -249,8 +249,8 @@ check("advantage", [0.25])
 # | baseline | $b_1 - G_1$ | $\frac34 - 1 = -\frac14$ |
 #
 # The $\frac12$ before the labels: they count as the mean of the two steps. The line of the location head is REINFORCE.
-# $(a - \mu)/\sigma^2$ points from the mean to the draw; the draw was good, and going *down* along $\mathrm{d}\mu$
-# moves the mean towards it.
+# $(a - \mu)/\sigma^2$ is $\partial \log \pi(a) / \partial \mu$, which is called the *score*, and points from the mean
+# to the draw; the draw was good, and going *down* along $\mathrm{d}\mu$ moves the mean towards it.
 #
 # [`dlogits = cross_entropy_backward(np.full_like`](../minram/reinforce.py#L161),
 # [`return dloss[..., None] * (cache.p - onehot)`](../minram/ops.py#L115),
@@ -736,7 +736,7 @@ PLANTED = [
     ("minram.reinforce", "residual = trajectory.baseline - G", "residual = G - trajectory.baseline"),
     ("minram.policy", "* cache.z / cache.std", "* cache.z"),
     ("minram.ops", "* (cache.p - onehot)", "* cache.p"),
-    ("minram.ops", "dy @ W.T if", "dy @ W if"),
+    ("minram.ops", "dy @ W.T if", "2 * dy @ W.T if"),
     ("minram.ops", "x.T @ dy", "(x.T @ dy)[::-1]"),
     ("minram.ops", "np.multiply(dy, y > 0, out=out)", "np.multiply(dy, 1, out=out)"),  # the closed unit lets through
     ("minram.agent", "dh[steps] += part", "dh[steps] = part"),  # of three readers, the last
@@ -769,7 +769,7 @@ one_thread()  # before NumPy is loaded
 import numpy as np
 
 from exercise import answers, exercise, finish, same
-from minram.policy import log_prob_backward
+from minram.policy import log_prob_backward, log_prob_forward  # noqa: F811
 from minram.training import by_hand
 
 # %% [markdown]
