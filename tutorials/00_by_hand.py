@@ -617,8 +617,8 @@ assert density(too_far) < density(update.trajectory)
 # | the mean is sent *away* from $a_1$ | $\mathrm{d}\mu_1 = \frac34 (\frac32, -\frac14) \cdot 4 = (\frac92, -\frac34)$ |
 #
 # What is scored is the draw itself, $\frac54$, not the border where the sensor stopped (lesson 5):
-# [`_, score = log_prob_forward(trajectory.sample`](../minram/reinforce.py#L150). And see how large it is: eighteen times
-# the first draw's. A single draw says little; that is the variance which lesson 7 is about.
+# [`_, score = log_prob_forward(trajectory.sample`](../minram/reinforce.py#L150). And see how large it is: eighteen
+# times the first draw's. A single draw says little; that is the variance which lesson 7 is about.
 
 # %%
 RARE = [3.0, -0.5]
