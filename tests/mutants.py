@@ -5,7 +5,7 @@ What is not arithmetic is left alone: texts, imports, annotations, decorators, a
 
 import ast
 import copy
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import NamedTuple
 
 
@@ -57,13 +57,15 @@ NAMES = {"max": "min", "maximum": "minimum", "argmax": "argmin", "any": "all", "
 NAMES |= {other: name for name, other in NAMES.items()}
 
 
-def mutants(file: str, text: str) -> list[Mutant]:
-    """All mutants of a file, in the order of its lines."""
+def mutants(
+    file: str, text: str, changes: Callable[[ast.AST], Iterator[tuple[str, str]]] | None = None
+) -> list[Mutant]:
+    """All mutants of a file, in the order of its lines; changes: of a node, other faults, (kind, text in its place)."""
     source, starts = text.encode(), [0]
     for line in source.splitlines(keepends=True):
         starts.append(starts[-1] + len(line))
     found = []
-    for function, node, kind, new in _walk(ast.parse(text), ""):
+    for function, node, kind, new in _walk(ast.parse(text), "", changes or _changes):
         first, last = node.lineno, node.end_lineno
         at, to = starts[first - 1] + node.col_offset, starts[last - 1] + node.end_col_offset
         changed = source[:at] + new.encode() + source[to:]
@@ -79,11 +81,11 @@ def _plain(lines):
     return " ".join(line.strip() for line in lines.decode().splitlines())
 
 
-def _walk(node: ast.AST, function: str) -> Iterator[tuple[str, ast.AST, str, str]]:
+def _walk(node: ast.AST, function: str, changes: Callable) -> Iterator[tuple[str, ast.AST, str, str]]:
     """Yield (function, node, kind, the text in its place)."""
     if isinstance(node, ast.Import | ast.ImportFrom | ast.JoinedStr):
         return
-    yield from ((function, node, kind, new) for kind, new in _changes(node))
+    yield from ((function, node, kind, new) for kind, new in changes(node))
     if isinstance(node, ast.Raise):  # its words are not arithmetic
         return
     if isinstance(node, ast.FunctionDef | ast.ClassDef):
@@ -97,7 +99,7 @@ def _walk(node: ast.AST, function: str) -> Iterator[tuple[str, ast.AST, str, str
     else:
         inside, children = function, list(ast.iter_child_nodes(node))
     for child in children:
-        yield from _walk(child, inside)
+        yield from _walk(child, inside, changes)
 
 
 def _changes(node):

@@ -1,5 +1,7 @@
 """Small faults, planted one at a time, and whether the tests see them: python tests/mutate.py [FILE …] [--n N].
 
+With --signs it plants other faults, and asks whether lesson 0 sees them: signs.py says which.
+
 A mutant is a copy of the package in which one operator, comparison, constant, statement, axis, slice, argument or
 keyword is another. Those that the tests of its file pass are printed with their line: a hole in the tests, unless no
 test could tell, which equivalent.json says with the reason. Work is done in a temporary copy, never in this tree.
@@ -16,6 +18,7 @@ import time
 from collections import Counter
 from pathlib import Path
 
+import signs
 from mutants import Mutant, mutants
 from planting import Runner
 
@@ -154,7 +157,12 @@ def main() -> int:
     parser.add_argument("--minutes", type=float, default=1e6, metavar="M", help="begin no more after so many")
     parser.add_argument("--times", type=Path, metavar="XML", help="of pytest --junitxml: do not time the tests again")
     parser.add_argument("--list", action="store_true", help="print the mutants and plant none")
+    parser.add_argument(
+        "--signs", action="store_true", help="instead, every sign that lesson 0 runs, and whether it fails"
+    )
     args = parser.parse_args()
+    if args.signs:
+        return signs.report()
     signal.signal(signal.SIGTERM, signal.default_int_handler)  # so that no test goes on after it
     sample, reasons = chosen(args.files, args.n, args.seed), equivalents()
     killed, seen = Counter(), Counter()

@@ -1,26 +1,13 @@
-"""Lesson 0 and its agent: what makes the agent fit for a pencil, and that the lesson sees every sign.
+"""Lesson 0 and its agent: what makes the agent fit for a pencil, and that the lesson sees every sign."""
 
-The signs of the lines that the lesson runs are changed one by one, and its cells are run until one of them fails.
-"""
-
-import ast
-import copy
-import sys
-import types
-from pathlib import Path
+from functools import cache
 
 import numpy as np
-import pytest
 
-from minram import agent, core, glimpse, heads, ops, policy, reinforce, sensor
+import signs
+from minram import agent
+from minram.sensor import summed_area
 from minram.training import by_hand
-
-TUTORIALS = Path(__file__).resolve().parent.parent / "tutorials"
-sys.path.insert(0, str(TUTORIALS))
-from building.lessons import read_cells  # noqa: E402
-
-METHOD = (ops, sensor, glimpse, core, heads, policy, agent, reinforce)
-
 
 # The agent
 
@@ -69,109 +56,47 @@ def test_draws_are_those_that_were_written_down():
     assert np.array_equal(many.loc[0], [by_hand.START] * 2)
 
 
+def test_the_draws_that_training_asks_for_are_those_too():
+    """As in tutorials/one_step.py: a run whose first location is uniform and whose generator is this one."""
+    rng, t = by_hand.Draws(by_hand.NOISE), by_hand.follow(by_hand.parameters())
+    again = agent.rollout(by_hand.parameters(), by_hand.CONFIG, summed_area(by_hand.IMAGE), rng, every_step=True)
+    assert by_hand.CONFIG.start == "uniform"
+    assert np.array_equal(again.loc, t.loc) and np.array_equal(again.logits, t.logits)
+
+
 # The lesson
 
-CELLS = [
-    compile(cell.source, f"cell {i}", "exec")
-    for i, cell in enumerate(read_cells((TUTORIALS / "00_by_hand.py").read_text(encoding="utf-8")))
-    if cell.kind == "code" and "plt." not in cell.source and cell.source
-]
+
+@cache
+def found():
+    """The lesson's cells, and all signs in the lines that they run."""
+    code = signs.cells()
+    return code, signs.signs(code)
 
 
-def fails_at():
-    """The number of the first cell of the lesson that fails, or None."""
-    names = {}
-    for i, cell in enumerate(CELLS):
-        try:
-            exec(cell, names)
-        except Exception:
-            return i
-    return None
+def test_there_are_signs_in_every_file():
+    code, mutants = found()
+    assert len(code) > 20 and len(mutants) > 250 and {m.file for m in mutants} == set(signs.FILES)
+    lines = {(m.file, m.line) for m in mutants}
+    run = signs.lines_run(code[:1])  # imports alone
+    assert len(lines) > 100 and not any(run.values())
 
 
-def lines_that_run():
-    """{file: lines of the method that the cells run}."""
-    files = {module.__file__: set() for module in METHOD}
-
-    def on_line(frame, event, arg):
-        if event == "line":
-            files[frame.f_code.co_filename].add(frame.f_lineno)
-        return on_line
-
-    params, outer = by_hand.parameters(), sys.gettrace()
-    sys.settrace(lambda frame, event, arg: on_line if frame.f_code.co_filename in files else None)
-    try:
-        by_hand.update(params)
-        by_hand.update(params, [3.0, -0.5])
-    finally:
-        sys.settrace(outer)
-    return files
+def test_what_is_listed_as_unseen_is_there():
+    assert signs.UNSEEN.keys() <= {m.after for m in found()[1]}
 
 
-def signs():
-    """(module, number of the node, what stands there) of every + and − in the lines that run."""
-    run = lines_that_run()
-    for module in METHOD:
-        tree = ast.parse(Path(module.__file__).read_text(encoding="utf-8"))
-        for i, node in enumerate(ast.walk(tree)):
-            if is_sign(node) and node.lineno in run[module.__file__]:
-                yield module, i, f"{module.__name__}:{node.lineno} {ast.unparse(node)}"
+def test_a_sample_of_changed_signs_makes_the_lesson_fail():
+    """All of them: python tests/mutate.py --signs. Of each file here its first that counts, and one more in eight."""
+    code, mutants = found()
+    counted = [m for m in mutants if m.after not in signs.UNSEEN]
+    sample = {m.file: m for m in reversed(counted)} | {m.key: m for m in counted[:: len(counted) // 30]}
+    survived = [signs.says(m) for m in sample.values() if not signs.caught(m, code)]
+    assert len(sample) > 30 and not survived
 
 
-def is_sign(node):
-    if isinstance(node, (ast.BinOp, ast.AugAssign)):
-        return isinstance(node.op, (ast.Add, ast.Sub))
-    return isinstance(node, ast.UnaryOp) and isinstance(node.op, ast.USub)
-
-
-def flipped(tree, number):
-    tree = copy.deepcopy(tree)
-    node = list(ast.walk(tree))[number]
-    if isinstance(node, ast.UnaryOp):
-        node.op = ast.UAdd()
-    else:
-        node.op = ast.Sub() if isinstance(node.op, ast.Add) else ast.Add()
-    return tree
-
-
-# What changes no number of this agent, and why.
-AXIS = "an axis, an index or a length to be found: −1 and 1 are the same where there are two of them"
-NOT_READ = "added to 0, or not read where the sensor is aligned and σ stays as it is"
-EQUIVALENT = {
-    "logits - logits.max(axis=-1, keepdims=True)": "the softmax does not see it: it is there against overflow",
-    "cache.edges[0] + row_step": NOT_READ,
-    "cache.edges[1] + column_step": NOT_READ,
-    "cache.image * C + np.arange(C)[:, None]": NOT_READ,
-    "start - first": NOT_READ,
-    "np.log(config.std) + progress * np.log(config.final_std)": NOT_READ,
-    "j + len(ones)": "the table is one strip of 34 columns or less",
-    "-rewarded": "two steps: the last and the one from 1 on are the same",
-    "-1": AXIS,
-    "t + 1": AXIS,
-    "T - 1": AXIS,
-}
-
-SIGNS = list(signs())
-
-
-def test_there_are_signs_and_the_lesson_runs():
-    assert len(SIGNS) > 40 and len(CELLS) > 20
-    assert fails_at() is None
-
-
-@pytest.mark.parametrize("module, number, text", SIGNS, ids=[text for _, _, text in SIGNS])
-def test_a_changed_sign_makes_the_lesson_fail(module, number, text, monkeypatch):
-    tree = flipped(ast.parse(Path(module.__file__).read_text(encoding="utf-8")), number)
-    changed = types.ModuleType(module.__name__)
-    exec(compile(tree, module.__file__, "exec"), changed.__dict__)
-    for name, function in vars(changed).items():
-        if isinstance(function, types.FunctionType) and function.__module__ == module.__name__:
-            monkeypatch.setattr(getattr(module, name), "__code__", function.__code__)
-    place, _, sign = text.partition(" ")
-    line = Path(module.__file__).read_text(encoding="utf-8").splitlines()[int(place.rpartition(":")[2]) - 1]
-    border = sign == "-1" and "np.clip" in line  # a number, no index
-    assert fails_at() is not None or (sign in EQUIVALENT and not border)
-
-
-def test_what_is_listed_as_equivalent_is_there():
-    assert EQUIVALENT.keys() <= {text.partition(" ")[2] for _, _, text in SIGNS}
+def test_what_is_listed_as_unseen_is_unseen():
+    """Two of them: else the list would hide a hole, or the machine that plants would see faults everywhere."""
+    code, mutants = found()
+    unseen = [m for m in mutants if m.after in signs.UNSEEN]
+    assert [signs.caught(m, code) for m in (unseen[0], unseen[-1])] == ["", ""]

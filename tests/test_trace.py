@@ -86,6 +86,15 @@ def test_watching_changes_nothing_and_ends():
     assert sys.gettrace() is before
 
 
+def test_a_line_that_fails_ends_the_run_with_its_own_error():
+    """What the line should have made is not there to be looked at."""
+    params = by_hand.parameters()
+    update = by_hand.update(params)
+    params["glimpse.combine.W"] = np.zeros((4, 3))
+    with pytest.raises(ValueError, match="matmul"):
+        watch(lambda: trace.backward(params, update.trajectory, update.cotangents, by_hand.CONFIG.flow))
+
+
 def test_a_point_has_to_quote_one_line():
     for piece in ("no such line", "return"):
         with pytest.raises(InputError, match=r"should be in one line of minram\.training\.config"):

@@ -55,12 +55,45 @@ def check(name, numbers, which=0):
 
 
 SEEN = by_name(seen)
-for name, value in params.items():
-    print(f"{name:18}", value.tolist())
 
 # %% [markdown]
-# These are its parameters, 51 numbers. `W` has a row for each input and a column for each output: $y = xW + b$.
+# ## The agent, and what it looks at
 #
+# Each layer is $y = xW + b$. $W$ has a row for each input and a column for each output. *What* reads the four pixels of
+# a glimpse, *where* its location, *combine* the two numbers of each; the core reads its state and what was combined,
+# and the three heads read the state. Copy these 51 numbers onto your sheet:
+#
+# $$\text{what: } \begin{pmatrix} 0 & 1 \\ 1 & 1 \\ 0 & -1 \\ 0 & 1 \end{pmatrix},\ (0, -\tfrac12) \qquad
+#   \text{where: } \begin{pmatrix} -1 & -1 \\ 1 & 1 \end{pmatrix},\ (\tfrac12, 1) \qquad
+#   \text{combine: } \begin{pmatrix} 1 & 1 \\ \frac12 & -\frac12 \\ 0 & 1 \\ 0 & -1 \end{pmatrix},\ (1, \tfrac12)$$
+#
+# $$\text{core: } \begin{pmatrix} -1 & 0 \\ 1 & 0 \\ 0 & \frac12 \\ 1 & 1 \end{pmatrix},\ (\tfrac14, -1) \quad
+#   \text{label: } \begin{pmatrix} -1 & -\frac12 \\ -1 & \frac12 \end{pmatrix},\ (1, \tfrac14) \quad
+#   \text{location: } \begin{pmatrix} -\frac12 & 0 \\ \frac12 & 1 \end{pmatrix},\ (0, 0) \quad
+#   \text{baseline: } \begin{pmatrix} -\frac12 \\ \frac12 \end{pmatrix},\ 1$$
+#
+# The image is $4 \times 4$, and has label 1, the second of two. The agent sees it through a retina of $2 \times 2$
+# pixels, twice:
+#
+# $$x = \begin{pmatrix} 0 & \frac12 & 1 & 1 \\ 1 & 0 & 0 & 1 \\ \frac12 & 1 & 1 & 1 \\ 1 & 1 & 0 & 1 \end{pmatrix}.$$
+
+# %%
+AGENT = {  # as above
+    "glimpse.what": ([[0, 1], [1, 1], [0, -1], [0, 1]], [0, -0.5]),
+    "glimpse.where": ([[-1, -1], [1, 1]], [0.5, 1]),
+    "glimpse.combine": ([[1, 1], [0.5, -0.5], [0, 1], [0, -1]], [1, 0.5]),
+    "core": ([[-1, 0], [1, 0], [0, 0.5], [1, 1]], [0.25, -1]),
+    "label": ([[-1, -0.5], [-1, 0.5]], [1, 0.25]),
+    "location": ([[-0.5, 0], [0.5, 1]], [0, 0]),
+    "baseline": ([[-0.5], [0.5]], [1]),
+}
+for layer, (W, b) in AGENT.items():
+    assert np.array_equal(params[layer + ".W"], W) and np.array_equal(params[layer + ".b"], b)
+assert sum(value.size for value in params.values()) == 51 and len(params) == 2 * len(AGENT)
+assert by_hand.IMAGE[0].tolist() == [[0, 0.5, 1, 1], [1, 0, 0, 1], [0.5, 1, 1, 1], [1, 1, 0, 1]]
+assert by_hand.LABELS == 1
+
+# %% [markdown]
 # **How the numbers were chosen.** Most numbers are no good for a pencil, so these are not typical. Many sets were
 # tried, and this one was taken because of all that it has:
 #
@@ -72,8 +105,6 @@ for name, value in params.items():
 # - after the step, the right label is more probable, and **the density of the place that was chosen has risen**. The
 #   latter is what REINFORCE is after, but one step does not always bring it: the other weights move too, and some of
 #   them move the mean. How often it fails, we shall count.
-#
-# The image is $4 \times 4$. The agent sees it through a retina of $2 \times 2$ pixels, twice.
 #
 # ## The first glimpse
 #
@@ -106,7 +137,7 @@ check("phi[0]", [0, 0.5, 1, 0])
 # | $g_1$, unit 1 | $\frac12 \cdot 1 + 0 \cdot \frac12 + \frac12 \cdot 0 + 1 \cdot 0 + 1$ | $= \frac32$ | $\frac32$ |
 # | $g_1$, unit 2 | $\frac12 - 0 \cdot \frac12 + \frac12 \cdot 1 - 1 \cdot 1 + \frac12$ | $= \frac12$ | $\frac12$ |
 #
-# One unit is closed. It is the only one in this lesson, and it will come up again on the way back. The **core** has
+# One unit is closed. It is the only one in this update, and it will come up again on the way back. The **core** has
 # nothing to remember yet, $h_0 = 0$, so that the upper two rows of its weights count for nothing:
 #
 # | | | | |
@@ -181,7 +212,7 @@ check("h[1]", [0.25, 0.75])
 # %% [markdown]
 # ## The label
 #
-# This agent names a label after each glimpse. There are two labels, and the image has label 1, the second.
+# This agent names a label after each glimpse.
 #
 # | | | |
 # |--|--|--:|
@@ -249,8 +280,8 @@ check("advantage", [0.25])
 # | baseline | $b_1 - G_1$ | $\frac34 - 1 = -\frac14$ |
 #
 # The $\frac12$ before the labels: they count as the mean of the two steps. The line of the location head is REINFORCE.
-# $(a - \mu)/\sigma^2$ points from the mean to the draw; the draw was good, and going *down* along $\mathrm{d}\mu$
-# moves the mean towards it.
+# $(a - \mu)/\sigma^2$ is $\partial \log \pi(a) / \partial \mu$, which is called the *score*, and points from the mean
+# to the draw; the draw was good, and going *down* along $\mathrm{d}\mu$ moves the mean towards it.
 #
 # [`dlogits = cross_entropy_backward(np.full_like`](../minram/reinforce.py#L161),
 # [`return dloss[..., None] * (cache.p - onehot)`](../minram/ops.py#L115),
@@ -585,8 +616,9 @@ assert density(too_far) < density(update.trajectory)
 # | label 0 is the more probable | $y_2 = (\frac34, \frac18)$, $r = 0$, advantage $0 - \frac34 = -\frac34$ |
 # | the mean is sent *away* from $a_1$ | $\mathrm{d}\mu_1 = \frac34 (\frac32, -\frac14) \cdot 4 = (\frac92, -\frac34)$ |
 #
-# What is scored is the draw itself, $\frac54$, not the border where the sensor stopped (lesson 5). And see how large
-# it is: eighteen times the first draw's. A single draw says little; that is the variance which lesson 7 is about.
+# What is scored is the draw itself, $\frac54$, not the border where the sensor stopped (lesson 5):
+# [`_, score = log_prob_forward(trajectory.sample`](../minram/reinforce.py#L150). And see how large it is: eighteen
+# times the first draw's. A single draw says little; that is the variance which lesson 7 is about.
 
 # %%
 RARE = [3.0, -0.5]
@@ -736,7 +768,7 @@ PLANTED = [
     ("minram.reinforce", "residual = trajectory.baseline - G", "residual = G - trajectory.baseline"),
     ("minram.policy", "* cache.z / cache.std", "* cache.z"),
     ("minram.ops", "* (cache.p - onehot)", "* cache.p"),
-    ("minram.ops", "dy @ W.T if", "dy @ W if"),
+    ("minram.ops", "dy @ W.T if", "2 * dy @ W.T if"),
     ("minram.ops", "x.T @ dy", "(x.T @ dy)[::-1]"),
     ("minram.ops", "np.multiply(dy, y > 0, out=out)", "np.multiply(dy, 1, out=out)"),  # the closed unit lets through
     ("minram.agent", "dh[steps] += part", "dh[steps] = part"),  # of three readers, the last
@@ -769,7 +801,7 @@ one_thread()  # before NumPy is loaded
 import numpy as np
 
 from exercise import answers, exercise, finish, same
-from minram.policy import log_prob_backward
+from minram.policy import log_prob_backward, log_prob_forward  # noqa: F811
 from minram.training import by_hand
 
 # %% [markdown]

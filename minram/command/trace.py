@@ -152,6 +152,8 @@ def watch(run: Callable[[], Any], points: Iterable[Point] = POINTS) -> tuple[Any
 
         def on_line(frame, event, arg):
             nonlocal running
+            if event == "exception":
+                running = 0  # it has not done what it is there for
             if event in ("line", "return"):
                 look(frame, running, before=False)
                 running = frame.f_lineno if event == "line" else 0

@@ -1,7 +1,8 @@
 """Say of each answer to a worksheet whether it is right, or which slip explains the number that came.
 
 The file has a line for each question, such as "1b = 1 0": its numbers row by row, as decimals or fractions, x for a
-blank that was left empty. Where a unit is printed behind the blanks, it is left out. Questions may be missing.
+blank that was left empty. Where a unit is printed behind the blanks, it is left out. Questions may be missing. Of an
+answer that is wrong only because an earlier one is, that is said.
 """
 
 from pathlib import Path

@@ -1,6 +1,7 @@
 """Sheet 2: linear, ReLU, linear, softmax; forward and backward."""
 
 import numpy as np
+from scipy.special import softmax
 
 from worksheets.records import Given, Sheet, question
 from worksheets.short import WEIGHTS, short, unlike
@@ -43,6 +44,7 @@ def sheet(rng):
             h,
             (z, "a negative number becomes 0"),
             (np.abs(z), "this is |z|: a negative number becomes 0"),
+            after=lambda own: np.maximum(own["a"], 0),
         ),
         question(
             2,
@@ -53,6 +55,7 @@ def sheet(rng):
             (h @ V.T + c, "V is transposed: column j of V makes y_j"),
             (h @ V, "the bias is missing"),
             (z @ V + c, "this is made of z: the second layer reads h"),
+            after=lambda own: own["b"] @ V + c,
         ),
         question(
             2,
@@ -63,12 +66,13 @@ def sheet(rng):
             (p[:, ::-1], "the labels are swapped: the larger logit has the larger probability"),
             (e, "these are the exponentials: divide by their sum"),
             round_to=3,
+            after=lambda own: softmax(own["c"], axis=1),
         ),
         question(
             2,
             "e",
-            f"The right label is {right + 1}. $q$ stands for the probability of the *wrong* one; from here on, write "
-            "how many times $q$. First $dif y$.",
+            f"The right label is the {('first', 'second')[right]}. $q$ stands for the probability of the *wrong* one; "
+            "from here on, write how many times $q$. First $dif y$.",
             'dif y = p - "onehot"',
             dy,
             (-dy, "the sign: what was said minus what is right"),
@@ -84,6 +88,7 @@ def sheet(rng):
             (z.T @ dy, "this is made of z: the layer has read h"),
             (-dV, "the sign"),
             unit="q",
+            after=lambda own: own["b"].T @ own["e"],
         ),
         question(
             2,
@@ -94,6 +99,7 @@ def sheet(rng):
             (dy @ V, "V should be transposed on the way back"),
             (-dh, "the sign"),
             unit="q",
+            after=lambda own: own["e"] @ V.T,
         ),
         question(
             2,
@@ -104,6 +110,7 @@ def sheet(rng):
             (dh, "the ReLU lets nothing through where z < 0"),
             (dh * (z < 0), "the other way round: it lets through where z > 0"),
             unit="q",
+            after=lambda own: own["g"] * (own["a"] > 0),
         ),
         question(
             2,
@@ -115,6 +122,7 @@ def sheet(rng):
             (x.T @ dh, "this is made of dh: of the closed unit nothing comes"),
             (-dW, "the sign"),
             unit="q",
+            after=lambda own: x.T @ own["h"],
         ),
         question(
             2,
@@ -125,6 +133,7 @@ def sheet(rng):
             (dz @ W, "W should be transposed on the way back"),
             (dh @ W.T, "this is made of dh: of the closed unit nothing comes"),
             unit="q",
+            after=lambda own: own["h"] @ W.T,
         ),
     )
     text = (
@@ -133,4 +142,4 @@ def sheet(rng):
         "$e^(0.5) = 1.649$, $e^1 = 2.718$, $e^(1.5) = 4.482$, $e^2 = 7.389$; $e^(-u) = 1 \\/ e^u$."
     )
     given = (Given("x", x), Given("W", W), Given("b", b), Given("V", V), Given("c", c))
-    return Sheet(2, "Backwards through two layers", text, given, ask, "lesson 3")
+    return Sheet(2, "Backwards through two layers", text, given, ask, "lessons 0 and 3")

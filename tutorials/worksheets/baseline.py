@@ -1,27 +1,48 @@
 """Sheet 5: what a baseline does to three samples."""
 
+from functools import cache
+from itertools import permutations
+
 import numpy as np
 
 from worksheets.records import Given, Sheet, question
-from worksheets.short import QUARTERS, short
+from worksheets.short import QUARTERS
+
+NOISE = (-3, -2.5, -2, -1.5, -1, -0.5, 0.5, 1, 1.5, 2, 2.5, 3)
+
+
+def estimates(r, b, score):
+    """Without a baseline, with b, and with the mean of the others: each (…, 3)."""
+    others = (r.sum(axis=-1, keepdims=True) - r) / 2
+    return r * score, (r - b) * score, (r - others) * score
+
+
+@cache
+def choices():
+    """All (ε_1, ε_2, ε_3, r_1, r_2, r_3, b) that a sheet may have → (n, 7).
+
+    Few will do: what is divided by three has to stay short.
+    """
+    triples = [e for e in permutations(NOISE, 3) if len({*map(abs, e)}) == 3 and min(e) < 0 < max(e)]
+    rest = [(*r, b) for r in permutations(QUARTERS, 3) for b in (0.25, 0.5, 0.75)]
+    sets = np.concatenate([np.repeat(triples, len(rest), axis=0), np.tile(rest, (len(triples), 1))], axis=1)
+    three = estimates(sets[:, 3:6], sets[:, 6:], sets[:, :3] / 0.5)
+    means, spreads = (np.stack(a) for a in zip(*((e.mean(axis=1), e.var(axis=1, ddof=1)) for e in three)))  # (3, n)
+    numbers = np.concatenate([*(e.T for e in three), means, spreads])  # (15, n)
+    fits = (np.abs(numbers) < 10).all(axis=0) & (np.abs(numbers * 16 - np.round(numbers * 16)) < 1e-9).all(axis=0)
+    helps = (spreads[2] < spreads[0]) & (spreads[1] < spreads[0])
+    unlike = (means[0] != means[1]) & (means[0] != means[2]) & (means[1] != means[2])
+    return sets[fits & helps & unlike]
 
 
 def sheet(rng):
-    eps, r, b = rng.choice([-1.5, -1, -0.5, 0.5, 1, 1.5], 3), rng.choice(QUARTERS, 3), rng.choice([0.25, 0.5, 0.75])
-    score = eps / 0.5  # (3,)
-    others = (r.sum() - r) / 2
-    plain, constant, leave = r * score, (r - b) * score, (r - others) * score
-    if len(set(r)) < 3 or len(set(np.abs(eps))) < 3 or len(set(np.sign(eps))) < 2:
-        return None
-    means = [e.mean() for e in (plain, constant, leave)]
-    spread = [e.var(ddof=1) for e in (plain, constant, leave)]
-    if not short(plain, constant, leave, others, means, spread, decimals=4) or not spread[2] < spread[0] > spread[1]:
-        return None
+    chosen = choices()[rng.integers(len(choices()))]
+    eps, r, b = chosen[:3], chosen[3:6], chosen[6]
+    score, others = eps / 0.5, (r.sum() - r) / 2
+    plain, constant, leave = estimates(r, b, score)
     whole = (r - r.mean()) * score
-    if len({*means}) < 3 or not short(3 * r.mean(), decimals=2):
-        return None
 
-    def about(letter, text, e, lead):
+    def about(letter, text, e, before):
         m, v = e.mean(), e.var(ddof=1)
         return (
             question(
@@ -30,9 +51,10 @@ def sheet(rng):
                 f"Their mean and variance, {text}",
                 "macron(g) = 1/3 sum g_i, quad 1/2 sum (g_i - macron(g))^2",
                 [[m, v]],
-                ([[m * 3, e.var(ddof=0)]], lead),
+                ([[m * 3, e.var(ddof=0)]], slip),
                 ([[m * 1.5, v * 2]], "the mean has three terms, the variance is divided by 2"),
                 ([[m, (e**2).sum() / 2]], "the mean is still to be taken away, before squaring"),
+                after=lambda own: np.array([[own[before].mean(), own[before].var(ddof=1)]]),
             ),
         )
 
@@ -55,8 +77,9 @@ def sheet(rng):
             "g_i = r_i s_i",
             plain[None],
             (r * eps, "this has ε: take the score"),
+            after=lambda own: r * own["a"],
         ),
-        *about("c", "over three samples", plain, slip),
+        *about("c", "over three samples", plain, "b"),
         question(
             5,
             "d",
@@ -66,8 +89,9 @@ def sheet(rng):
             (-constant[None], "the sign: r − b"),
             (plain - b, "the baseline is taken from the reward, before the score"),
             (plain[None], "the baseline is missing"),
+            after=lambda own: (r - b) * own["a"],
         ),
-        *about("e", "with $b$", constant, slip),
+        *about("e", "with $b$", constant, "d"),
         question(
             5,
             "f",
@@ -85,8 +109,9 @@ def sheet(rng):
             leave[None],
             (-leave[None], "the sign: r − b"),
             (whole[None], "this is with the mean of all three: leave the sample itself out"),
+            after=lambda own: (r - own["f"]) * own["a"],
         ),
-        *about("h", "with the others' mean", leave, slip),
+        *about("h", "with the others' mean", leave, "g"),
         question(
             5,
             "i",
@@ -101,8 +126,8 @@ def sheet(rng):
     )
     text = (
         "Three draws $a_i = mu + sigma epsilon_i$ of one location in one dimension, and the rewards $r_i$ that "
-        "followed. Each gives an "
-        "estimate of the same gradient, $partial J \\/ partial mu$."
+        "followed. Each gives an estimate of the same gradient, $partial J \\/ partial mu$. The variance of three "
+        "numbers is here the sum of the squares of what they differ from their mean, divided by $3 - 1$."
     )
     given = (Given("epsilon", eps[None]), Given("r", r[None]))
-    return Sheet(5, "A baseline, and the variance of three samples", text, given, ask, "lesson 7")
+    return Sheet(5, "Three samples and a baseline", text, given, ask, "lesson 7")

@@ -7,6 +7,8 @@ import numpy as np
 from minram.errors import InputError
 
 EXACT = 5e-4  # three decimals, rounded, are right for every number
+ROUNDED = 1e-3  # of what is rounded anyway: a table of exponentials may lead to the next one
+FOLLOWS = "follows from an earlier answer, and is right from there"
 
 
 def read(text):
@@ -40,41 +42,59 @@ def _number(word):
 
 
 def marked(sheets, answers):
-    """A line for each question of which there is an answer, and how many numbers are right, of how many."""
-    questions = {q.key: q for sheet in sheets for q in sheet.questions}
-    if unknown := sorted(answers.keys() - questions.keys()):
-        raise InputError(f"there is no question {', '.join(unknown)}; they go from 1a to {max(questions)}.")
+    """A line for each question of which there is an answer; how many numbers are right, and of how many."""
+    keys = [q.key for sheet in sheets for q in sheet.questions]
+    if unknown := sorted(answers.keys() - set(keys)):
+        raise InputError(f"there is no question {', '.join(unknown)}; they go from 1a to {max(keys)}.")
     lines, right = [], 0
-    for key, q in questions.items():
-        if key not in answers:
-            continue
-        given, want = answers[key], q.value.ravel()
-        if given.size != want.size:
-            lines.append(f"{key}  {want.size} numbers are asked for, row by row, but there are {given.size}")
-            continue
-        good = np.abs(given - want) <= EXACT + 1e-9
-        right += int(good.sum())
-        if good.all():
-            lines.append(f"{key}  right")
-            continue
-        for sentence, places in explained(q, given, good).items():
-            lines.append(f"{key}  {where(q, places)}: {sentence}")
-    return lines, right, sum(q.value.size for q in questions.values())
+    for sheet in sheets:
+        own = {}  # what was answered, where it was; else what is right
+        for q in sheet.questions:
+            given = answers.get(q.key)
+            if given is not None and given.size != q.value.size:
+                lines.append(f"{q.key}  {q.value.size} numbers are asked for, row by row, but there are {given.size}")
+                given = None
+            elif given is not None:
+                good = close(q, given, q.value)
+                right += int(good.sum())
+                with np.errstate(all="ignore"):  # own answers may be anything
+                    after = None if q.after is None else q.after(own)
+                lines += [f"{q.key}  right"] if good.all() else said(q, given, good, after)
+            own[q.key[1:]] = q.value if given is None else given.reshape(q.value.shape)
+    return lines, right, sum(q.value.size for sheet in sheets for q in sheet.questions)
 
 
-def explained(q, given, good):
+def close(q, given, value):
+    """Which of the given numbers are those of an array."""
+    return np.abs(given - np.ravel(value)) <= (EXACT if q.round_to is None else ROUNDED) + 1e-9
+
+
+def said(q, given, good, after):
+    """Lines for the wrong numbers of a question. after: what is right after the answers before it, or None."""
+    if after is not None and close(q, np.ravel(after), q.value).all():
+        after = None  # nothing before it is wrong
+    if after is not None and close(q, given, after).all():
+        return [f"{q.key}  {where(q, np.flatnonzero(~good))}: {FOLLOWS}"]
+    return [f"{q.key}  {where(q, places)}: {text}" for text, places in explained(q, given, good, after).items()]
+
+
+def explained(q, given, good, after):
     """{sentence: places} of the wrong numbers of one question; a slip that explains more of them comes first."""
     want, wrong, found = q.value.ravel(), np.flatnonzero(~good), {}
-    slips = [(slip.value.ravel(), slip.sentence) for slip in q.slips]
+    slips = [(slip.value, slip.sentence) for slip in q.slips]
     slips += [(-want, "the sign"), (want * 2, "twice too large"), (want / 2, "half of what it should be")]
-    fits = [(np.abs(given - value) <= EXACT + 1e-9, sentence) for value, sentence in slips]
+    unknown = "wrong, and by none of the usual slips"
+    if after is not None:
+        slips += [(after, FOLLOWS), (-after, "the sign, after an earlier answer that is wrong")]
+        unknown = "wrong, and so is an earlier answer that it needs: mend that one first"
+    fits = [(close(q, given, value), sentence) for value, sentence in slips]
     # A slip explains a whole answer; where it does not, its share of it counts, the sheet's own before the general.
     order = sorted(range(len(fits)), key=lambda i: (not fits[i][0].all(), -fits[i][0][wrong].sum(), i))
     for place in wrong:
         if np.isnan(given[place]):
             sentence = "empty"
         else:
-            sentence = next((fits[i][1] for i in order if fits[i][0][place]), "wrong, and by none of the usual slips")
+            sentence = next((fits[i][1] for i in order if fits[i][0][place]), unknown)
         found.setdefault(sentence, []).append(place)
     return found
 

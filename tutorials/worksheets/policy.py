@@ -8,6 +8,11 @@ from worksheets.short import WEIGHTS, short, unlike
 SIGMA, RATE = 0.5, 0.25
 
 
+def closer(a, mu, mu2):
+    """By how much the log-density of a grows if the mean moves from mu to mu2."""
+    return (((a - mu) ** 2).sum() - ((a - mu2) ** 2).sum()) / (2 * SIGMA**2)
+
+
 def sheet(rng):
     h, W = rng.choice([0.5, 1], (1, 2)), rng.choice([w for w in WEIGHTS if abs(w) < 2], (2, 2))
     c, eps = rng.choice([-0.5, -0.25, 0.25, 0.5], (1, 2)), rng.choice([-2, -1, -0.5, 0.5, 1, 2], (1, 2))
@@ -20,8 +25,7 @@ def sheet(rng):
     dW = h.T @ dmu
     W2, c2 = W - RATE * dW, c - RATE * dmu
     mu2 = h @ W2 + c2
-    logs = [-((a - m) ** 2).sum() / (2 * SIGMA**2) for m in (mu2, mu)]
-    change = logs[0] - logs[1]
+    change = closer(a, mu, mu2)
     if not unlike(W) or h[0, 0] == h[0, 1] or (np.abs(mu) > 1).any() or (np.abs(a) > 1).sum() != 1 or (mu == 0).any():
         return None
     if (np.abs(a) == 1).any() or abs(eps[0, 0]) == abs(eps[0, 1]) or np.sign(change) != np.sign(A):
@@ -48,9 +52,16 @@ def sheet(rng):
             (mu + eps, "σ is missing"),
             (mu + SIGMA**2 * eps, "this has σ²: the standard deviation belongs here"),
             (mu - SIGMA * eps, "the sign of ε"),
+            after=lambda own: own["a"] + SIGMA * eps,
         ),
         question(
-            4, "c", "$l$, where the sensor looks", "l = min(max(a, -1), 1)", l, (a, "the sensor stays in the image")
+            4,
+            "c",
+            "$l$, where the sensor looks",
+            "l = min(max(a, -1), 1)",
+            l,
+            (a, "the sensor stays in the image"),
+            after=lambda own: np.clip(own["b"], -1, 1),
         ),
         question(
             4,
@@ -62,6 +73,7 @@ def sheet(rng):
             ((a - mu) / SIGMA, "this is divided by σ: divide by σ²"),
             (a - mu, "this is not yet divided by σ²"),
             (-score, "the sign: a − μ"),
+            after=lambda own: (own["b"] - own["a"]) / SIGMA**2,
         ),
         question(
             4,
@@ -82,8 +94,18 @@ def sheet(rng):
             (-r * score, "the baseline is missing"),
             (-A * (l - mu) / SIGMA**2, "the score is that of the draw a, not of the clipped location"),
             (-A * (a - mu) / SIGMA, "this is divided by σ: divide by σ²"),
+            after=lambda own: -own["e"] * own["d"],
         ),
-        question(4, "g", "$dif W$", "dif W = h^T dif mu", dW, (dW.T, "this is the transpose"), (-dW, "the sign")),
+        question(
+            4,
+            "g",
+            "$dif W$",
+            "dif W = h^T dif mu",
+            dW,
+            (dW.T, "this is the transpose"),
+            (-dW, "the sign"),
+            after=lambda own: h.T @ own["f"],
+        ),
         question(
             4,
             "h",
@@ -92,6 +114,7 @@ def sheet(rng):
             W2,
             (W + RATE * dW, "the sign: downhill"),
             (W - dW, "the step size is missing"),
+            after=lambda own: W - RATE * own["g"],
         ),
         question(
             4,
@@ -101,6 +124,7 @@ def sheet(rng):
             c2,
             (c + RATE * dmu, "the sign: downhill"),
             (c - dmu, "the step size is missing"),
+            after=lambda own: c - RATE * own["f"],
         ),
         question(
             4,
@@ -110,6 +134,7 @@ def sheet(rng):
             mu2,
             (h @ W2 + c, "c has moved too"),
             (h @ W + c2, "W has moved too"),
+            after=lambda own: h @ own["h"] + own["i"],
         ),
         question(
             4,
@@ -121,6 +146,7 @@ def sheet(rng):
             ([[change / 4]], "the 2σ² below is ½"),
             ([[2 * change]], "the 2 of 2σ² is missing"),
             round_to=3,
+            after=lambda own: closer(own["b"], own["a"], own["j"]),
         ),
     )
     text = (
@@ -129,4 +155,4 @@ def sheet(rng):
         "the noise was $epsilon$. What was expected of the state is $b$, the baseline; then came the reward."
     )
     given = (Given("h", h), Given("W", W), Given("c", c), Given("epsilon", eps), Given("b", np.array([[b]])))
-    return Sheet(4, "One update of REINFORCE", text, given, ask, "lessons 5 and 6")
+    return Sheet(4, "One update of REINFORCE", text, given, ask, "lessons 0, 5 and 6")

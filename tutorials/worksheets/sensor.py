@@ -18,6 +18,16 @@ def cells(S, first, s):
     return corners[1:, 1:] - corners[:-1, 1:] - corners[1:, :-1] + corners[:-1, :-1]
 
 
+def table(inside):
+    """The whole of S, from what is not 0 anyway."""
+    return np.pad(inside, ((1, 0), (1, 0)))
+
+
+def whole(edges):
+    """Two edges (1, 2) as they were answered, as whole numbers; 9, which is outside, for one that is none."""
+    return np.nan_to_num(np.clip(np.round(edges), -9, 9), nan=9).astype(int)[0]
+
+
 def sheet(rng):
     x = rng.choice(QUARTERS, (4, 4), p=[0.3, 0.15, 0.25, 0.1, 0.2])
     l = rng.integers(-7, 8, 2) / 8
@@ -62,12 +72,14 @@ def sheet(rng):
             fine,
             (swapped, "x and y are swapped: this is another square"),
             (fine.T, "the cells are right, but the table is transposed"),
+            after=lambda own: cells(table(own["a"]), whole(own["b"]), 1),
         ),
         question(
             1,
             "d",
             "The four cells of the square with cells of $s = 2$ pixels around the same $l$, as means of $s^2$ pixels. "
-            "What lies outside the image is black: move an edge outside to the border.",
+            "The first edges are as in (b), with this $s$. What lies outside the image is black: move an edge outside "
+            "to the border.",
             "(S_(i+s, j+s) - S_(i, j+s) - S_(i+s, j) + S_(i j)) \\/ s^2",
             coarse,
             (coarse * 4, "this is the sum: divide by s²"),
@@ -76,10 +88,11 @@ def sheet(rng):
                 coarse * 4 / np.maximum(inside, 1),
                 "this is the mean of the pixels inside the image: black ones count too",
             ),
+            after=lambda own: cells(table(own["a"]), far, 2) / 4,
         ),
     )
     text = (
         "An image $x$ of $4 times 4$ pixels, and a location $l = (x, y)$ from $-1$, left and top, to $1$, right and "
         "bottom."
     )
-    return Sheet(1, "The sensor and its table", text, (Given("x", x), Given("l", l[None])), ask, "lesson 2")
+    return Sheet(1, "The sensor and its table", text, (Given("x", x), Given("l", l[None])), ask, "lessons 0 and 2")

@@ -42,6 +42,7 @@ def sheet(rng):
             (z2, "a negative number becomes 0"),
             (np.maximum(g[1:] @ Wg + b, 0), "the state of the step before is missing"),
             (np.maximum(h1 @ Wh.T + g[1:] @ Wg + b, 0), "W_h is transposed"),
+            after=lambda own: np.maximum(own["a"] @ Wh + g[1:] @ Wg + b, 0),
         ),
         question(
             3,
@@ -50,6 +51,7 @@ def sheet(rng):
             "dif z_2 = dif h_2 dot [h_2 > 0]",
             dz2,
             (dh[1:], "the ReLU lets nothing through where h is 0"),
+            after=lambda own: dh[1:] * (own["b"] > 0),
         ),
         question(
             3,
@@ -60,6 +62,7 @@ def sheet(rng):
             (dz2 @ Wh, "W_h should be transposed on the way back"),
             (dh[1:] @ Wh.T, "this is made of dh₂: of the closed unit nothing comes"),
             (dz2 @ Wg.T, "this goes back to g₂, through W_g"),
+            after=lambda own: own["c"] @ Wh.T,
         ),
         question(
             3,
@@ -71,6 +74,7 @@ def sheet(rng):
             (back, "what the heads send to the first step is missing"),
             (dh[:1] - back, "both contributions are added"),
             (dh[:1] + dz2 @ Wh, "W_h should be transposed on the way back"),
+            after=lambda own: (dh[:1] + own["d"]) * (own["a"] > 0),
         ),
         question(
             3,
@@ -82,6 +86,7 @@ def sheet(rng):
             (h2.T @ dz2, "this is made of h₂: the step has read h₁"),
             (h1.T @ dz1, "step 1 has read h₀, which is 0"),
             (h1.T @ dz1 + dWh, "step 1 has read h₀, which is 0"),
+            after=lambda own: own["a"].T @ own["c"],
         ),
         question(
             3,
@@ -93,6 +98,7 @@ def sheet(rng):
             (g[1:].T @ dz2, "only the last step is in it"),
             (g[:1].T @ dz1, "only the first step is in it"),
             (dWg / 2, "this is the mean over the steps: take the sum"),
+            after=lambda own: g.T @ np.vstack([own["e"], own["c"]]),
         ),
         question(
             3,
@@ -102,6 +108,7 @@ def sheet(rng):
             dz1 + dz2,
             (dz2, "only the last step is in it"),
             ((dz1 + dz2) / 2, "this is the mean over the steps: take the sum"),
+            after=lambda own: own["e"] + own["c"],
         ),
         question(
             3,
@@ -112,6 +119,7 @@ def sheet(rng):
             (dz @ Wg, "W_g should be transposed on the way back"),
             (dg[::-1], "the steps are swapped"),
             (dh @ Wg.T, "this is made of dh: take dz, which is inside the ReLU"),
+            after=lambda own: np.vstack([own["e"], own["c"]]) @ Wg.T,
         ),
     )
     text = (
@@ -119,4 +127,4 @@ def sheet(rng):
         "all arrays have a row for each step."
     )
     given = (Given("W_h", Wh), Given("W_g", Wg), Given("b", b), Given("g", g), Given("dif h", dh))
-    return Sheet(3, "Two steps of the core, and back", text, given, ask, "lesson 4")
+    return Sheet(3, "Two steps of the core, and back", text, given, ask, "lessons 0 and 4")

@@ -14,21 +14,27 @@ HEAD = """\
 #set text(font: "Libertinus Serif", size: 11pt, lang: "en")
 #set document(title: "minram worksheets, numbers {seed}", date: none, keywords: ("{digest}",))
 #let ink = rgb("#0072b2")
-#let given(..rows) = table(columns: rows.pos().first().len(), stroke: none, inset: (x: 4pt, y: 2.5pt), align: right, \
-..rows.pos().flatten())
-#let matrix(body) = box(baseline: 50% - 4pt, stroke: (left: 0.7pt, right: 0.7pt), inset: (x: 1pt), body)
+#set math.mat(delim: "[", align: right, column-gap: 0.8em, row-gap: 0.35em)
 #let blanks(..rows) = table(columns: rows.pos().first().len() * (15mm,), rows: {height}, stroke: 0.6pt + luma(120), \
 inset: 2pt, align: center + horizon, ..rows.pos().flatten().map(x => text(fill: ink, x)))
 #let ask(key, body, hint, answer) = block(width: 100%, breakable: false, above: {gap}, below: 0pt, grid(
   columns: (7mm, 1fr, auto), column-gutter: 3mm, strong(key), \
 [#body #if hint != none [\\ #text(fill: luma(60), hint)]], answer))
 """
+NAME = "name: #box(width: 42mm, stroke: (bottom: 0.5pt))"
 
 
 def number(x, round_to=None):
     """A number as one writes it: 0.25, −1, or rounded."""
     text = f"{x:.{round_to}f}" if round_to else f"{x:.6f}".rstrip("0").rstrip(".")
     return "0" if text in ("-0", "0") else text.replace("-", "−")
+
+
+def matrix(value):
+    """An array in Typst's mathematics; one number is that number."""
+    if np.size(value) == 1:
+        return number(np.ravel(value)[0])
+    return "display(mat(" + "; ".join(", ".join(map(number, row)) for row in np.atleast_2d(value)) + "))"
 
 
 def rows(value, cell):
@@ -39,13 +45,11 @@ def page(sheet, style, seed):
     """One page: the body of a sheet in one of the STYLES."""
     lines = [
         f'#grid(columns: (1fr, auto), align: bottom, [#text(15pt, weight: "bold")[{sheet.number} · {sheet.title}]], '
-        f"[#text(9pt, fill: luma(90))[{sheet.lesson} · {'solution' if style == 'filled' else 'name: #h(32mm)'}]])",
+        f"[#text(9pt, fill: luma(90))[{sheet.lesson} · {'solution' if style == 'filled' else NAME}]])",
         "#line(length: 100%, stroke: 0.6pt)",
         sheet.text,
         "",
-        "#align(center)["
-        + " #h(5mm) ".join(f"${g.name} =$ #h(2pt) #matrix(given({rows(g.value, number)}))" for g in sheet.given)
-        + "]",
+        "#align(center)[" + " #h(5mm) ".join(f"${g.name} = {matrix(g.value)}$" for g in sheet.given) + "]",
     ]
     lines.append("#v(4mm)")
     for q in sheet.questions:
