@@ -4,6 +4,7 @@ The notebooks are read as the JSON that they are, so that this needs none of the
 """
 
 import base64
+import importlib.util
 import json
 import os
 import re
@@ -13,7 +14,6 @@ from pathlib import Path
 
 import pytest
 
-import minram
 from minram.command.cli import _parser
 from minram.training.config import Config
 from minram.training.process import VARIABLES
@@ -77,20 +77,6 @@ def test_one_blas_thread_is_set_before_numpy_is_loaded(lesson, tmp_path):
         assert subprocess.check_output(command, cwd=tmp_path, env=environment, text=True) == "False {'1'}\n"
 
 
-@pytest.mark.parametrize(
-    "lesson", [path for path in LESSONS if "sys.path.append" in source(path)], ids=lambda p: p.stem
-)
-def test_a_lesson_that_was_moved_finds_what_it_imports(lesson, tmp_path):
-    """And so does its sheet; with the package installed from a clone (`pip install -e .`)."""
-    if Path(minram.__file__).parents[1] != ROOT:
-        pytest.skip("the package is not installed from this clone")
-    for text in (source(lesson), exercises.sheet(source(lesson))):
-        first = next(cell.source for cell in read_cells(text) if cell.kind == "code")
-        program = f"{first}\nfrom importlib.util import find_spec\nprint(find_spec('lesson').origin)"
-        found = subprocess.check_output([sys.executable, "-c", program], cwd=tmp_path, text=True)
-        assert found.strip() == str(TUTORIALS / "lesson.py")
-
-
 @each_lesson
 def test_notebook_has_the_cells_of_its_source(lesson):
     cells = [
@@ -103,6 +89,14 @@ def test_notebook_has_the_cells_of_its_source(lesson):
 def test_a_notebook_that_was_moved_finds_its_files_or_says_how_to_get_them(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr(sys, "path", [*sys.path])
+    found = importlib.util.find_spec("minram")
+    for package, folder in ((ROOT / "minram", TUTORIALS), (tmp_path / "site-packages" / "minram", None)):
+        found.origin = str(package / "__init__.py")  # of a clone, and of a wheel
+        monkeypatch.setattr(importlib.util, "find_spec", lambda name: found)
+        if folder:
+            exec(elsewhere.SOURCE, {})
+            assert Path.cwd() == folder == Path(sys.path[0])
+            monkeypatch.chdir(tmp_path)
     with pytest.raises(FileNotFoundError, match="the comment above says how"):
         exec(elsewhere.SOURCE, {})
     for folder in (tmp_path / "minram-0.1.0" / "tutorials", tmp_path / "tutorials"):  # an sdist's, and a clone's

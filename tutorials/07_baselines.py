@@ -13,14 +13,9 @@
 # **To touch.** [The same in a browser](pages/reinforce.html): pull the baseline along its parabola.
 
 # %%
-import sys
-from pathlib import Path
-
-import minram
 from minram.training.process import one_thread
 
 one_thread()  # before NumPy is loaded
-sys.path.append(str(Path(minram.__file__).parents[1] / "tutorials"))  # what lessons import, if this one was moved
 
 # %%
 from itertools import product
@@ -748,14 +743,9 @@ PLANTED = [
 # thinks. The checks do not depend on each other. They compare with exact sums, so that chance has no part in them.
 
 # %%
-import sys
-from pathlib import Path
-
-import minram
 from minram.training.process import one_thread
 
 one_thread()  # before NumPy is loaded
-sys.path.append(str(Path(minram.__file__).parents[1] / "tutorials"))  # what lessons import, if this one was moved
 
 # %%
 from itertools import product

@@ -12,14 +12,9 @@
 # The links quote the line that they lead to. A test compares them with the package, so they cannot go stale.
 
 # %%
-import sys
-from pathlib import Path
-
-import minram
 from minram.training.process import one_thread
 
 one_thread()  # before NumPy is loaded
-sys.path.append(str(Path(minram.__file__).parents[1] / "tutorials"))  # what lessons import, if this one was moved
 
 # %%
 import matplotlib.pyplot as plt
@@ -719,14 +714,9 @@ PLANTED = [
 # it thinks. The checks do not depend on each other.
 
 # %%
-import sys
-from pathlib import Path
-
-import minram
 from minram.training.process import one_thread
 
 one_thread()  # before NumPy is loaded
-sys.path.append(str(Path(minram.__file__).parents[1] / "tutorials"))  # what lessons import, if this one was moved
 
 # %%
 import numpy as np

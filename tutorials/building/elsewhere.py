@@ -4,18 +4,21 @@ from building.lessons import Cell
 
 SOURCE = """\
 # This notebook needs the package minram, and the files that lie beside it in the folder tutorials/ of its source.
-# In a clone both are there after `pip install -e .`. Anywhere else, run this once, here (with ! before each line) or in
-# a terminal:
+# After `pip install -e .` in a clone both are found from anywhere. Without a clone, run this once, here (with ! before
+# each line) or in a terminal:
 #     pip install minram
 #     pip download --no-deps --no-binary minram minram
 #     tar xzf minram-*.tar.gz
 import os
 import sys
+from importlib.util import find_spec
 from pathlib import Path
 
 
 def go_to_tutorials():
-    folders = [Path.cwd(), Path.cwd() / "tutorials", *sorted(Path.cwd().glob("minram*/tutorials"))]
+    package = find_spec("minram")
+    clone = [Path(package.origin).parents[1] / "tutorials"] if package else []
+    folders = [Path.cwd(), Path.cwd() / "tutorials", *clone, *sorted(Path.cwd().glob("minram*/tutorials"))]
     found = [folder for folder in folders if (folder / "lesson.py").is_file()]
     if not found:
         raise FileNotFoundError("the lessons' own files are not here; the comment above says how to get them.")
