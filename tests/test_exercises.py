@@ -35,7 +35,10 @@ WRONG = [(lesson, *attempt) for lesson in WHOLE for attempt in wrong(lesson)]
 
 
 def said(lesson, capsys, instead=None):
-    """What the checks of a lesson print, {number: text}, with other functions {name: source} instead of its own."""
+    """What the checks of a lesson print, {number: text}, with other functions {name: source} instead of its own.
+
+    A text ends with an empty line, after which an exercise may print what is given.
+    """
     sources, left = [], dict(instead or {})
     for cell in halves(lesson)[1]:
         name = re.search(r"^def (\w+)", cell.source, re.M) if "solution" in cell.tags else None
@@ -46,7 +49,7 @@ def said(lesson, capsys, instead=None):
         run(sources, lesson.stem)
     except AssertionError as error:
         assert "still open" in str(error)
-    return dict(re.findall(r"^(\d)\. [^:]+: (.*(?:\n(?!\d\. |\d of ).*)*)", capsys.readouterr().out, re.M))
+    return dict(re.findall(r"^(\d)\. [^:]+: (.*(?:\n(?!\d\. |\d of |$).*)*)", capsys.readouterr().out, re.M))
 
 
 @each_whole_lesson

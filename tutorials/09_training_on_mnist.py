@@ -3,20 +3,25 @@
 #
 # **What you will see.** The agent of the lessons before, trained on all of MNIST by one command. What its
 # learning curves say and what they hide; where it looked before and where it looks now; how its belief grows
-# glimpse by glimpse; whether it really *decides* where to look, or has only learnt a good habit; and what is
-# lost when one choice of the recipe is taken back.
+# glimpse by glimpse; whether it *uses* what it sees to decide where to look; and what is lost when one choice of the
+# recipe is taken back. With each number, what it is worth.
 #
 # **What you need.** Lessons 6 to 8.
 #
-# **How long it runs.** Under fifteen seconds. The training itself takes a few minutes, and its result is stored
+# **How long it runs.** About fifteen seconds. The training itself takes a few minutes, and its result is stored
 # beside this lesson.
 #
 # **To touch.** [An agent in a browser](pages/agent.html); `minram page RUN` makes the page of your own.
 
 # %%
+import sys
+from pathlib import Path
+
+import minram
 from minram.training.process import one_thread
 
-one_thread()  # before NumPy: small products are as fast on one thread, and many times faster beside other programs
+one_thread()  # before NumPy is loaded
+sys.path.append(str(Path(minram.__file__).parents[1] / "tutorials"))  # what lessons import, if this one was moved
 
 # %%
 import json
@@ -25,20 +30,18 @@ from itertools import product
 import matplotlib.pyplot as plt
 import numpy as np
 from scipy.special import softmax
-from scipy.stats import norm
+from scipy.stats import binom, norm
 
 from jobs import QUICK
-from lesson import CHECKPOINTS, ablation_results, show_source, training_command
+from lesson import CHECKPOINTS, ablation_results, show, training_command
 from minram import reinforce
 from minram.agent import init_params, rollout
 from minram.datasets import data
 from minram.pictures import plots, style
 from minram.pictures.retina import Retina
-from minram.reinforce import advantages
 from minram.sensor import summed_area
-from minram.training import optim
 from minram.training.evaluate import evaluate, percent, wilson
-from minram.training.run import load_params
+from minram.training.run import find_model, load_params
 from minram.training.streams import PARAMETERS, stream
 
 style.use()
@@ -50,8 +53,8 @@ n = len(y)
 # %% [markdown]
 # ## The run
 #
-# The weights come from the default command of the package. A stored file of weights knows its settings, so
-# the command can be read off it:
+# The weights come from the default command of the package, as it was when they were trained. A stored file of weights
+# knows its settings, so the command can be read off it:
 
 # %%
 params, config, about = load_params(CHECKPOINTS / "mnist" / "best.npz")
@@ -68,16 +71,29 @@ T = config.glimpses
 
 # %% [markdown]
 # Three sets of images, three purposes. The training images teach. The validation images choose: the epoch
-# whose weights are kept, the settings, everything that anybody compares. The test images are looked at once,
-# at the end of the run, by nobody but the last line of the training; we only read its report. All numbers
-# that this lesson computes are of validation images. They have helped to choose, so they flatter a little,
-# and that is the reason why there is a third set.
+# whose weights are kept, the settings, everything that anybody compares. The test images are for one look, when all is
+# decided: `minram train` does not open them, `minram evaluate RUN --split test` does. All numbers that this lesson
+# computes are of validation images. They have helped to choose, so they flatter a little, and that is the reason why
+# there is a third set.
+#
+# And now the truth about the run that is stored here. It is of the [first protocol](tables/README.md), in which every
+# training ended with a test. Its test errors with three seeds, 1.80, 1.86 and 1.59 %, replaced 1.54, 1.90 and 1.66 % of
+# earlier settings. So they are not a first look. Fresh seeds of a frozen recipe are being run; the page of the tables
+# has what is there, and this lesson reads them once they are stored.
+#
+# > **Asked: what do I do with data of my own?** The same. Split before anything else. What chooses (the epoch, σ, the
+# > size of the retina) looks at validation images only. [Own images](own_images.md) says how to bring them in, of other
+# > sizes and in colour too.
 #
 # ## What an error rate is worth
 #
-# Of $n$ images, $m$ are labelled wrongly, and the error rate is $\hat p = m/n$. Another $n$ images of the same
-# kind would have given another number. How far may the true rate $p$ be? Count wrong labels as coin tosses:
-# $m$ is binomial, so $\hat p$ has mean $p$ and variance $p(1-p)/n$, and for many images it is nearly Gaussian.
+# With a pencil: an agent labels 12 images and gets none wrong. Is its error rate 0? Surely not. Suppose its true rate
+# were $p$. The measured rate scatters around $p$ with the variance $p(1-p)/12$. Twice the standard deviation is about
+# what we are ready to believe. So we believe any $p$ with $(p - 0)^2 \le 4\, p(1-p)/12$, that is $p \le (1-p)/3$, or
+# $p \le \tfrac14$. No mistake in 12 images says: between 0 and 25 %.
+#
+# In general. Of $n$ images, $m$ are labelled wrongly, and the error rate is $\hat p = m/n$. Count wrong labels as coin
+# tosses: $m$ is binomial, so $\hat p$ has mean $p$ and variance $p(1-p)/n$, and for many images it is nearly Gaussian.
 # So we do not reject any $p$ with
 #
 # $$
@@ -96,26 +112,43 @@ T = config.glimpses
 # \end{aligned}
 # $$
 #
-# This is Wilson's interval. Unlike $\hat p \pm z\sqrt{\hat p(1-\hat p)/n}$ it takes the variance where the true rate
-# is, not where the measured one happens to be. At $\hat p = 0$ that matters most: the simple formula claims
-# certainty.
+# This is the interval of Edwin Wilson (1927). Unlike $\hat p \pm z\sqrt{\hat p(1-\hat p)/n}$ it takes the variance
+# where the true rate is, not where the measured one happens to be. At $\hat p = 0$ that matters most: the simple
+# formula claims certainty. How often does either hold the truth? All outcomes of 100 images can be added up, for a true
+# rate of 1 %.
+
 
 # %%
-z = norm.ppf(0.975)
+Z = norm.ppf(0.975)
 
 
-def roots(m, n):
+def roots(m, n, z=Z):
     p, q = m / n, z**2 / n
     middle, half = p + q / 2, z * np.sqrt(p * (1 - p) / n + q / (4 * n))
     return (middle - half) / (1 + q), (middle + half) / (1 + q)
 
 
+def simple(m, n, z=Z):
+    p = m / n
+    return p - z * np.sqrt(p * (1 - p) / n), p + z * np.sqrt(p * (1 - p) / n)
+
+
+def holds(interval, p, n):
+    """With which probability the interval holds the true rate p, when n images are drawn."""
+    ends = np.array([interval(m, n) for m in range(n + 1)])
+    return binom.pmf(np.arange(n + 1), n, p) @ ((ends[:, 0] <= p) & (p <= ends[:, 1]))
+
+
+assert np.allclose(roots(0, 12, z=2), (0, 1 / 4), rtol=0, atol=1e-15)  # by hand
 for m in (0, 1, 97, 5000):
     assert np.allclose(roots(m, 5000), wilson(m, 5000), rtol=0, atol=1e-14)  # some roundings of numbers up to 1
 for end in roots(97, 5000):  # on the border: exactly z standard deviations away
-    assert np.isclose(abs(97 / 5000 - end), z * np.sqrt(end * (1 - end) / 5000), rtol=1e-12)
+    assert np.isclose(abs(97 / 5000 - end), Z * np.sqrt(end * (1 - end) / 5000), rtol=1e-12)
 print(f"no error in 5000: simple interval [0, 0], Wilson's {percent(0, wilson(0, 5000))}")
-print("at the end of the run, the test set, once:")
+print(f"a true rate of 1 %, 100 images: held by {holds(simple, 0.01, 100):.0%} of the simple intervals", end="")
+print(f" and by {holds(roots, 0.01, 100):.0%} of Wilson's")
+assert holds(simple, 0.01, 100) < 0.7 and 0.9 < holds(roots, 0.01, 100) < 0.95
+print("the test set, as the stored result has it:")
 for name in ("mean", "sampled", "average_10"):
     print(f"   {name:10} {percent(result[name]['test_error'], result[name]['interval'])}")
 
@@ -134,17 +167,19 @@ p_mean = rates.mean() / 100
 print(f"standard deviation if only the images varied: {100 * np.sqrt(p_mean * (1 - p_mean) / result['n_test']):.2f}")
 
 # %% [markdown]
-# All of them were tested on the same images, so the spread between them is that of the training. What other test
-# images would do comes on top.
+# All of them were tested on the same images. So their spread has two parts: how good each training is, and which of
+# these images each happens to miss. (The page of the tables takes the two apart.) What other test images would do to
+# all of them alike comes on top.
 #
 # ## Learning curves
 
 # %%
+# %% tags=["hide-input"]
 fig, axes = plt.subplots(1, 3, figsize=(9.6, 3))
 epochs = [m["epoch"] for m in metrics]
 axes[0].plot(epochs, [m["loss"] for m in metrics], "o-", color=COLOUR["label"])
 axes[0].set(title="Cross-entropy, training", ylabel="nats", ylim=(0, None))
-axes[1].plot(epochs, [100 * m["error"] for m in metrics], "o-", color=COLOUR["muted"], label="training, sampled l")
+axes[1].plot(epochs, [100 * m["error"] for m in metrics], "s--", color=COLOUR["muted"], label="training, sampled l")
 val = np.array([100 * m["val_error"] for m in metrics])
 low, high = 100 * np.array([wilson(round(m["val_error"] * n), n) for m in metrics]).T
 axes[1].errorbar(
@@ -164,7 +199,7 @@ axes[2].plot(epochs, [100 * m["advantage_square"] for m in metrics], "o-", color
 axes[2].set(title="Mean square of the advantage", ylabel="% of the squared reward", ylim=(0, None))
 for ax in axes:
     ax.set(xlabel="epoch", xticks=epochs[:: max(1, len(epochs) // 5)])
-plt.show()
+show("Over twelve epochs cross-entropy, training and validation error and the squared advantage fall, steeply at first")
 
 # %% [markdown]
 # The training number is a mean over the whole epoch, with weights that still jump; validation comes at its end, with
@@ -193,25 +228,43 @@ plt.show()
 #   \qquad \text{law of total variance.}
 # $$
 #
+# By hand, with two images. One is right wherever one looks, $p_1 = 1$, the other half of the time, $p_2 = \tfrac12$.
+# The mean reward is ¾, so all of the variance is $\tfrac34 \cdot \tfrac14 = \tfrac{3}{16}$. The $p_i$ themselves
+# scatter by $\tfrac{1}{16}$. And $p_i(1 - p_i)$ is 0 and ¼, in the mean $\tfrac{2}{16}$. The two add up.
+#
 # Only the last part differs between rollouts of one image. Two of them that are both right, or both wrong, have
 # nothing to say about where to look. The sum $\tfrac{1}{M-1}\sum_m (r_m - \bar r_i)^2$ over $M$ rollouts of
 # an image estimates its $p_i(1-p_i)$ without bias.
 
+
 # %%
-rng = np.random.default_rng(0)
-t = rollout(params, config, summed_area(x[:2000]), rng, M := 8)
+def parts(p):
+    """The right rollouts' probability of each image (B,) → variance of the reward, by image, by where one looks."""
+    return p.mean() * (1 - p.mean()), p.var(), (p * (1 - p)).mean()
+
+
+def within(r):
+    """Rewards (B, M) of M rollouts of an image → an estimate, without bias, of the mean of p_i (1 − p_i)."""
+    return r.var(axis=1, ddof=1).mean()
+
+
+assert parts(np.array([1, 1 / 2])) == (3 / 16, 1 / 16, 2 / 16)
+outcomes = np.array(list(product((0.0, 1.0), repeat=3)))  # (8, M): all that three rollouts of an image can be
+chance = np.prod(np.where(outcomes == 1, 0.3, 0.7), axis=1)
+assert np.isclose(sum(c * within(o[None]) for c, o in zip(chance, outcomes)), 0.3 * 0.7, rtol=1e-14)
+
+t = rollout(params, config, summed_area(x[:2000]), np.random.default_rng(0), M := 8)
 _, outcome = reinforce.cotangents(t, y[:2000], config.changed({"baseline": "batch"}))
 N, mean_reward = outcome.reward.size, outcome.reward.mean(dtype=float)
 predicted = (N / (N - 1)) ** 2 * mean_reward * (1 - mean_reward)
 # In float32, r − b of a right label is off by about ε, which is large only beside its value 1 − r̄.
 rtol = 4 * np.finfo(np.float32).eps / (1 - mean_reward)
+assert rtol < 1 / N  # so that the factor N/(N − 1) is seen
 assert np.isclose(np.mean(outcome.advantage[0].astype(float) ** 2), predicted, rtol=rtol)
-r = outcome.reward.reshape(-1, M).astype(float)
-within = r.var(axis=1, ddof=1).mean()
-print(
-    f"with the trained weights: variance of the reward {predicted:.4f}, "
-    f"of which {100 * within / predicted:.0f} % are due to where it looked"
-)
+looking = within(outcome.reward.reshape(-1, M).astype(float))
+print(f"with the trained weights: variance of the reward {predicted:.4f}, ", end="")
+print(f"of which {100 * looking / predicted:.0f} % are due to where it looked")
+assert 0.2 < looking / predicted < 0.9
 
 # %% [markdown]
 # The rest is noise for the location head. With several rollouts of an image, each judged by the others, it
@@ -226,6 +279,8 @@ print(
 # %%
 before = init_params(config, stream(config.seed, PARAMETERS))
 few = [int(np.flatnonzero(y == d)[0]) for d in (2, 3, 4, 5, 7, 9)]
+
+# %% tags=["hide-input"]
 fig, axes = plt.subplots(2, 6, figsize=(10, 3.9))
 for row, (name, p) in zip(axes, (("before", before), ("after", params))):
     t = rollout(p, config, summed_area(x[few]), np.random.default_rng(5))
@@ -234,7 +289,7 @@ for row, (name, p) in zip(axes, (("before", before), ("after", params))):
         plots.glimpse_path(ax, x[few[i]], t.loc[:, i])
         plots.verdict(ax, y[few[i]], guess[i])
     row[0].set_ylabel(name)
-plt.show()
+show("Six digits with the agent's path: before, a cloud around the centre and wrong labels; after, right labels")
 
 # %% [markdown]
 # The square mark is the first, random glimpse. Before, all means lie near the centre, and the path is a cloud of
@@ -259,6 +314,8 @@ for digit in (3, 5, 8):
     chosen.append(int(hesitant.argmax()))
 chosen.append(int(np.flatnonzero(wrong)[0]))
 belief = p[:, chosen]  # (T, 4, 10)
+
+# %% tags=["hide-input"]
 fig, axes = plt.subplots(2, 4, figsize=(9.6, 4.6), height_ratios=(1, 1.1))
 for i, (above, below) in enumerate(axes.T):
     plots.glimpse_path(above, x[chosen[i]], t.loc[:, chosen[i]], Retina.of(config))
@@ -267,7 +324,7 @@ for i, (above, below) in enumerate(axes.T):
     if i:
         below.set_ylabel("")
 fig.colorbar(drawn, ax=axes[1], label="probability")
-plt.show()
+show("Four digits with their paths, and under each the probabilities of the ten labels after one to six glimpses")
 
 # %% [markdown]
 # The frame marks the true label. A column is a probability distribution over the ten labels after so many
@@ -277,7 +334,7 @@ plt.show()
 #
 # Two different questions. How wrong is *this* agent if it is stopped early? And how wrong is an agent that
 # was *trained* for fewer glimpses? The first is read off the evaluation. For the second, short trainings with
-# 2, 4, 6 and 8 glimpses were run, whose results are stored.
+# 2, 4, 6 and 8 glimpses were run, one seed each, whose results are stored.
 
 # %%
 ablation = ablation_results()
@@ -291,8 +348,16 @@ def interval_bars(ax, at, wrong, n, **keywords):
     ax.errorbar(at, rate, [rate - low, high - rate], capsize=3, **keywords)
 
 
-fig, ax = plt.subplots(figsize=(7, 3.4))
 counts = final.wrong.sum(axis=1)
+trained_for = {"2-glimpses": 2, "4-glimpses": 4, "nothing": 6, "8-glimpses": 8}
+done = {g: ablation[name][0] for name, g in trained_for.items() if name in ablation}
+for step, m in enumerate(counts, 1):
+    print(f"stopped after {step}: {percent(m / n, wilson(m, n))}")
+for g, a in done.items():
+    print(f"trained for {g}, {short} epochs: {percent(a['val_error'], a['val_interval'])}")
+
+# %% tags=["hide-input"]
+fig, ax = plt.subplots(figsize=(7, 3.4))
 interval_bars(
     ax,
     range(1, T + 1),
@@ -302,8 +367,6 @@ interval_bars(
     color=COLOUR["label"],
     label=f"trained for {T}, stopped early ({config.epochs} epochs)",
 )
-trained_for = {"2-glimpses": 2, "4-glimpses": 4, "nothing": 6, "8-glimpses": 8}
-done = {g: ablation[name][0] for name, g in trained_for.items() if name in ablation}
 interval_bars(
     ax,
     list(done),
@@ -317,34 +380,19 @@ ax.set(xlabel="glimpses", ylabel="validation error (%)", yscale="log", yticks=[1
 ax.yaxis.set_major_formatter("{x:g}")
 ax.minorticks_off()
 ax.legend()
-plt.show()
-for step, m in enumerate(counts, 1):
-    print(f"stopped after {step}: {percent(m / n, wilson(m, n))}")
-for g, a in done.items():
-    print(f"trained for {g}, {short} epochs: {percent(a['val_error'], a['val_interval'])}")
+show("Error against glimpses on a logarithmic axis: it falls from three quarters to two percent; squares near by")
 
 # %% [markdown]
 # After one glimpse the agent has seen one random place with a label head that expects six, and is wrong three
 # times out of four. Its second location is the first that it has chosen. The two kinds of marks were trained for
-# different lengths of time; compare within a kind.
+# different lengths of time; compare within a kind. Among the squares, 4, 6 and 8 glimpses are ties.
 #
 # ## Where does it look?
 #
 # Clouds of mean locations, one colour for each step, over the mean image of each class.
 
-# %% tags=["picture"]
+# %%
 t = rollout(params, config, summed_area(x), np.random.default_rng(2), policy="mean", every_step=True)
-fig, axes = plt.subplots(2, 5, figsize=(9.6, 4.2), sharex=True, sharey=True)
-for digit, ax in enumerate(axes.flat):
-    rows = np.flatnonzero(y == digit)
-    plots.policy_map(ax, t.loc[:, rows[:150]], x[rows].mean(axis=0) / 255)
-    ax.set(title=f"{digit}", xlabel="", ylabel="")
-fig.supxlabel("x (image half-widths)", fontsize=9)
-fig.supylabel("y (image half-heights)", fontsize=9)
-handles, names = axes[0, 0].get_legend_handles_labels()
-fig.legend(handles, names, title="glimpse", loc="outside right center", markerscale=2.5)
-plt.show()
-
 # How much of the variance of each step's location lies between the classes?
 for step in range(T):
     l = t.loc[step].astype(float)
@@ -356,6 +404,18 @@ for step in range(T):
         "between classes"
     )
 
+# %% tags=["picture", "hide-input"]
+fig, axes = plt.subplots(2, 5, figsize=(9.6, 4.2), sharex=True, sharey=True)
+for digit, ax in enumerate(axes.flat):
+    rows = np.flatnonzero(y == digit)
+    plots.policy_map(ax, t.loc[:, rows[:150]], x[rows].mean(axis=0) / 255)
+    ax.set(title=f"{digit}", xlabel="", ylabel="")
+fig.supxlabel("x (image half-widths)", fontsize=9)
+fig.supylabel("y (image half-heights)", fontsize=9)
+handles, names = axes[0, 0].get_legend_handles_labels()
+fig.legend(handles, names, title="glimpse", loc="outside right center", markerscale=2.5)
+show("For each of the ten digits the clouds of mean locations of glimpses two to six, over the mean image of the class")
+
 # %% [markdown]
 # A cloud that is small and the same in all ten panels is a habit; clouds that differ between classes show that
 # the agent reacts to what it has seen. The printed shares say how much of the variance that is. The first
@@ -363,67 +423,98 @@ for step in range(T):
 #
 # ## Does it decide, or has it a habit?
 #
-# A picture cannot settle this; an experiment can. Give each image the path that the agent took on *another*
-# image. The locations are then just as well spread as before, and come in the same order, but they were not
+# A picture cannot settle this; an experiment can say something. Give each image the path that the agent took on
+# *another* image. The locations are then just as well spread as before, and come in the same order, but they were not
 # chosen for this image. `rollout` can do that: its argument `frozen` takes the locations of another
 # trajectory. Three degrees: the own path, the path of another image of the same class, the path of any other
 # image. For comparison, one path for all images, the mean of all paths after the first glimpse: a habit and no
 # decision. And locations without any sense, drawn uniformly.
+#
+# Two agents: the one of this lesson, and `pretrained:mnist-28`, which was trained ten times as long, with other
+# settings (seven glimpses of one scale).
 
 # %%
 rng = np.random.default_rng(3)
-others, same = np.empty(n, int), np.empty(n, int)
+others, same_class = np.empty(n, int), np.empty(n, int)
 rows = rng.permutation(n)
 others[rows] = np.roll(rows, 1)  # another image: a cycle through them, in random order; below, through each class
 for digit in range(10):
     rows = rng.permutation(np.flatnonzero(y == digit))
-    same[rows] = np.roll(rows, 1)
-assert (y[same] == y).all() and (same != np.arange(n)).all() and (others != np.arange(n)).all()
+    same_class[rows] = np.roll(rows, 1)
+assert (y[same_class] == y).all() and (same_class != np.arange(n)).all() and (others != np.arange(n)).all()
 
 
-def along(loc, sample):
-    """Wrong labels after each glimpse (T, n), along the paths loc (T, n, 2)."""
-    path = t._replace(loc=loc, sample=sample)
-    walked = rollout(params, config, summed_area(x), None, every_step=True, frozen=path)
-    return walked.logits.argmax(axis=-1) != y
+def ways_of(params, config):
+    """Wrong labels after each glimpse (T, n), on the own path and along others → {name: wrong}."""
+    t = rollout(params, config, summed_area(x), np.random.default_rng(2), policy="mean", every_step=True)
 
+    def along(loc, sample):
+        path = t._replace(loc=loc, sample=sample)
+        walked = rollout(params, config, summed_area(x), None, every_step=True, frozen=path)
+        assert (walked.loc == loc).all()
+        return walked.logits.argmax(axis=-1) != y
 
-habit = np.broadcast_to(t.loc[1:].mean(axis=1, keepdims=True), t.sample.shape)  # each keeps its own first glimpse
-ways = {
-    "own path": along(t.loc, t.sample),
-    "path of the same class": along(t.loc[:, same], t.sample[:, same]),
-    "one path for all": along(np.concatenate([t.loc[:1], habit]), habit),
-    "path of any image": along(t.loc[:, others], t.sample[:, others]),
-    "random locations": evaluate(params, config, x, y, policy="random").wrong,
-}
-assert (ways["own path"] == (t.logits.argmax(axis=-1) != y)).all()
-fig, ax = plt.subplots(figsize=(7, 3.4))
-colours = (COLOUR["label"], COLOUR["baseline"], COLOUR["location"], COLOUR["reward"], COLOUR["muted"])
-for (name, wrong), colour in zip(ways.items(), colours):
-    interval_bars(ax, range(1, T + 1), wrong.sum(axis=1), n, fmt="o-", color=colour, label=name, linewidth=1.2)
-    print(f"{name:24} {percent(wrong[-1].mean(), wilson(wrong[-1].sum(), n))}")
-ax.set(xlabel="glimpses so far", ylabel="validation error (%)", yscale="log", yticks=[2, 5, 10, 20, 50, 100])
-ax.yaxis.set_major_formatter("{x:g}")
-ax.minorticks_off()
-ax.legend()
-plt.show()
+    habit = np.broadcast_to(t.loc[1:].mean(axis=1, keepdims=True), t.sample.shape)  # each keeps its own first glimpse
+    ways = {
+        "own path": along(t.loc, t.sample),
+        "path of the same class": along(t.loc[:, same_class], t.sample[:, same_class]),
+        "one path for all": along(np.concatenate([t.loc[:1], habit]), habit),
+        "path of any image": along(t.loc[:, others], t.sample[:, others]),
+        "random locations": evaluate(params, config, x, y, policy="random").wrong,
+    }
+    assert (ways["own path"] == (t.logits.argmax(axis=-1) != y)).all()
+    return ways
 
 
 def difference(first, second):
-    """The difference of two error rates as text, measured image by image, as the images were the same."""
+    """Difference of two error rates in points and its standard error, image by image, as the images are the same."""
     d = 100 * (first.astype(int) - second)
-    return f"{d.mean():.2f} ± {d.std(ddof=1) / np.sqrt(n):.2f} percentage points (one standard error)"
+    return d.mean(), d.std(ddof=1) / np.sqrt(len(d))
 
 
-print("one path for all minus own path:", difference(ways["one path for all"][-1], ways["own path"][-1]))
+right_wrong = np.array([True, True, False, False]), np.array([True, False, False, False])
+assert np.allclose(difference(*right_wrong), (25, 25))  # one image of four; d = 0, 100, 0, 0
+
+strong, strong_config, _ = load_params(find_model("pretrained:mnist-28"))
+AGENTS = {"this lesson's": ways_of(params, config), "pretrained:mnist-28": ways_of(strong, strong_config)}
+for agent, ways in AGENTS.items():
+    print(agent)
+    for name, wrong in ways.items():
+        d, error = difference(wrong[-1], ways["own path"][-1])
+        more = "" if name == "own path" else f", {d:+.2f} ± {error:.2f} points against the own path"
+        print(f"   {name:24} {percent(wrong[-1].mean(), wilson(wrong[-1].sum(), n))}{more}")
+    d, error = difference(ways["path of any image"][-1], ways["own path"][-1])
+    assert d > 3 * error  # both agents do worse on a path that was chosen for another image
+
+# %% tags=["hide-input"]
+fig, axes = plt.subplots(1, 2, figsize=(9.6, 3.6), sharey=True)
+looks = zip(ways, ("label", "baseline", "location", "reward", "muted"), "osD^v", ("-", "-", "--", "-.", ":"))
+for name, colour, marker, line in looks:
+    for ax, (agent, found) in zip(axes, AGENTS.items()):
+        bars = {"fmt": marker + line, "color": COLOUR[colour], "label": name, "linewidth": 1.2}
+        interval_bars(ax, range(1, len(found[name]) + 1), found[name].sum(axis=1), n, **bars)
+        ax.set(title=agent, xlabel="glimpses so far", yscale="log", yticks=[0.5, 1, 2, 5, 10, 20, 50, 100])
+        ax.yaxis.set_major_formatter("{x:g}")
+        ax.minorticks_off()
+axes[0].set(ylabel="validation error (%)")
+axes[1].legend(fontsize=7.5)
+show("Error against glimpses for two agents on five kinds of paths; the own path is best, the order of others differs")
 
 # %% [markdown]
-# The step from *random* to *one path for all* is what a good habit is worth, the step from there to the *own path*
-# what deciding is worth to this agent. A borrowed path is worse than a habit: it goes where another digit asked it to.
-# On MNIST the habit is worth most by far: its digits are centred and of one size, and a retina in the middle of the
-# image, whose coarser square spans more than half of it, sees nearly all there is. The next lesson takes the habit
-# away. (Random locations are unfair to this agent in one way: it was not trained with them. An agent that was is among
-# the ablations below.)
+# What does this show? Both agents do better on the path that they chose for the image than on one that they chose for
+# another. So they *use* what they see; it is not habit alone.
+#
+# What does it **not** show? How much is owed to the habit. It is tempting to read it off the step from *random* to *one
+# path for all*, and an earlier version of this lesson did. But the two agents contradict each other. For the first, one
+# path for all costs half a point and a path of any image two. For the second it is the other way round: a path of any
+# image costs less than two points, one path for all nine. Neither was *trained* for such a path. Taken off its own, an
+# agent meets states that it never met before, and how badly it copes with that tells little about how good a habit
+# could be.
+#
+# The fair comparison is an agent that has one fixed path from the beginning and is trained with it. It is not in this
+# lesson. It belongs to the evidence of the tables, [habit or decision](tables/README.md), for the last row of each
+# task, and that table says whether its runs are there. Until then the question of this section's title is open on
+# MNIST.
 #
 # ## Mean, sampled, or averaged?
 #
@@ -433,6 +524,16 @@ print("one path for all minus own path:", difference(ways["one path for all"][-1
 # %%
 rollouts = (1, 2, 4, 8)
 averaged = {m: evaluate(params, config, x, y, "sampled", m) for m in rollouts}
+mean_rate, (low, high) = 100 * final.error, wilson(final.wrong[-1].sum(), n)
+print(f"mean locations:      {percent(final.error, (low, high))}")
+for m, e in averaged.items():
+    print(f"rollouts averaged: {m} {percent(e.error, wilson(e.wrong[-1].sum(), n))}")
+d, error = difference(final.wrong[-1], averaged[8].wrong[-1])
+print(f"mean locations minus average of 8: {d:+.2f} ± {error:.2f} points (one standard error)")
+assert np.allclose(averaged[8].probabilities.sum(axis=-1), 1, rtol=0, atol=1e-5)  # single precision
+assert d > 2 * error
+
+# %% tags=["hide-input"]
 fig, ax = plt.subplots(figsize=(7, 3.2))
 interval_bars(
     ax,
@@ -443,52 +544,54 @@ interval_bars(
     color=COLOUR["location"],
     label="sampled, probabilities averaged",
 )
-mean_rate, (low, high) = 100 * final.error, wilson(final.wrong[-1].sum(), n)
-ax.axhline(mean_rate, color=COLOUR["label"], label="mean locations")
+ax.axhline(mean_rate, color=COLOUR["label"], linestyle="--", label="mean locations")
 ax.axhspan(100 * low, 100 * high, color=COLOUR["label"], alpha=0.12, linewidth=0)
 ax.set(xscale="log", xticks=rollouts, xlabel="rollouts M", ylabel="validation error (%)", ylim=(0, None))
 ax.xaxis.set_major_formatter("{x:g}")
 ax.minorticks_off()
 ax.legend()
-plt.show()
-print(f"mean locations:      {percent(final.error, (low, high))}")
-for m, e in averaged.items():
-    print(f"rollouts averaged: {m} {percent(e.error, wilson(e.wrong[-1].sum(), n))}")
-print("mean locations minus average of 8:", difference(final.wrong[-1], averaged[8].wrong[-1]))
+show(
+    "Error against the number of averaged rollouts falls; the line of the mean locations lies near that of one rollout"
+)
 
 # %% [markdown]
 # An average of rollouts is an ensemble: the agent looks at the image again from another first place, and the
-# mistakes of single rollouts partly cancel. It costs $M$ times the glimpses, so it answers another question
-# than the paper's tables. When you compare error rates of different authors, ask first which of the three was
-# measured.
+# mistakes of single rollouts partly cancel. It costs $M$ times the glimpses.
+#
+# > **Asked: which prediction counts?** One rollout, if you compare with the paper's tables: an average of ten answers
+# > another question. When you compare error rates of different authors, ask first which of the three was measured.
 #
 # ## Taking choices back, one at a time
 #
-# Short trainings of the same recipe, each with one thing changed, made by
+# Short trainings of the same recipe, each with one thing changed. Those that are stored are of the
+# [first protocol](tables/results/v1/README.md), most with one seed. New ones with five seeds are made by
 #
 #     python tutorials/tables/run.py ablation quick
 #
-# A dot is one training; a second dot is another seed. The bars are Wilson's intervals, the grey band is that
-# of the recipe itself.
+# A dot is one training; a second dot is another seed. The bars are Wilson's intervals. The grey band holds the
+# intervals of all seeds of the recipe itself.
 
 # %%
 names = [name for name in QUICK.texts if name in ablation]
+reference = ablation["nothing"]
+print(f"{reference[0]['n_val']} validation images, {short} epochs")
+for name in names:
+    for a in ablation[name]:
+        print(
+            f"{QUICK.texts[name]:30} seed {a['seed']}: {percent(a['val_error'], a['val_interval'])}, "
+            f"sampled {100 * a['sampled_val_error']:.2f} %"
+        )
+
+# %% tags=["hide-input"]
 fig, ax = plt.subplots(figsize=(8, 0.34 * len(names) + 0.9))
-reference = ablation["nothing"][0]
 for i, name in enumerate(names):
     for j, a in enumerate(ablation[name]):
         colour = COLOUR["label"] if name == "nothing" else COLOUR["location"]
         rate, (low, high) = 100 * a["val_error"], 100 * np.array(a["val_interval"])
-        ax.errorbar(
-            rate,
-            i + 0.22 * j,
-            xerr=[[rate - low], [high - rate]],
-            fmt="o",
-            color=colour,
-            capsize=2,
-            alpha=(1, 0.6)[min(j, 1)],
-        )
-ax.axvspan(*(100 * np.array(reference["val_interval"])), color=COLOUR["muted"], alpha=0.15, linewidth=0)
+        bar = [[rate - low], [high - rate]]
+        ax.errorbar(rate, i + 0.22 * j, xerr=bar, fmt="os^vD"[j % 5], color=colour, capsize=2, alpha=0.6 if j else 1)
+band = 100 * np.array([a["val_interval"] for a in reference])
+ax.axvspan(band.min(), band.max(), color=COLOUR["muted"], alpha=0.15, linewidth=0)
 ax.set(
     yticks=range(len(names)),
     yticklabels=[QUICK.texts[name] for name in names],
@@ -499,27 +602,29 @@ ax.set(
 ax.xaxis.set_major_formatter("{x:g}")
 ax.minorticks_off()
 ax.invert_yaxis()
-plt.show()
-print(f"{reference['n_val']} validation images, {short} epochs")
-for name in names:
-    for a in ablation[name]:
-        print(
-            f"{QUICK.texts[name]:30} seed {a['seed']}: {percent(a['val_error'], a['val_interval'])}, "
-            f"sampled {100 * a['sampled_val_error']:.2f} %"
-        )
+show(
+    "A row for each choice that was taken back, with its error; most touch the band of the recipe, a few lie far right"
+)
 
 # %% [markdown]
 # How to read it. A difference smaller than the bars says little; the images were the same, so the bars are too wide for
-# it (exercise 2). A difference that exceeds the bars, but not the distance between two seeds of one row, says nothing
-# either: where two dots of a row lie on different sides of the band, either of them alone would have told a story.
-# Three epochs are a short training: they show what helps to learn *quickly*. A choice can be quick and end worse.
+# it (exercise 3). A difference that exceeds the bars, but not the distance between two seeds of one row, says nothing
+# either. There are seventeen rows, and lesson 12 says what that does to the ones that stick out. Three epochs are a
+# short training: they show what helps to learn *quickly*. A choice can be quick and end worse.
 #
-# With that said, some rows are worth a look. *Random locations* trains the same network, with the same number of
-# glimpses, but never lets it choose: what is lost there is the value of the policy. σ works in two ways: lesson 5 has
-# shown that the score's variance is 1/σ², so a small σ is noisy to learn from, but a large σ looks at wrong places in
-# training. Here σ = 0.05 is no worse than the recipe's, while 0.4 costs more than three points, at the mean locations
-# too: what was learned is worse, not only the aim. *Baselines* differ in noise alone, and only while there is
-# something left to learn about where to look.
+# What stands with both seeds? *Random locations* train the same network, with the same number of glimpses, but never
+# let it choose: 13 % instead of 3.4 to 3.8 %. That is what the policy is worth after three epochs. σ = 0.4 costs more
+# than three points, at the mean locations too. No baseline costs 1.5 to 1.7 points. σ = 0.05 and a learned baseline are
+# ties. Most of the other rows have one seed, and most of them are ties as well.
+#
+# *Why* does having no baseline cost something? Lesson 7 has proved that all honest baselines give the same mean
+# gradient, and measured that without one the noise is larger. That the noise is the reason for these 1.6 points is
+# likely; these runs do not prove it.
+#
+# > **Asked: my policy goes to one corner, whatever the image. Why?** Look where its means are (`minram show RUN`). If
+# > they are outside the image, all samples are clipped to the same point, and no reward leads back (lesson 12). If they
+# > do not vary, the location head has not learned anything: is σ so small that all samples see the same? Is there a
+# > gradient at all (lesson 11, bug D)? A run of `minram train` says so itself when it sees one of these.
 #
 # An agent to be tried. Draw a digit, throw in clutter, and click where the first glimpse shall fall.
 
@@ -533,14 +638,114 @@ touch("agent")
 #
 # Validation images choose, test images are for one look. An error rate without the number of images is half a
 # number, and a difference without other seeds is half a result. The location head learns only from the part
-# of the reward's variance that is due to where one looks. Whether an agent decides or follows a habit is not
-# seen in pictures of paths but in an experiment with other ones.
-#
+# of the reward's variance that is due to where one looks. That an agent uses what it sees is shown by giving it other
+# paths. How good it could be without is shown only by training one that has no choice.
+
+# %% tags=["planted", "hide-cell"]
+# Wrong variants that the assertions above have to catch: the text, and the text in its place. Where a module comes
+# first, they are planted there. tests/test_planted.py plants them one by one and wants each to fail.
+PLANTED = [
+    ("middle, half = p + q / 2", "middle, half = p + q"),
+    ("middle, half = p + q / 2", "middle, half = p"),
+    ("np.sqrt(p * (1 - p) / n + q / (4 * n))", "np.sqrt(p * (1 - p) / n)"),
+    ("((ends[:, 0] <= p) & (p <= ends[:, 1]))", "(p <= ends[:, 1])"),
+    ("minram.training.evaluate", 'proportion_ci(method="wilson")', 'proportion_ci(method="exact")'),
+    ("p.mean() * (1 - p.mean()), p.var()", "p.mean() * (1 - p.mean()), p.std()"),
+    ("(p * (1 - p)).mean()\n", "p.mean() * (1 - p.mean())\n"),
+    ("r.var(axis=1, ddof=1).mean()", "r.var(axis=1).mean()"),
+    ("r.var(axis=1, ddof=1).mean()", "r.var(ddof=1)"),
+    ("predicted = (N / (N - 1)) ** 2 *", "predicted = 1 *"),
+    ("minram.reinforce", "- G) / (G.shape[-1] - 1)", "- 0 * G) / G.shape[-1]"),
+    ("looking = within(outcome.reward.reshape(-1, M)", "looking = within(outcome.reward.reshape(M, -1)"),
+    ("same_class[rows] = np.roll(rows, 1)", "same_class[rows] = rows"),
+    ("others[rows] = np.roll(rows, 1)", "others[rows] = rows"),
+    ("minram.agent", "np.clip(samples[t], -1, 1, out=loc[t + 1])", "np.clip(mu[t], -1, 1, out=loc[t + 1])"),
+    ("100 * (first.astype(int) - second)", "100 * (first.astype(int) - second[::-1])"),
+    ("d.std(ddof=1) / np.sqrt(len(d))", "d.std(ddof=1)"),
+    ("minram.training.models", "rollouts, -1).mean(axis=2)", "rollouts, -1).sum(axis=2)"),
+]
+
+# %% [markdown] tags=["exercises"]
 # ## Exercises
 #
-# **1. The fuel gauge.** An agent gets an image right with probability $p$ in each of $M$ independent rollouts.
-# What is the mean square of the leave-one-out advantage $r_1 - \tfrac{1}{M-1}\sum_{m > 1} r_m$? Check against
-# all $2^M$ outcomes.
+# Four, from numbers by hand to an estimator. Each has a function to be written and, after it, a check that says at once
+# what it thinks. The checks do not depend on each other.
+
+# %%
+import sys
+from pathlib import Path
+
+import minram
+from minram.training.process import one_thread
+
+one_thread()  # before NumPy is loaded
+sys.path.append(str(Path(minram.__file__).parents[1] / "tutorials"))  # what lessons import, if this one was moved
+
+# %%
+from itertools import product
+
+import numpy as np
+
+from exercise import exercise, finish, same
+from minram.reinforce import advantages
+from minram.training.evaluate import wilson
+
+# %% [markdown]
+# **1. Numbers by hand.** Three images. One is labelled rightly wherever the agent looks, one never, one half of the
+# time. How large is the variance of the reward, of a rollout of one of the three? Which part of it is due to which
+# image it is, and which part to where one looks? And an agent labels 16 images without a mistake. What is the upper end
+# of Wilson's interval, with $z = 2$?
+
+
+# %% tags=["solution"]
+def variance_by_hand():
+    """→ {"all": …, "image": …, "looking": …, "upper end": …}."""
+    # Solution
+    # The mean is ½, so all of it is ¼. The p are 0, ½, 1, with the variance (¼ + 0 + ¼)/3; p(1 − p) is 0, ¼, 0.
+    # p² = 4 p (1 − p)/16 gives p = (1 − p)/4, so p = 1/5.
+    return {"all": 1 / 4, "image": 1 / 6, "looking": 1 / 12, "upper end": 1 / 5}
+
+
+# %% [markdown] tags=["hints"]
+# <details><summary>Exercise 1, first hint</summary>
+#
+# A reward is 0 or 1. Its variance is $p(1-p)$, with $p$ for its mean, whatever else is going on.
+#
+# </details>
+# <details><summary>Exercise 1, second hint</summary>
+#
+# Write down the three $p_i$. Their own variance is the first part. The mean of $p_i(1 - p_i)$ is the second. Do the two
+# add up? For the interval: which $p$ is just two standard deviations $\sqrt{p(1-p)/16}$ away from 0?
+#
+# </details>
+
+
+# %%
+@exercise("1. Numbers by hand")
+def check_by_hand():
+    got = variance_by_hand()
+    assert set(got) == {"all", "image", "looking", "upper end"}, (
+        "the answer should have the keys all, image, looking and upper end."
+    )
+    p = np.array([1, 0, 1 / 2])
+    same("all", float(got["all"]), p.mean() * (1 - p.mean()), {"this is the mean reward.": p.mean()})
+    because = {
+        "this is divided by 2; the three images are all there are.": p.var(ddof=1),
+        "this is the part within the images.": (p * (1 - p)).mean(),
+    }
+    same("image", float(got["image"]), p.var(), because)
+    because = {"this is of the third image alone; what is the mean over the three?": 1 / 4}
+    same("looking", float(got["looking"]), (p * (1 - p)).mean(), because)
+    because = {
+        "the simple formula claims certainty: take the variance where the true rate is.": 0.0,
+        "this is p = 4/16; and the factor 1 − p?": 1 / 4,
+    }
+    same("upper end", float(got["upper end"]), np.roots([1 + 4 / 16, -4 / 16, 0]).max(), because)  # p² = 4 p (1 − p)/16
+
+
+# %% [markdown]
+# **2. A number: the fuel gauge.** An agent gets an image right with probability $p$ in each of $M$ independent
+# rollouts. What is the mean square of the leave-one-out advantage $r_1 - \tfrac{1}{M-1}\sum_{m > 1} r_m$?
 
 
 # %% tags=["solution"]
@@ -550,22 +755,45 @@ def expected_square(p, M):
     return p * (1 - p) * (1 + 1 / (M - 1))  # the variances of r_1 and of a mean of M − 1, added; the mean is 0
 
 
+# %% [markdown] tags=["hints"]
+# <details><summary>Exercise 2, first hint</summary>
+#
+# The mean of the advantage is 0, so its mean square is its variance.
+#
+# </details>
+# <details><summary>Exercise 2, second hint</summary>
+#
+# $r_1$ and the mean of the others are independent. What is the variance of a difference of independent numbers, and of
+# a mean of $M - 1$ of them?
+#
+# </details>
+
+
 # %%
-for p_right, M in product((0.02, 0.5, 0.9), (2, 3, 6)):
-    total = 0.0
-    for outcome in product((0.0, 1.0), repeat=M):
-        probability = np.prod([p_right if r else 1 - p_right for r in outcome])
-        A = advantages(np.array(outcome), np.zeros((1, M)), "rollouts", M)
-        total += probability * A[0, 0] ** 2
-    assert np.isclose(total, expected_square(p_right, M), rtol=1e-13)  # sums of at most 64 terms, all positive
-print("exact for every M and p tried")
+@exercise("2. The fuel gauge")
+def check_square():
+    for p, M in product((0.02, 0.5, 0.9), (2, 3, 6)):
+        total = 0.0
+        for outcome in product((0.0, 1.0), repeat=M):  # all 2^M of them
+            probability = np.prod([p if r else 1 - p for r in outcome])
+            total += probability * advantages(np.array(outcome), np.zeros((1, M)), "rollouts", M)[0, 0] ** 2
+        because = {
+            "the baseline scatters too.": p * (1 - p),
+            "variances of independent numbers are added, also for a difference.": p * (1 - p) * (1 - 1 / (M - 1)),
+            "the baseline is a mean of M − 1 numbers.": p * (1 - p) * (1 + 1 / M),
+            "the baseline has one row less in it than you think, and the row itself is not in it.": p
+            * (1 - p)
+            * (1 - 1 / M),
+        }
+        same(f"for p = {p}, M = {M} the mean square", float(expected_square(p, M)), total, because)
+
 
 # %% [markdown]
 # It is largest for images that the agent gets right half of the time, and vanishes for those that it always or
 # never gets right.
 #
-# **2. A paired comparison.** Two agents label the same images. Of the four cases (both right, only the first
-# wrong, only the second wrong, both wrong) only two matter. From the counts $b$ (only the first wrong) and $c$
+# **3. An estimator: a paired comparison.** Two agents label the same images. Of the four cases (both right, only the
+# first wrong, only the second wrong, both wrong) only two matter. From the counts $b$ (only the first wrong) and $c$
 # (only the second wrong) of $n$ images, write the difference of the error rates and its standard error.
 
 
@@ -578,40 +806,97 @@ def paired(b, c, n):
     return difference, np.sqrt(variance / (n - 1))
 
 
+# %% [markdown] tags=["hints"]
+# <details><summary>Exercise 3, first hint</summary>
+#
+# Give each image a number $d$: 1 if only the first agent is wrong, −1 if only the second is, otherwise 0. The
+# difference is the mean of $d$.
+#
+# </details>
+# <details><summary>Exercise 3, second hint</summary>
+#
+# What is the mean of $d^2$? The variance of the mean is the variance of $d$, divided by $n$ (or, without bias, by
+# $n - 1$).
+#
+# </details>
+
+
 # %%
-first_wrong, second_wrong = final.wrong[-1], averaged[8].wrong[-1]
-d = first_wrong.astype(float) - second_wrong
-b, c = np.sum(first_wrong & ~second_wrong), np.sum(second_wrong & ~first_wrong)
-mine = paired(b, c, n)
-print(f"difference {100 * mine[0]:.2f} ± {100 * mine[1]:.2f} percentage points (one standard error)")
-assert np.allclose(mine, (d.mean(), d.std(ddof=1) / np.sqrt(n)), rtol=1e-3)  # divided by n or by n − 1
-unpaired = np.sqrt(first_wrong.var() / n + second_wrong.var() / n)
-print(f"had the images been different ones: ± {100 * unpaired:.2f}")
+@exercise("3. A paired comparison")
+def check_paired():
+    rng = np.random.default_rng(0)
+    for n, p, q in ((5000, 0.02, 0.03), (400, 0.3, 0.2)):
+        difficult = rng.random(n) < 0.35  # both agents err on the difficult ones
+        first, second = (rng.random(n) < np.where(difficult, rate / 0.35, 0) for rate in (p, q))
+        d = first.astype(float) - second
+        b, c = int(np.sum(first & ~second)), int(np.sum(second & ~first))
+        got = paired(b, c, n)
+        assert np.shape(got) == (2,), "it should return two numbers, the difference and its standard error."
+        same("the difference", float(got[0]), d.mean(), {"first minus second.": -d.mean()})
+        unpaired = np.sqrt(first.var() / n + second.var() / n)
+        error = d.std() / np.sqrt(n)
+        because = {
+            "this is the standard deviation of one image.": d.std(),
+            "this is the variance; its root?": d.var() / n,
+            "this is as if the images had been different ones.": unpaired,
+        }
+        same("the standard error", float(got[1]), error, because, 1.2 / n)  # divided by n or by n − 1
+    assert 1.5 < unpaired / error < 1.7
+
 
 # %% [markdown]
-# **3. Exponential averages.** With a decay $d$ the averaged weights become
-# $\bar\theta \leftarrow d\,\bar\theta + (1-d)\,\theta$
-# after each step. Write the weight that $\theta$ of $j$ steps ago has in $\bar\theta$, for a constant decay. How
+# In the check's last case, with different images for the two agents the standard error would be 1.6 times as large.
+#
+# **4. Time: exponential averages.** With a decay $d$ the averaged weights become
+# $\bar\theta \leftarrow d\,\bar\theta + (1-d)\,\theta$ after each step. Write the weight that $\theta$ of $j$ steps ago
+# has in $\bar\theta$, for a constant decay. And the mean age of what is in it, $\sum_j j \cdot \text{weight}_j$: how
 # many steps is an average of $d$ worth?
 
 
 # %% tags=["solution"]
 def weight_of(j, decay):
-    """The weight of the parameters of j steps ago in their exponential average."""
+    """The weight of the parameters of j steps ago in their exponential average, and their mean age in steps."""
     # Solution
-    return (1 - decay) * decay**j
+    return (1 - decay) * decay**j, decay / (1 - decay)  # a geometric series, Σ j dʲ = d/(1 − d)²
+
+
+# %% [markdown] tags=["hints"]
+# <details><summary>Exercise 4, first hint</summary>
+#
+# Put the formula into itself: what is $\bar\theta$ two steps later? The newest parameters have the weight $1 - d$.
+#
+# </details>
+# <details><summary>Exercise 4, second hint</summary>
+#
+# $\sum_j d^j = 1/(1 - d)$. Take the derivative of both sides by $d$ to get $\sum_j j\, d^{j-1}$.
+#
+# </details>
 
 
 # %%
-decay, steps = 0.9, 400
-history = np.random.default_rng(0).normal(size=steps)
-average = history[0]
-for theta in history[1:]:
-    average = decay * average + (1 - decay) * theta
-# What is left of the start weighs decay^399 < 1e-18, less than rounding.
-assert np.isclose(average, sum(weight_of(j, decay) * history[-1 - j] for j in range(steps)), rtol=1e-12)
-print(
-    f"mean age for {config.weight_average}: {1 / (1 - config.weight_average) - 1:.0f} steps, "
-    f"an epoch has {len(digits.y_train) // config.batch_size}"
-)
-show_source(optim.update_in_place)
+@exercise("4. Exponential averages")
+def check_weights():
+    for decay in (0.9, 0.5):
+        history = np.eye(400)  # each step's parameters are 1 in a place of their own
+        average = history[0]
+        for theta in history[1:]:
+            average = decay * average + (1 - decay) * theta
+        right = average[::-1]  # the newest first; what is left of the start weighs 0.9^399 < 1e-18
+        got = [weight_of(j, decay) for j in range(400)]
+        assert np.shape(got) == (400, 2), "it should return two numbers, the weight and the mean age."
+        j = np.arange(400)
+        because = {
+            "the weights have to add up to one.": right / right[0],
+            "the newest parameters, j = 0, have been multiplied by 1 − d alone.": right * decay,
+            "it is the new parameters that are multiplied by 1 − d.": decay * (1 - decay) ** j,
+        }
+        same("the weights", np.array([g[0] for g in got]), right, because)
+        because = {"is the newest one of age 0 or of age 1?": 1 / (1 - decay)}
+        same("the mean age", float(got[0][1]), right @ j, because)
+
+
+# %% [markdown]
+# For the recipe's $d = 0.999$ that is 999 steps, a little more than two epochs.
+
+# %%
+finish()

@@ -3,8 +3,8 @@
 #
 # **What you will see.** A digit somewhere on a large canvas, among pieces of other digits. How such canvases
 # are made, fresh for every minibatch and yet repeatable; a retina of several scales, and what this agent uses
-# each of them for; heat maps of where the policy goes; and what happens when the same weights are put to work
-# on canvases of other sizes.
+# each of them for; heat maps of where the policy goes; what happens when the agent is sent along another image's path;
+# and when the same weights are put to work on canvases of other sizes.
 #
 # **What you need.** Lessons 2 and 9.
 #
@@ -13,17 +13,21 @@
 # **To touch.** [This agent in a browser](pages/agent.html): place a digit, throw in clutter, say where it looks first.
 
 # %%
+import sys
+from pathlib import Path
+
+import minram
 from minram.training.process import one_thread
 
-one_thread()  # before NumPy: small products are as fast on one thread, and many times faster beside other programs
+one_thread()  # before NumPy is loaded
+sys.path.append(str(Path(minram.__file__).parents[1] / "tutorials"))  # what lessons import, if this one was moved
 
 # %%
 import matplotlib.pyplot as plt
 import numpy as np
 from scipy.stats import chi2
 
-from lesson import CHECKPOINTS, show_source, training_command
-from minram import gradcheck
+from lesson import CHECKPOINTS, show, show_source, training_command
 from minram.agent import rollout
 from minram.datasets import tasks
 from minram.datasets.data import load
@@ -50,6 +54,16 @@ x, y = digits.x_val, digits.y_val  # validation images; the test set is left alo
 # x = \min\Bigl(1,\; \sum_{d=1}^{D} \text{patch}_d + \text{digit}\Bigr)
 # $$
 #
+# With a pencil, and with bytes, where white is 255. A canvas of three pixels, black. A patch (200, 200) is dropped on
+# the first two. A digit (100, 50) is put on the last two. The sums are 200, 300 and 50, and 300 is white: 200, 255, 50.
+# A program that adds bytes gets 300 − 256 = 44 in the middle, nearly black, where both have ink.
+
+# %%
+patch, digit = np.array([200, 200, 0], np.uint8), np.array([0, 100, 50], np.uint8)
+print(f"wrapped {patch + digit}, clipped {np.minimum(patch.astype(int) + digit, 255)}")
+assert (patch + digit == [200, 44, 50]).all() and (np.minimum(patch.astype(int) + digit, 255) == [200, 255, 50]).all()
+
+# %% [markdown]
 # Everything random is drawn first, into a `Layout`: the image each patch is cut from, where it is cut, where it
 # is dropped, and the place of the digit. The drawing itself is then a function without any randomness, short
 # enough to be repeated here by hand, one patch after the other.
@@ -59,7 +73,7 @@ params, config, about = load_params(find_model("pretrained:cluttered-60"))
 task = config.task_at()
 S, D, T = task.canvas[0], task.n_distractors, config.glimpses
 size = x.shape[1]  # of a digit
-index, seed = np.array([11]), 23  # a seed that gives patches with ink
+index, seed = np.array([11]), 188  # a seed that gives patches with ink, which overlap each other and the digit
 layout = tasks._sample_layout(task, x, index, np.random.default_rng(seed))
 
 canvas, stages = np.zeros(task.canvas, int), []
@@ -73,12 +87,15 @@ canvas[i : i + size, j : j + size] += x[index[0]]
 stages.append(np.minimum(canvas, 255))
 
 assert (stages[-1] == make_images(task, x, index, np.random.default_rng(seed))[0]).all()
+assert canvas.max() > 255  # so clipping matters here
+show_source(make_images)
+
+# %% tags=["hide-input"]
 fig, axes = plt.subplots(1, D + 1, figsize=(9.6, 2.2))
 for step, ax in enumerate(axes):
     plots.image(ax, stages[step].astype(np.uint8))
     ax.set_title(f"patch {step + 1}" if step < D else "and the digit")
-plt.show()
-show_source(make_images)
+show("A black canvas on which four pieces of other digits and then a whole digit appear, one after the other")
 
 # %% [markdown]
 # Does it matter that clutter is clipped before the digit is added? No: with numbers that are not negative,
@@ -101,11 +118,6 @@ print(
 
 many = tasks._sample_layout(task, x, np.zeros(20_000, int), np.random.default_rng(1)).place  # (20000, 2)
 counts = np.bincount(many[:, 0], minlength=S - size + 1)
-fig, ax = plt.subplots(figsize=(7, 2.6))
-ax.bar(range(len(counts)), counts, color=COLOUR["label"], width=0.8)
-ax.axhline(counts.mean(), color=COLOUR["exact"], linewidth=1)
-ax.set(xlabel="first row of the digit (pixels)", ylabel="canvases")
-plt.show()
 statistic = np.sum((counts - counts.mean()) ** 2) / counts.mean()
 print(
     f"rows {many[:, 0].min()} to {many[:, 0].max()}; chi-square {statistic:.1f} "
@@ -114,10 +126,17 @@ print(
 assert len(counts) == S - size + 1 and counts[0] > 0 and counts[-1] > 0
 assert statistic < chi2.ppf(1 - 1e-6, len(counts) - 1)  # a fair draw exceeds this once in a million
 
+# %% tags=["hide-input"]
+fig, ax = plt.subplots(figsize=(7, 2.6))
+ax.bar(range(len(counts)), counts, color=COLOUR["label"], width=0.8)
+ax.axhline(counts.mean(), color=COLOUR["exact"], linewidth=1)
+ax.set(xlabel="first row of the digit (pixels)", ylabel="canvases")
+show("How often the digit begins in each of 33 rows: about six hundred times each, the last row too")
+
 # %% [markdown]
 # Look at the right end. A digit $h$ pixels high fits on a canvas of height $H$ at $H - h + 1$ places, not at $H - h$:
 # the last one, flush with the border, is one of them. Random integers in Python come with the upper end
-# excluded in one library and included in another, and so public code for this task often misses the last row
+# excluded in one library and included in another, and so some public code for this task misses the last row
 # and column. The digits are then a little too far up and to the left, in training and in test alike, and no
 # learning curve shows it.
 #
@@ -129,13 +148,15 @@ assert statistic < chi2.ppf(1 - 1e-6, len(counts) - 1)  # a fair draw exceeds th
 one, other = fixed_images(task, x, seed=0), fixed_images(task, x, seed=1)
 in_chunks = np.concatenate([c for _, c in tasks.fixed_batches(task, x, 333, seed=0)])
 assert (one == in_chunks).all() and (one != other).any(axis=(1, 2)).all()
+
+# %% tags=["hide-input"]
 fig, axes = plt.subplots(2, 6, figsize=(9.6, 3.5))
 for k in range(6):
     plots.image(axes[0, k], one[k])
     plots.image(axes[1, k], other[k])
 axes[0, 0].set_ylabel("seed 0")
 axes[1, 0].set_ylabel("seed 1")
-plt.show()
+show("Six digits on canvases of two seeds: the same digits, at other places and among other clutter")
 
 # %% [markdown]
 # The seed is a source of luck like the choice of the images. How much luck is printed below, where the agent is
@@ -148,28 +169,30 @@ plt.show()
 # squares, each with the same number of cells, each cell of the next one covering more pixels. It is sharp in
 # the middle and coarse around, like an eye.
 
-# %% tags=["picture"]
+# %%
 w, scales = config.patch_size, config.scales
 l = np.array([[0.25, -0.15]], np.float32)
 phi, _ = sensor_forward(summed_area(one[3:4]), l, scales, w)
+print(f"{phi.size} numbers a glimpse, of {S * S} pixels")
+
+# %% tags=["picture", "hide-input"]
 retina = Retina(scales, w)
 fig, axes = plt.subplots(1, 2 + len(scales), figsize=(10, 2.5))
 plots.image(axes[0], one[3])
 plots.retina_outline(axes[0], l[0], one[3].shape, retina)
 axes[0].set_title("canvas and retina")
-for k, patch in enumerate(retina.patches(phi[0])):
-    plots.image(axes[1 + k], patch)
+for k, cells in enumerate(retina.patches(phi[0])):
+    plots.image(axes[1 + k], cells)
     axes[1 + k].set_title(f"scale {scales[k]}: {retina.widths[k]} pixels wide", fontsize=8.5)
 plots.retina_view(axes[-1], phi[0], retina)
 axes[-1].set_title("what it sees")
-plt.show()
-print(f"{phi.size} numbers a glimpse, of {S * S} pixels")
+show("A canvas with three nested squares on it, the three scales as images of twelve by twelve cells, and all in one")
 
 # %% [markdown]
 # ## The agent at work
 #
-# The weights come from a run of this command. They are read from a file that knows its settings and when it
-# was saved:
+# The weights are in the package, a run of the [first protocol](tables/README.md). They are read from a file that knows
+# its settings and when it was saved. It is one agent; what another seed would do, this lesson does not know.
 
 # %%
 print(training_command(config, about["recipe"]))
@@ -184,12 +207,14 @@ for step, error in enumerate(final.errors, 1):
 
 t = rollout(params, config, summed_area(one[:2000]), np.random.default_rng(0), policy="mean", every_step=True)
 guess = t.logits[-1].argmax(axis=-1)
+
+# %% tags=["hide-input"]
 fig, axes = plt.subplots(2, 5, figsize=(9.6, 4.3))
 wrong = 8 + np.flatnonzero(guess[8:] != y[8:2000])[:2]
 for k, ax in zip([*range(8), *wrong], axes.flat):
     plots.glimpse_path(ax, one[k], t.loc[:, k], size=8)
     plots.verdict(ax, y[k], guess[k])
-plt.show()
+show("Ten cluttered canvases with the path of eight glimpses; eight labels are right, the last two wrong")
 
 # %% [markdown]
 # The first eight canvases, and the first two after them that it gets wrong. The square mark is the first,
@@ -206,6 +231,8 @@ place = tasks._sample_layout(task, x, np.arange(n), np.random.default_rng(0)).pl
 centre = place[:, ::-1] + size / 2  # (2000, 2) x, y in pixels
 pixels = (t.loc + 1) * (S / 2)  # (T, 2000, 2)
 relative = pixels - centre
+
+# %% tags=["hide-input"]
 steps = [0, 1, 2, 3, T - 1]
 fig, axes = plt.subplots(2, len(steps), figsize=(10, 4.3), sharex="row", sharey="row")
 for column, step in zip(axes.T, steps):
@@ -220,7 +247,7 @@ for column, step in zip(axes.T, steps):
     below.grid(False)
 axes[0, 0].set(ylabel="canvas (pixels)")
 axes[1, 0].set(ylabel="from the digit (pixels)")
-plt.show()
+show("Density maps of five glimpses: on the canvas above, and around the digit below, where they gather")
 
 # %% [markdown]
 # Above, the canvas; below, the same glimpses with the digit moved to the middle, its frame of 28 by 28 pixels
@@ -234,30 +261,67 @@ plt.show()
 on_digit = (np.abs(relative) <= 10).all(axis=-1)  # (T, 2000)
 shares, distance = on_digit.mean(axis=1), np.median(np.hypot(*np.moveaxis(relative, -1, 0)), axis=1)
 low, high = np.array([wilson(m, on_digit.shape[1]) for m in on_digit.sum(axis=1)]).T
-fig, ax = plt.subplots(figsize=(7, 3))
-ax.errorbar(
-    range(1, T + 1),
-    100 * shares,
-    100 * np.array([shares - low, high - shares]),
-    fmt="o-",
-    capsize=3,
-    color=COLOUR["location"],
-    label="glimpses on the digit",
-)
-ax.plot(range(1, T + 1), 100 * final.errors, "o-", color=COLOUR["label"], label="validation error")
-ax.axhline(100 * (20 / S) ** 2, color=COLOUR["exact"], linewidth=1, label="chance")
-ax.set(xlabel="glimpse", ylabel="%", ylim=(0, 100))
-ax.legend(loc="upper right")
-plt.show()
 for step in range(T):
     print(f"glimpse {step + 1}: {100 * shares[step]:5.1f} % on the digit, median distance {distance[step]:4.1f} pixels")
 chance = (20 / S) ** 2
 assert abs(shares[0] - chance) < 5 * np.sqrt(chance * (1 - chance) / 2000)  # five standard errors
 assert shares[2:].min() > 0.9 and final.errors[2] > 1.5 * final.errors[-1]
 
+# %% tags=["hide-input"]
+fig, axes = plt.subplots(1, 2, figsize=(8.8, 3))
+ends = 100 * np.array([shares - low, high - shares])
+axes[0].errorbar(range(1, T + 1), 100 * shares, ends, fmt="o-", capsize=3, color=COLOUR["location"])
+axes[0].axhline(100 * chance, color=COLOUR["exact"], linewidth=1)
+axes[0].text(T, 100 * chance + 2, "chance", ha="right", fontsize=8.5)
+axes[0].set(xlabel="glimpse", ylabel="glimpses on the digit (%)", ylim=(0, 100))
+mistaken = final.wrong.sum(axis=1)
+ends = 100 * np.abs(np.array([wilson(m, n) for m in mistaken]).T - final.errors)
+axes[1].errorbar(range(1, T + 1), 100 * final.errors, ends, fmt="s-", capsize=3, color=COLOUR["label"])
+axes[1].set(xlabel="stopped after glimpse", ylabel="validation error (%)", yscale="log", yticks=[2, 5, 10, 20, 50, 100])
+axes[1].yaxis.set_major_formatter("{x:g}")
+axes[1].minorticks_off()
+show(
+    "Left the share of glimpses on the digit, high from the third on; right the error, which falls to the last glimpse"
+)
+
 # %% [markdown]
 # Two decisions find the digit, wherever it is; after that the share has nowhere to rise, but the error goes on falling.
 # First the agent searches, then it reads.
+#
+# ## Along another path
+#
+# The experiment of lesson 9, here: the agent is sent along the path that it took on another canvas, and along one path
+# for all, the mean of all paths.
+
+# %%
+rng = np.random.default_rng(3)
+order = rng.permutation(2000)
+another = np.empty(2000, int)
+another[order] = np.roll(order, 1)  # a cycle through all, so that no canvas gets its own
+assert (another != np.arange(2000)).all()
+mean_path = np.broadcast_to(t.sample.mean(axis=1, keepdims=True), t.sample.shape)
+paths = {
+    "own path": (t.loc, t.sample),
+    "one path for all": (np.concatenate([t.loc[:1], mean_path]), mean_path),
+    "another canvas's": (t.loc[:, another], t.sample[:, another]),
+}
+area_2000, off_path = summed_area(one[:2000]), {}
+for name, (loc, sample) in paths.items():
+    walked = rollout(params, config, area_2000, None, frozen=t._replace(loc=loc, sample=sample))
+    off_path[name] = walked.logits[-1].argmax(axis=-1) != y[:2000]
+    m = off_path[name].sum()
+    d = off_path[name].astype(int) - off_path["own path"]
+    error = d.std(ddof=1) / np.sqrt(2000)
+    print(f"{name:18} {percent(m / 2000, wilson(m, 2000))}, {100 * d.mean():+.1f} ± {100 * error:.1f} points")
+assert (off_path["own path"] == (guess != y[:2000])).all()
+assert min(off_path[name].mean() for name in list(paths)[1:]) > 0.2
+
+# %% [markdown]
+# Off its own path this agent is lost: in a third of the canvases or more. On MNIST, with the digit in the middle, a
+# borrowed path cost about two points. So on this task it lives by what it sees. As in lesson 9 this does *not* say how
+# good an agent with one fixed path could be, since this one was never trained for such paths. What it would have to do
+# without is the digit's place. Agents that are trained with a fixed path belong to the evidence of the
+# [tables](tables/README.md), *habit or decision*.
 #
 # ## Which scale does what?
 #
@@ -274,28 +338,39 @@ def blinded(params, k):
     return params | {"glimpse.what.W": W}
 
 
+for k in range(len(scales)):  # as good as showing it black
+    black = phi.copy()
+    black[:, k * w * w : (k + 1) * w * w] = 0
+    seen_black, blind = black @ params["glimpse.what.W"], phi @ blinded(params, k)["glimpse.what.W"]
+    assert np.abs(seen_black - blind).max() < 1e-5 and not np.allclose(blind, phi @ params["glimpse.what.W"])
+
 lesions = {"none": params} | {f"scale {s}": blinded(params, k) for k, s in enumerate(scales)}
 m = 1000
-area = summed_area(one[:m])
-fig, axes = plt.subplots(1, 2, figsize=(8.4, 2.8), sharey=True)
-for k, (name, p) in enumerate(lesions.items()):
+area, effects = summed_area(one[:m]), {}
+for name, p in lesions.items():
     walked = rollout(p, config, area, np.random.default_rng(0), policy="mean")
     mistakes = np.sum(walked.logits[-1].argmax(axis=-1) != y[:m])
     found = 100 * (np.abs((walked.loc[1:] + 1) * (S / 2) - centre[:m]) <= 10).all(axis=-1).mean()
-    error, ends = mistakes / m, np.array(wilson(mistakes, m))
-    colour = COLOUR["label" if k == 0 else "location"]
-    axes[0].barh(k, 100 * error, color=colour, alpha=0.75)
-    axes[0].plot(100 * ends, [k, k], color=COLOUR["exact"], linewidth=2)
-    axes[1].barh(k, found, color=colour, alpha=0.75)
-    print(f"blinded {name:8}: error {percent(error, ends)}, {found:.0f} % of glimpses 2 to {T} on the digit")
+    effects[name] = mistakes, found
+    rate = percent(mistakes / m, wilson(mistakes, m))
+    print(f"blinded {name:8}: error {rate}, {found:.0f} % of glimpses 2 to {T} on the digit")
+
+# %% tags=["hide-input"]
+fig, axes = plt.subplots(1, 2, figsize=(8.4, 2.8), sharey=True)
+for k, (mistakes, found) in enumerate(effects.values()):
+    look = {"color": COLOUR["label" if k == 0 else "location"], "alpha": 0.75, "hatch": "" if k == 0 else "//"}
+    axes[0].barh(k, 100 * mistakes / m, edgecolor="white", **look)
+    axes[0].plot(100 * np.array(wilson(mistakes, m)), [k, k], color=COLOUR["exact"], linewidth=2)
+    axes[1].barh(k, found, edgecolor="white", **look)
 axes[0].set(yticks=range(len(lesions)), yticklabels=lesions, ylabel="blinded", xlabel="error (%)")
 axes[1].set(xlabel="later glimpses on the digit (%)")
 axes[0].invert_yaxis()
-plt.show()
+show("Bars of the error, and of the share of glimpses on the digit, with no scale blinded and with each of the three")
 
 # %% [markdown]
 # The two panels belong together: an error may come from not finding the digit or from not reading it. If
-# blinding a scale raises the error but leaves the glimpses on the digit, that scale was for reading.
+# blinding a scale raises the error but leaves the glimpses on the digit, this agent read with it. It was not trained
+# without the scale, so this does not say that one *needs* it.
 #
 # ## The same weights on other canvases
 #
@@ -312,36 +387,34 @@ curves = {
     "this lesson, no clutter": (params, config, "translated", COLOUR["label"]),
     f"this lesson, {D} distractors": (params, config, "cluttered", COLOUR["location"]),
 }
-fig, ax = plt.subplots(figsize=(7.4, 3.6))
-for name, (p, c, kind, colour) in curves.items():
-    errors = {}
-    for s in sizes:
-        errors[s] = evaluate(p, c.changed({"task": kind, "canvas": (s, s)}), x[:m], y[:m]).error
-    rates = np.array(list(errors.values()))
-    low, high = np.array([wilson(round(e * m), m) for e in rates]).T
-    ax.errorbar(
-        sizes,
-        100 * rates,
-        100 * np.array([rates - low, high - rates]),
-        fmt="o-",
-        capsize=2,
-        color=colour,
-        label=name,
-        linewidth=1.3,
+rates = {}
+for name, (p, c, kind, _) in curves.items():
+    rates[name] = np.array(
+        [evaluate(p, c.changed({"task": kind, "canvas": (s, s)}), x[:m], y[:m]).error for s in sizes]
     )
     trained = c.canvas[0] if c.task != "original" else size
-    print(f"{name:32} " + ", ".join(f"{s}: {100 * errors[s]:.1f} %" for s in (28, 60, 100)), f"(trained at {trained})")
-ax.set(xlabel="width of the canvas (pixels)", ylabel="validation error (%)", ylim=(0, None), xticks=sizes)
-ax.legend()
-plt.show()
+    some = ", ".join(f"{s}: {100 * e:.1f} %" for s, e in zip(sizes, rates[name]) if s in (28, 60, 100))
+    print(f"{name:32} {some} (trained at {trained})")
 wide = evaluate(params, config.changed({"canvas": (40, 90)}), x[:m], y[:m])
 print(f"40 by 90 pixels, cluttered: {percent(wide.error, wilson(wide.wrong[-1].sum(), m))}")
+
+# %% tags=["hide-input"]
+fig, ax = plt.subplots(figsize=(7.4, 3.6))
+for (name, errors), (*_, colour), marker in zip(rates.items(), curves.values(), "os^"):
+    ends = 100 * np.abs(np.array([wilson(round(e * m), m) for e in errors]).T - errors)
+    ax.errorbar(sizes, 100 * errors, ends, fmt=f"{marker}-", capsize=2, color=colour, label=name, linewidth=1.3)
+ax.set(xlabel="width of the canvas (pixels)", ylabel="validation error (%)", ylim=(0, None), xticks=sizes)
+ax.legend()
+show("Error against the width of the canvas for two agents, which rises with distance from the size of their training")
 
 # %% [markdown]
 # Clutter is denser on a smaller canvas, so the small end of the last curve is a harder task. On a larger canvas
 # than that of the training three things change. The digit is more often beyond the reach of the coarsest square. The
 # same difference of locations is another number of pixels, so that a step that was right becomes too long. And
 # a larger canvas may need more steps than the agent was given.
+#
+# > **Asked: may I use these weights for images of my own?** Of any size, the program does not mind. But the agent knows
+# > white digits on black, and nothing else. For other images train another agent: [own images](own_images.md).
 #
 # What does not change is anything relative. To see that nothing else in the program is measured in pixels, enlarge
 # everything, the canvas, the digit, the clutter and the cells of the retina, by the same factor: the agent must do
@@ -366,27 +439,32 @@ assert np.abs(a.loc - b.loc).max() < 1e-6 and np.abs(a.logits - b.logits).max() 
 # The third cause can be tested. The core has no fixed number of steps, so it may go on looking:
 
 # %%
-fig, ax = plt.subplots(figsize=(7, 3))
-long = 3 * T
-for s, colour in ((S, COLOUR["label"]), (100, COLOUR["location"])):
-    more = evaluate(params, config.changed({"canvas": (s, s), "glimpses": long}), x[:m], y[:m])
-    ax.semilogy(range(1, long + 1), 100 * more.errors, color=colour, label=f"{s} by {s} pixels, {D} distractors")
+long, longer = 3 * T, {}
+for s in (S, 100):
+    longer[s] = more = evaluate(params, config.changed({"canvas": (s, s), "glimpses": long}), x[:m], y[:m])
     print(f"canvas {s}: {100 * more.errors[T - 1]:.1f} % after {T} glimpses")
     for later in (2 * T, 3 * T):  # the same images, so the difference is measured image by image
         d = more.wrong[later - 1].astype(int) - more.wrong[T - 1]
         error = d.std(ddof=1) / np.sqrt(m)
         print(f"  after {later}: {100 * d.mean():+.1f} ± {100 * error:.1f} points (one standard error)")
+assert longer[100].error < longer[100].errors[T - 1]
+
+# %% tags=["hide-input"]
+fig, ax = plt.subplots(figsize=(7, 3))
+for (s, more), colour, line in zip(longer.items(), ("label", "location"), ("-", "--")):
+    label = f"{s} by {s} pixels, {D} distractors"
+    ax.semilogy(range(1, long + 1), 100 * more.errors, line, color=COLOUR[colour], label=label)
 ax.axvline(T, color=COLOUR["exact"], linewidth=1)
 ax.set(xlabel="glimpses", ylabel="validation error (%)", yticks=[2, 5, 10, 20, 50, 100])
 ax.yaxis.set_major_formatter("{x:g}")
 ax.minorticks_off()
 ax.legend()
-plt.show()
+show("Error against up to 24 glimpses: on the larger canvas it still falls beyond the eight of the training")
 
 # %% [markdown]
-# The black line marks how far it was trained to look. Beyond it the core meets states that no training has
-# prepared it for; yet on the larger canvas twice the glimpses take off some points, while on its own canvas they take
-# off none. So a part of the loss on large canvases was a lack of time.
+# The black line marks how far it was trained to look. Beyond it the core meets states that no training has prepared it
+# for; yet on the larger canvas twice the glimpses take off some points, while on its own canvas it is a tie. So a part
+# of this agent's loss on large canvases was a lack of time.
 #
 # ## What to remember
 #
@@ -394,11 +472,203 @@ plt.show()
 # Integer ranges have two ends. To learn what a part of an agent is for, take it away and look at both what the
 # agent finds and what it reads. Parameters that do not know the image size can be *used* at any size, which is
 # not the same as being *good* at any size.
-#
+
+# %% tags=["planted", "hide-cell"]
+# Wrong variants that the assertions above have to catch: the text, and the text in its place. Where a module comes
+# first, they are planted there. tests/test_planted.py plants them one by one and wants each to fail.
+PLANTED = [
+    (
+        "np.minimum(patch.astype(int) + digit, 255) == [200, 255, 50]",
+        "np.minimum(patch + digit, 255) == [200, 255, 50]",
+    ),
+    (
+        "canvas[i : i + w, j : j + w] += x[layout.source[0, d], r : r + w, c : c + w]",
+        "canvas[i : i + w, j : j + w] = 0",
+    ),
+    ("stages.append(np.minimum(canvas, 255))", "stages.append(canvas)"),
+    ("minram.datasets.tasks", "np.minimum(windows[at], 255 - patch) + patch", "windows[at] + patch"),
+    ("minram.datasets.tasks", "np.minimum(windows[at], 255 - patch) + patch", "patch"),  # what is under it is gone
+    ("minram.datasets.tasks", "place = canvas - size + 1", "place = canvas - size"),
+    ("minram.datasets.tasks", "place = canvas - size + 1", "place = canvas - size + 1 - np.array([1, 0])"),
+    (
+        "minram.datasets.tasks",
+        "layout = _sample_layout(task, images, index, np.random.default_rng(seed))",
+        "layout = _sample_layout(task, images, index, np.random.default_rng(0))",
+    ),
+    ("tasks.fixed_batches(task, x, 333, seed=0)", "tasks.fixed_batches(task, x, 333, seed=2)"),
+    ("centre = place[:, ::-1] + size / 2", "centre = place + size / 2"),  # x and y
+    ("centre = place[:, ::-1] + size / 2", "centre = place[:, ::-1]"),  # its corner
+    ("pixels = (t.loc + 1) * (S / 2)", "pixels = t.loc * (S / 2)"),
+    ("another[order] = np.roll(order, 1)", "another[order] = order"),
+    ("minram.agent", "np.clip(samples[t], -1, 1, out=loc[t + 1])", "np.clip(mu[t], -1, 1, out=loc[t + 1])"),
+    ("W[k * w * w : (k + 1) * w * w] = 0", "W[:, k * w * w : (k + 1) * w * w] = 0"),
+    ("W[k * w * w : (k + 1) * w * w] = 0", "W[k * w : (k + 1) * w] = 0"),
+    ("tuple(2 * s for s in scales)", "scales"),
+    ("np.ones((1, 2, 2), np.uint8)", "np.ones((1, 2, 1), np.uint8)"),
+]
+
+# %% [markdown] tags=["exercises"]
 # ## Exercises
 #
-# **1. Through the clipped sum.** Should you ever want the gradient of a loss with respect to the digit before
-# it was put on the canvas, you need the backward pass of $z = \min(1, u + v)$. Write it.
+# Four, from numbers by hand to a backward pass. Each has a function to be written and, after it, a check that says at
+# once what it thinks. The checks do not depend on each other.
+
+# %%
+import sys
+from pathlib import Path
+
+import minram
+from minram.training.process import one_thread
+
+one_thread()  # before NumPy is loaded
+sys.path.append(str(Path(minram.__file__).parents[1] / "tutorials"))  # what lessons import, if this one was moved
+
+# %%
+import numpy as np
+
+from exercise import exercise, finish, same
+from minram.gradcheck import check_gradient
+
+# %% [markdown]
+# **1. Numbers by hand.** A canvas of 40 by 40 pixels, and on it a digit of 28 by 28. At how many places can the digit
+# be? An agent looks at a random location. How likely is it to lie on the inner 20 by 20 pixels of the digit? It looks
+# twice. How likely is it that at least one of the two does? And what does a program have at 200 + 100 that adds bytes?
+
+
+# %% tags=["solution"]
+def canvas_by_hand():
+    """→ {"places": …, "once": …, "at least once": …, "byte": …}."""
+    # Solution
+    # 40 − 28 + 1 = 13 rows and as many columns. (20/40)². One minus ¾ · ¾. 300 − 256.
+    return {"places": 169, "once": 1 / 4, "at least once": 7 / 16, "byte": 44}
+
+
+# %% [markdown] tags=["hints"]
+# <details><summary>Exercise 1, first hint</summary>
+#
+# Can the digit begin in row 0? In row 12? In row 13?
+#
+# </details>
+# <details><summary>Exercise 1, second hint</summary>
+#
+# For *at least one*: how likely is it that both miss?
+#
+# </details>
+
+
+# %%
+@exercise("1. Numbers by hand")
+def check_by_hand():
+    got = canvas_by_hand()
+    assert set(got) == {"places", "once", "at least once", "byte"}, (
+        "the answer should have the keys places, once, at least once and byte."
+    )
+    because = {"the last row and column that fit are missing.": 12**2, "rows and columns.": 13}
+    fits = [28 + row <= 40 for row in range(40)]
+    same("places", float(got["places"]), sum(fits) ** 2, because)
+    because = {"this is one side; the square has two.": 1 / 2, "of the inner 20 pixels, not of all 28.": (28 / 40) ** 2}
+    same("once", float(got["once"]), (20 / 40) ** 2, because)
+    because = {
+        "both may hit; then this counts it twice.": 1 / 2,
+        "this is both of them.": 1 / 16,
+        "this is none of them.": 9 / 16,
+    }
+    hit = np.array([True, False, False, False])  # a quarter of the canvas
+    same("at least once", float(got["at least once"]), (hit[:, None] | hit).mean(), because)
+    because = {"a byte ends at 255, and begins again.": 300, "this is the clipped sum.": 255, "it begins at 0.": 45}
+    same("byte", float(got["byte"]), float((np.array([200], np.uint8) + np.array([100], np.uint8))[0]), because)
+
+
+# %% [markdown]
+# **2. A number: what chance gives.** Now for $T$ locations on a square canvas of width $S$ pixels. With which
+# probability does at least one lie on the inner 20 by 20 pixels of the digit?
+
+
+# %% tags=["solution"]
+def found_by_chance(T, S):
+    """P(at least one of T random locations is on the digit) → float."""
+    # Solution
+    return 1 - (1 - (20 / S) ** 2) ** T  # the inner square never leaves the canvas, so all T are alike
+
+
+# %% [markdown] tags=["hints"]
+# <details><summary>Exercise 2, first hint</summary>
+#
+# The inner square is always whole on the canvas, wherever the digit is. So one look finds it with the same probability
+# everywhere.
+#
+# </details>
+# <details><summary>Exercise 2, second hint</summary>
+#
+# The looks are independent. How likely do all of them miss?
+#
+# </details>
+
+
+# %%
+@exercise("2. What chance gives")
+def check_chance():
+    rng = np.random.default_rng(8)
+    for T, S in ((1, 60), (3, 40), (8, 100)):  # many draws, wherever the square may be
+        where, middle = S * rng.random((200_000, T, 2)), 10 + (S - 20) * rng.random((200_000, 1, 2))
+        seen = (np.abs(where - middle) <= 10).all(axis=-1).any(axis=1).mean()
+        error, got = np.sqrt(seen * (1 - seen) / 200_000), float(found_by_chance(T, S))
+        p = (20 / S) ** 2
+        because = {
+            "two looks may both hit; then a sum counts it twice.": T * p,
+            "this is the probability that all of them hit.": p**T,
+            "this is the probability that all of them miss.": (1 - p) ** T,
+            "this is one minus the probability that all of them hit.": 1 - p**T,
+            "this is of one side; the square has two.": 1 - (1 - 20 / S) ** T,
+        }
+        for reason, value in because.items():
+            assert abs(got - value) > 1e-9 or abs(value - seen) < 5 * error, f"for T = {T}, S = {S}: {reason}"
+        assert abs(got - seen) < 5 * error, (
+            f"for T = {T}, S = {S} it should be {seen:.3f} ± {error:.3f}, not {got:.3f}."
+        )
+
+
+# %% [markdown]
+# **3. A matrix: white without overflow.** Bytes wrap around: 200 + 100 is 44. Write the clipped sum of two `uint8`
+# arrays with byte arithmetic alone, without arrays of a wider type. (The check sees only whether it is right.)
+
+
+# %% tags=["solution"]
+def add_bytes(a, b):
+    """min(255, a + b) for uint8 arrays a, b → uint8."""
+    # Solution
+    return np.minimum(a, 255 - b) + b
+
+
+# %% [markdown] tags=["hints"]
+# <details><summary>Exercise 3, first hint</summary>
+#
+# How much room does $b$ leave up to white? That is a byte.
+#
+# </details>
+# <details><summary>Exercise 3, second hint</summary>
+#
+# Of $a$ no more can be added than there is room.
+#
+# </details>
+
+
+# %%
+@exercise("3. White without overflow")
+def check_bytes():
+    a, b = (grid.astype(np.uint8) for grid in np.meshgrid(np.arange(256), np.arange(256)))  # every pair of bytes
+    got, want = add_bytes(a, b), np.minimum(a.astype(int) + b, 255)
+    assert got.dtype == np.uint8, f"the result should be of uint8, but is of {got.dtype}."
+    because = {
+        "the sum has wrapped around before it was clipped.": (a + b).astype(float),
+        "this is the larger of the two, not their sum.": np.maximum(a, b).astype(float),
+    }
+    same("the sum", got.astype(float), want, because)
+
+
+# %% [markdown]
+# **4. A backward pass: through the clipped sum.** Should you ever want the gradient of a loss with respect to the digit
+# before it was put on the canvas, you need the backward pass of $z = \min(1, u + v)$. Write it.
 
 
 # %% tags=["solution"]
@@ -409,55 +679,43 @@ def clipped_sum_backward(dz, u, v):
     return du, du  # u and v are alike
 
 
-# %%
-rng = np.random.default_rng(0)
-inputs = {"u": rng.random((4, 5)), "v": rng.random((4, 5))}
-dz = rng.normal(size=(4, 5))
-du, dv = clipped_sum_backward(dz, **inputs)
-report = gradcheck.check_gradient(lambda q: np.sum(dz * np.minimum(1, q["u"] + q["v"])), inputs, {"u": du, "v": dv})
-print(report)
-report.raise_if_failed()
-
-# %% [markdown]
-# **2. What chance gives.** An agent looks $T$ times at uniformly random locations of a square canvas of width
-# $S$ pixels. With which probability does at least one glimpse lie on the inner 20 by 20 pixels of the digit?
-
-
-# %% tags=["solution"]
-def found_by_chance(T, S):
-    """P(at least one of T random locations is on the digit) → float."""
-    # Solution
-    return 1 - (1 - (20 / S) ** 2) ** T  # the inner square never leaves the canvas, so all T are alike
+# %% [markdown] tags=["hints"]
+# <details><summary>Exercise 4, first hint</summary>
+#
+# Where the sum is above 1, what does $z$ do when $u$ moves a little?
+#
+# </details>
+# <details><summary>Exercise 4, second hint</summary>
+#
+# It is ReLU's backward pass, turned over: a mask, made from what went forward.
+#
+# </details>
 
 
 # %%
-walk = rollout(params, config, summed_area(one[:2000]), np.random.default_rng(7), policy="random")
-hit = (np.abs((walk.loc + 1) * (S / 2) - centre) <= 10).all(axis=-1).any(axis=0).mean()
-p = found_by_chance(T, S)
-print(
-    f"measured {100 * hit:.1f} %, by the formula {100 * p:.1f} %; "
-    f"the trained agent {100 * on_digit.any(axis=0).mean():.1f} %"
-)
-rng = np.random.default_rng(8)
-for looks, width in ((1, 60), (1, 40), (3, 100)):  # many draws without any agent, wherever the square may be
-    where, middle = width * rng.random((10**6, looks, 2)), 10 + (width - 20) * rng.random((10**6, 1, 2))
-    seen, p = (np.abs(where - middle) <= 10).all(axis=-1).any(axis=1).mean(), found_by_chance(looks, width)
-    assert abs(seen - p) < 5 * np.sqrt(p * (1 - p) / 10**6)  # five standard errors
+@exercise("4. Through the clipped sum")
+def check_clipped():
+    rng = np.random.default_rng(0)
+    for shape in ((4, 5), (30,)):
+        inputs = {"u": rng.random(shape), "v": rng.random(shape)}
+        u, v, dz = inputs["u"], inputs["v"], rng.normal(size=shape)
+        got = clipped_sum_backward(dz, u, v)
+        assert isinstance(got, tuple) and len(got) == 2, "it should return two arrays, du and dv."
+        slope = (np.minimum(1, u + 1e-6 + v) - np.minimum(1, u - 1e-6 + v)) / 2e-6  # rounding leaves 1e-10
+        because = {
+            "where the sum is white, nothing that u does is seen.": dz,
+            "this is where the sum is white; there nothing is seen.": dz - dz * slope,
+            "the cotangent comes back multiplied by the derivative; where is dz?": slope,
+            "the derivative of a sum by u is 1.": dz * u * slope,
+        }
+        same("du", got[0], dz * slope, because, 1e-8)
+        same("dv", got[1], dz * slope, because, 1e-8)
 
-# %% [markdown]
-# **3. White without overflow.** Bytes wrap around: 200 + 100 is 44. Write the clipped sum of two `uint8` arrays
-# with byte arithmetic alone, without arrays of a wider type. (The check sees only whether it is right.)
+        def f(q, dz=dz):
+            return np.sum(dz * np.minimum(1, q["u"] + q["v"])), (q["u"] + q["v"] < 1,)
 
-
-# %% tags=["solution"]
-def add_bytes(a, b):
-    """min(255, a + b) for uint8 arrays a, b → uint8."""
-    # Solution
-    return np.minimum(a, 255 - b) + b
+        check_gradient(f, inputs, {"u": got[0], "v": got[1]}, max_kinks=0.1).raise_if_failed()
 
 
 # %%
-a, b = np.meshgrid(np.arange(256), np.arange(256))
-result = add_bytes(a.astype(np.uint8), b.astype(np.uint8))
-assert result.dtype == np.uint8 and (result == np.minimum(a + b, 255)).all()  # every pair of bytes
-print("right for all", a.size, "pairs")
+finish()

@@ -169,7 +169,7 @@ for task, runs in MEASURED.items():
 
 # %% tags=["picture", "hide-input"]
 DRAWN = {task: runs for task, runs in MEASURED.items() if "glimpses" not in task}  # of the others there are few
-fig, axes = plt.subplots(1, len(DRAWN), figsize=(10.4, 5.4), squeeze=False)
+fig, axes = plt.subplots(1, len(DRAWN), figsize=(8.8, 4.8), squeeze=False)
 low, high = -4, 8
 for ax, (task, runs) in zip(axes[0], DRAWN.items()):
     shown = sorted((name for name in runs if name != "nothing"), key=lambda name: found[task, name][0].mean())
@@ -187,6 +187,8 @@ for ax, (task, runs) in zip(axes[0], DRAWN.items()):
         if len(d) > 1:
             ax.plot(100 * d, [i + 0.28] * len(d), "|", color=colour, markersize=6)
     ax.axvline(0, color=COLOUR["exact"], linewidth=1)
+    ax.grid(visible=False, axis="y")
+    ax.tick_params(axis="y", labelsize=8)
     ax.set(yticks=range(len(shown)), yticklabels=[text_of(name, runs) for name in shown], title=task)
     ax.set(xlim=(low, high), ylim=(len(shown) - 0.3, -0.7), xlabel="error minus the recipe's (points)")
 show(
