@@ -68,13 +68,13 @@ blocks = ("glimpse", "core", "label", "location", "baseline")
 # the right makes it say the true label $y$ with probability ½; what it saw on the left, with probability ⅓. So it is
 # right with probability $J = \tfrac14 \cdot \tfrac12 + \tfrac34 \cdot \tfrac13 = \tfrac38$.
 #
-# It has two parameters for us: the logit $\theta$ of looking to the right, and $f$, the logit of $y$ after it has
+# It has two parameters for us: the logit $\theta$ of looking to the right, and $\eta$, the logit of $y$ after it has
 # looked to the right. The true slopes are
 # $\partial J/\partial\theta = \tfrac{3}{16}(\tfrac12 - \tfrac13) = \tfrac{1}{32}$ and
-# $\partial J/\partial f = \tfrac14 \cdot \tfrac12 (1 - \tfrac12) = \tfrac{1}{16}$. What does
+# $\partial J/\partial\eta = \tfrac14 \cdot \tfrac12 (1 - \tfrac12) = \tfrac{1}{16}$. What does
 # Algorithm 1 say? The scores are those of lesson 6:
 #
-# | where | label | how often | r | r · score of θ | r · score of f |
+# | where | label | how often | r | r · score of θ | r · score of η |
 # |---|---|--:|--:|--:|--:|
 # | right | y | ⅛ | 1 | ¾ | ½ |
 # | right | another | ⅛ | 0 | 0 | 0 |
@@ -82,7 +82,7 @@ blocks = ("glimpse", "core", "label", "location", "baseline")
 # | left | another | ½ | 0 | 0 | 0 |
 # | | **mean** | | **⅜** | **1/32** | **1/16** |
 #
-# Both are right. Now the cross-entropy. After a look to the right the slope of $\log p_y$ by $f$ is $1 - \tfrac12$,
+# Both are right. Now the cross-entropy. After a look to the right the slope of $\log p_y$ by $\eta$ is $1 - \tfrac12$,
 # and that happens in a quarter of all cases: ⅛, twice as much. It is *another* slope, that of another function, the
 # mean of $\log p_y$. Twice is $1 / p_y$. We come back to both.
 #
@@ -95,27 +95,27 @@ look, says_y = np.array([1 / 4, 3 / 4]), np.array([1 / 2, 1 / 3])  # to the righ
 score_theta = np.array([3 / 4, -1 / 4])
 often = np.stack([look * says_y, look * (1 - says_y)], axis=1)  # (right or left, y or another)
 earned = np.array([1.0, 0.0])
-score_f = np.array([[1 / 2, -1 / 2], [0, 0]])  # on the left f has no say
+score_eta = np.array([[1 / 2, -1 / 2], [0, 0]])  # on the left η has no say
 theta_says = earned * score_theta[:, None]
-theta_mean, f_mean = (often * theta_says).sum(), (often * earned * score_f).sum()
+theta_mean, eta_mean = (often * theta_says).sum(), (often * earned * score_eta).sum()
 soft_says = says_y * score_theta
 variances = (often * theta_says**2).sum() - theta_mean**2, look @ soft_says**2 - (look @ soft_says) ** 2
-print(f"mean of θ: {theta_mean}, with p_y as the reward {look @ soft_says}; mean of f: {f_mean}")
+print(f"mean of θ: {theta_mean}, with p_y as the reward {look @ soft_says}; mean of η: {eta_mean}")
 print(f"variance of θ: {variances[0]:.4f}, with p_y {variances[1]:.4f}")
 
 
-def J_by_hand(theta, f):
+def J_by_hand(theta, eta):
     right = expit(theta)
-    return right * expit(f) + (1 - right) / 3
+    return right * expit(eta) + (1 - right) / 3
 
 
 h, theta_now = 1e-4, np.log(1 / 3)
 slope_theta = (J_by_hand(theta_now + h, 0) - J_by_hand(theta_now - h, 0)) / (2 * h)
-slope_f = (J_by_hand(theta_now, h) - J_by_hand(theta_now, -h)) / (2 * h)
-assert abs(slope_theta - theta_mean) < h**2 and abs(slope_f - f_mean) < h**2  # off by h² |J‴| / 6, and |J‴| < 1
-assert theta_mean == 1 / 32 and f_mean == 1 / 16 and abs(look @ soft_says - 1 / 32) < EPS
+slope_eta = (J_by_hand(theta_now, h) - J_by_hand(theta_now, -h)) / (2 * h)
+assert abs(slope_theta - theta_mean) < h**2 and abs(slope_eta - eta_mean) < h**2  # off by h² |J‴| / 6, and |J‴| < 1
+assert theta_mean == 1 / 32 and eta_mean == 1 / 16 and abs(look @ soft_says - 1 / 32) < EPS
 assert variances[1] < variances[0] / 2
-assert look[0] * (1 - says_y[0]) == 2 * f_mean  # the cross-entropy's
+assert look[0] * (1 - says_y[0]) == 2 * eta_mean  # the cross-entropy's
 
 # %% [markdown]
 # ## In plain lines
@@ -244,15 +244,15 @@ show("Training error against updates, two seeds each: the hybrid rule falls at o
 #
 # ## Why the label is slow to learn from a reward
 #
-# Look at one softmax, $p = \mathrm{softmax}(f)$, and the known label $y$. Drawing a guess $\hat y \sim p$ and rewarding
-# it with $r = [\hat y = y]$ has the expected gradient
+# Look at one softmax, $p = \mathrm{softmax}(\eta)$, and the known label $y$. Drawing a guess $\hat y \sim p$ and
+# rewarding it with $r = [\hat y = y]$ has the expected gradient
 #
 # $$
 # \begin{aligned}
-# \mathbb{E}_{\hat y \sim p}\bigl[r\, \nabla_f \log p_{\hat y}\bigr]
-#  &= \sum_{j} p_j\, [j = y]\, \nabla_f \log p_j && \text{definition of the expectation} \\
-#  &= p_y\, \nabla_f \log p_y && \text{one term is left} \\
-#  &= -\,p_y\, \nabla_f \bigl(-\log p_y\bigr) && \text{the cross-entropy is } -\log p_y
+# \mathbb{E}_{\hat y \sim p}\bigl[r\, \nabla_\eta \log p_{\hat y}\bigr]
+#  &= \sum_{j} p_j\, [j = y]\, \nabla_\eta \log p_j && \text{definition of the expectation} \\
+#  &= p_y\, \nabla_\eta \log p_y && \text{one term is left} \\
+#  &= -\,p_y\, \nabla_\eta \bigl(-\log p_y\bigr) && \text{the cross-entropy is } -\log p_y
 # \end{aligned}
 # $$
 #
@@ -262,19 +262,19 @@ show("Training error against updates, two seeds each: the hybrid rule falls at o
 
 # %%
 p_right = np.linspace(0.001, 0.999, 200)  # of two labels, so that one number says it all
-cross_entropy = 1 - p_right  # −∂(−log p_y)/∂f_y
-mean = p_right * (1 - p_right)  # p_y ∂ log p_y/∂f_y
+cross_entropy = 1 - p_right  # −∂(−log p_y)/∂η_y
+mean = p_right * (1 - p_right)  # p_y ∂ log p_y/∂η_y
 noise = np.sqrt(p_right * (1 - p_right) ** 2 - mean**2)  # E[r² (1 − p)²] − mean², r² = r
 
 # The identity with ten labels, against finite differences of J = p_y and against the package's cross-entropy.
 r = np.random.default_rng(0)
-f, label = r.normal(size=10), 3
-p = softmax(f)
+eta, label = r.normal(size=10), 3
+p = softmax(eta)
 expected = sum(p[j] * (j == label) * ((np.arange(10) == j) - p) for j in range(10))
-report = gradcheck.check_gradient(lambda q: softmax(q["f"])[label], {"f": f}, {"f": expected})
+report = gradcheck.check_gradient(lambda q: softmax(q["eta"])[label], {"eta": eta}, {"eta": expected})
 print(report)
 report.raise_if_failed()
-_, cache = cross_entropy_forward(f[None], np.array([label]))
+_, cache = cross_entropy_forward(eta[None], np.array([label]))
 descent = -cross_entropy_backward(np.ones(1), cache)[0]
 assert np.allclose(expected, p[label] * descent, rtol=0, atol=1e-15)  # numbers below 1: a few roundings of 1e-16
 
@@ -366,18 +366,18 @@ show("Two tables of gradient norms: with flow = label each objective has its own
 # - $r = p_y$, the probability of the right label (`reward=probability`);
 # - $r = \log p_y$, which is minus the cross-entropy (`reward=log_probability`).
 #
-# Each is a number $f$ that comes with a trajectory τ, and $J = \mathbb{E}[f(\tau)]$. The last three are *computed* by
+# Each is a number $r$ that comes with a trajectory τ, and $J = \mathbb{E}[r(\tau)]$. The last three are *computed* by
 # the network. So they contain θ themselves, and the step of lesson 6 in which $r$ did not contain θ has to be made
 # again, with the product rule:
 #
 # $$
 # \begin{aligned}
-# \nabla_\theta J &= \nabla_\theta \int p_\theta(\tau)\, f_\theta(\tau)\, d\tau && \text{definition of } J \\
-#  &= \int \nabla_\theta p_\theta(\tau)\, f_\theta(\tau)\, d\tau
-#   + \int p_\theta(\tau)\, \nabla_\theta f_\theta(\tau)\, d\tau
-#   && \text{product rule, under the integral} \\
-#  &= \mathbb{E}\bigl[f_\theta\, \nabla_\theta \log p_\theta(\tau)\bigr]
-#   + \mathbb{E}\bigl[\nabla_\theta f_\theta(\tau)\bigr]
+# \nabla_\theta J &= \nabla_\theta \int p_\theta(\tau)\, r_\theta(\tau)\, d\tau && \text{definition of } J \\
+#  &= \int \nabla_\theta p_\theta(\tau)\, r_\theta(\tau)\, d\tau
+#   + \int p_\theta(\tau)\, \nabla_\theta r_\theta(\tau)\, d\tau
+#   && \text{product rule, under the integral: lesson 6, the box} \\
+#  &= \mathbb{E}\bigl[r_\theta\, \nabla_\theta \log p_\theta(\tau)\bigr]
+#   + \mathbb{E}\bigl[\nabla_\theta r_\theta(\tau)\bigr]
 #   && \text{log-derivative trick on the first}
 # \end{aligned}
 # $$
@@ -475,7 +475,7 @@ class Rigged:
 def J_of(params):
     """J for each of the four rewards (4,), and what tells on which smooth piece θ lies."""
     t, P, p = walk(params)
-    J = [sum((P * p[:, j]) @ f(p, j) for j in range(n_labels)) for f in REWARDS.values()]
+    J = [sum((P * p[:, j]) @ r(p, j) for j in range(n_labels)) for r in REWARDS.values()]
     return np.array(J), (t.glimpse.hidden > 0, t.glimpse.g > 0, t.core.h > 0, p.argmax(axis=1))
 
 
@@ -867,7 +867,7 @@ show(
 # Wrong variants that the assertions above have to catch: the text, and the text in its place. Where a module comes
 # first, they are planted there. tests/test_planted.py plants them one by one and wants each to fail.
 PLANTED = [
-    ("score_f = np.array([[1 / 2, -1 / 2], [0, 0]])", "score_f = np.array([[1 / 2, -1 / 2], [1 / 2, -1 / 2]])"),
+    ("score_eta = np.array([[1 / 2, -1 / 2], [0, 0]])", "score_eta = np.array([[1 / 2, -1 / 2], [1 / 2, -1 / 2]])"),
     ("soft_says = says_y * score_theta", "soft_says = score_theta"),
     ("often = np.stack([look * says_y, look * (1 - says_y)], axis=1)", "often = np.stack([look, look], axis=1) / 2"),
     ("(labels[n], 1) if guess is None", "(labels[n], r[n]) if guess is None"),
@@ -996,17 +996,17 @@ def check_predicted():
 
 # %% [markdown]
 # **2. Numbers by hand.** An agent looks to the right or to the left, each with probability ½. On the right it says the
-# true label with probability ¾, on the left with ¼. θ is the logit of looking to the right, $f$ the logit of the true
-# label after a look to the right. What is $J$, the chance of saying the true label? What are its slopes by θ and by
-# $f$? And what is the mean push of the *cross-entropy* on $f$?
+# true label with probability ¾, on the left with ¼. θ is the logit of looking to the right, $\eta$ the logit of the
+# true label after a look to the right. What is $J$, the chance of saying the true label? What are its slopes by θ and
+# by $\eta$? And what is the mean push of the *cross-entropy* on $\eta$?
 
 
 # %% tags=["solution"]
 def by_hand():
-    """→ {"J": …, "theta": …, "f": …, "cross-entropy": …}."""
+    """→ {"J": …, "theta": …, "eta": …, "cross-entropy": …}."""
     # Solution
     # ½ · ¾ + ½ · ¼; ½ (1 − ½) (¾ − ¼); ½ · ¾ (1 − ¾); ½ (1 − ¾).
-    return {"J": 1 / 2, "theta": 1 / 8, "f": 3 / 32, "cross-entropy": 1 / 8}
+    return {"J": 1 / 2, "theta": 1 / 8, "eta": 3 / 32, "cross-entropy": 1 / 8}
 
 
 # %% [markdown] tags=["hints"]
@@ -1017,7 +1017,7 @@ def by_hand():
 # </details>
 # <details><summary>Exercise 2, second hint</summary>
 #
-# $f$ matters only after a look to the right. The cross-entropy pushes with $1 - p_y$ there.
+# $\eta$ matters only after a look to the right. The cross-entropy pushes with $1 - p_y$ there.
 #
 # </details>
 
@@ -1026,7 +1026,7 @@ def by_hand():
 @exercise("2. Numbers by hand")
 def check_by_hand():
     got = by_hand()
-    keys = ("J", "theta", "f", "cross-entropy")
+    keys = ("J", "theta", "eta", "cross-entropy")
     assert set(got) == set(keys), f"the answer should have the keys {', '.join(keys)}."
 
     def says(at, F=lambda p: p):
@@ -1039,10 +1039,10 @@ def check_by_hand():
     because = {"looking to the right more means looking to the left less: the difference of the two.": 3 / 16}
     same("theta", float(got["theta"]), slope[0], because, tolerance=1e-6)
     because = {
-        "f has a say only in those cases in which it looks to the right.": 3 / 16,
+        "η has a say only in those cases in which it looks to the right.": 3 / 16,
         "this is the cross-entropy's; the drawn label is rewarded in a share of cases.": 1 / 8,
     }
-    same("f", float(got["f"]), slope[1], because, tolerance=1e-6)
+    same("eta", float(got["eta"]), slope[1], because, tolerance=1e-6)
     because = {
         "f has a say only in those cases in which it looks to the right.": 1 / 4,
         "this is the slope of J; the cross-entropy lacks one factor.": 3 / 32,

@@ -13,17 +13,17 @@ def predicted():
 
 # %% 2: the difference of the two
 def by_hand():
-    return {"J": 1 / 2, "theta": 3 / 16, "f": 3 / 32, "cross-entropy": 1 / 8}
+    return {"J": 1 / 2, "theta": 3 / 16, "eta": 3 / 32, "cross-entropy": 1 / 8}
 
 
-# %% 2: f has a say only in those cases
+# %% 2: η has a say only in those cases
 def by_hand():
-    return {"J": 1 / 2, "theta": 1 / 8, "f": 3 / 16, "cross-entropy": 1 / 8}
+    return {"J": 1 / 2, "theta": 1 / 8, "eta": 3 / 16, "cross-entropy": 1 / 8}
 
 
 # %% 2: the cross-entropy lacks one factor
 def by_hand():
-    return {"J": 1 / 2, "theta": 1 / 8, "f": 3 / 32, "cross-entropy": 3 / 32}
+    return {"J": 1 / 2, "theta": 1 / 8, "eta": 3 / 32, "cross-entropy": 3 / 32}
 
 
 # %% 3: this is Algorithm 1 itself
