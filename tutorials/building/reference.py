@@ -2,7 +2,7 @@
 
 import ast
 
-from building.formulas import markdown
+from building.formulas import escaped, markdown
 from building.lessons import ROOT
 from minram.errors import InputError
 
@@ -48,7 +48,7 @@ def _source(path, line=0):
     """A link to a file's page, or to a line of it."""
     there = f"../code/{path.relative_to(ROOT).as_posix()}.html"
     text = f"{path.name}, line {line}" if line else path.relative_to(ROOT).as_posix()
-    return f"[{text}]({there}{f'#L-{line}' if line else ''}){{.external .source}}"
+    return f"[{escaped(text)}]({there}{f'#L-{line}' if line else ''}){{.external .source}}"
 
 
 def _file(path):
