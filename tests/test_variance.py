@@ -493,6 +493,30 @@ def test_results_are_read_by_estimator_and_seed(tmp_path):
     assert np.isnan(race.interval(curves["four"])[1]).all()
 
 
+def sound(kept):
+    """Is a result one of `race.py run` with today's settings and its whole budget?"""
+    marks = kept["marks"]
+    shares = np.arange(1, race.MARKS + 1) / race.MARKS
+    return (
+        race.config_of(kept["estimator"], kept["seed"]).to_json() == json.dumps(kept["settings"], indent=1)
+        and kept["budget"] == race.BUDGET
+        and len(marks) == race.MARKS
+        and np.allclose([mark["share"] for mark in marks], shares)
+        # A mark comes after the step that spends its share.
+        and all(0 <= mark["spent"] - mark["share"] * race.BUDGET < 2 for mark in marks)
+    )
+
+
+def test_stored_results_of_the_race_are_sound():
+    kept = [json.loads(path.read_bytes()) for path in sorted(race.RESULTS.glob("*.json"))]
+    assert all(sound(result) for result in kept), "move them away, and run: python tutorials/race.py run"
+    # The check itself, on one that could be, and on one that was stopped early.
+    marks = [{"share": i / race.MARKS, "spent": race.BUDGET * i / race.MARKS + 0.02} for i in range(1, race.MARKS + 1)]
+    one = {"estimator": "four", "seed": 1, "budget": race.BUDGET, "marks": marks}
+    one["settings"] = json.loads(race.config_of("four", 1).to_json())
+    assert sound(one) and not sound(one | {"marks": marks[:5]}) and not sound(one | {"seed": 2})
+
+
 def test_the_commands_of_the_race(tmp_path, capsys):
     race.main(["status", "--results", str(tmp_path)])
     assert capsys.readouterr().out.count("of 5 seeds") == 3

@@ -552,7 +552,8 @@ two_panels(trained, "The trained agent", "Bias and variance times cost of nine e
 # nearly always read correctly, and one that hardly ever is, are made to count as much as one in doubt.
 #
 # The right half is known well. What matters is not to reward what is nearly always earned: $J$ is close to 1, and any
-# baseline near 1 takes away most of the noise. Lesson 7 could not say how many rows an estimate needs until it holds as
+# baseline near 1 takes away most of the noise. (A mean of three others is itself noisy; among the 127 others of a
+# minibatch it comes close to the constant.) Lesson 7 could not say how many rows an estimate needs until it holds as
 # much signal as noise, since the length of the gradient was hardly known. Now it can:
 
 # %%
