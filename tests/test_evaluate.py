@@ -59,6 +59,14 @@ def test_probabilities_are_averaged_over_rollouts(settings, rollouts):
     assert isinstance(got, Evaluation)
 
 
+def test_one_look_by_the_mean_policy_is_what_is_meant_unless_it_is_said():
+    plain, said = (
+        models.MODELS["ram"].probabilities(PARAMS, SHORT, DATA.x_train, np.random.default_rng(0), *how)
+        for how in ((), ("mean", 1))
+    )
+    np.testing.assert_array_equal(plain, said)
+
+
 def test_the_same_seed_gives_the_same_bits():
     a, b, c = (evaluate(PARAMS, SHORT, DATA.x_train, DATA.y_train, "sampled", 2, seed=s) for s in (0, 0, 1))
     np.testing.assert_array_equal(a.probabilities, b.probabilities)

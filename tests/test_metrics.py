@@ -21,13 +21,23 @@ VALIDATED = {"val_error": 0.25, "val_errors": [0.5, 0.25]}
 def test_sound_metrics_pass():
     check_metrics([])
     check_metrics([LINE, LINE | {"epoch": 2} | VALIDATED, LINE | {"epoch": 3}])
+    check_metrics([LINE | {"std": [0.1, 20.0], "class_errors": [0.0, None, 1.0]}, LINE | {"epoch": 2, "std": []}])
+    for value in (0.0, 1.0):
+        check_metrics([LINE | dict.fromkeys(SHARES + SIZES, value)])
+    check_metrics([LINE | dict.fromkeys(SIZES, 2.0**127)])
     check_metrics([LINE | {"error": 1 + 5e-7, "loss": -3.0, "reward": -1e38}])  # a mean of shares may be so much above
 
 
 HUGE = 2.0**129
+SHARES = ("outside", "dead", "coverage", "balanced_error", "majority_error")  # of the diagnosis
+SIZES = ("spread_images", "spread_steps", "entropy")
 BAD = {
     **{f"{name} is {value!r}": {name: value} for name in LINE for value in (None, "1", [], True, float("nan"), HUGE)},
     **{f"{name} is -1": {name: -1.0} for name in ("error", "advantage_square", "baseline_error", "seconds")},
+    **{f"{name} is {value}": {name: value} for name in SHARES for value in (-0.1, 1.1, None, 1, "0.5")},
+    **{f"{name} is {value}": {name: value} for name in SIZES for value in (-0.1, HUGE, None, 1, "0.5")},
+    **{f"std is {value}": {"std": value} for value in (0.1, None, [-0.1], [0.1, None], [HUGE], ["0.1"], [1])},
+    **{f"class_errors are {value}": {"class_errors": value} for value in (0.1, None, [-0.1], [1.1], ["0.1"], [1])},
     "the second epoch": {"epoch": 2},
     "an epoch of 1.0": {"epoch": 1.0},
     "an error of 1.1": {"error": 1.1},

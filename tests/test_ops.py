@@ -1,3 +1,5 @@
+from typing import Any, NamedTuple
+
 import numpy as np
 import pytest
 from scipy.special import log_softmax
@@ -122,3 +124,20 @@ def test_dtype_follows_the_data(dtype):
         ops.relu_backward(*ops.relu_forward(y)),
     ]
     assert {a.dtype for a in arrays} == {np.dtype(dtype)}
+
+
+@ops.show_shapes
+class Record(NamedTuple):
+    x: Any
+    rest: Any = 0
+
+
+def test_a_record_shows_the_shapes_of_its_arrays():
+    assert repr(Record(np.zeros((2, 3)), (1, np.zeros(9)))) == "Record(x (2,3), rest tuple(…))"
+    assert repr(Record(-1.5, "a")) == "Record(x -1.5, rest 'a')"
+    text = "Record(x (), rest '" + "a-b " * 22  # of 107 characters
+    for end, lines in (("x", 1), ("xx", 2)):  # with '): 110 and 111
+        found = repr(Record(np.zeros(()), "a-b " * 22 + end)).splitlines()
+        assert " ".join(line.strip() for line in found) == f"{text}{end}')" and len(found) == lines
+        assert max(map(len, found)) <= 110 and not any(line.endswith("-") for line in found)
+    assert found[1] == "    xx')"
