@@ -265,6 +265,7 @@ check("baseline", [0.75])
 check("rewards", [0, 1])
 check("G", [1])
 check("advantage", [0.25])
+assert update.outcome.error == 0 and update.outcome.baseline_error == 1 / 16  # (¾ − 1)²
 
 # %% [markdown]
 # ## Back: what each head is told
@@ -295,6 +296,8 @@ check("residual", [-0.25])
 heads = update.cotangents
 assert heads.log_std.tolist() == [0.1875, 0.1875]  # what σ would be told, were it learned: −¼ ((±½)² − 1)
 assert heads.baseline.tolist() == [[-0.25]]
+_, score = log_prob_forward(update.trajectory.sample, update.trajectory.mu, update.trajectory.log_std)
+assert score.z.ravel().tolist() == [-0.5, 0.5] and score.std.tolist() == [0.5, 0.5]  # (a − μ)/σ is ε again
 assert np.array_equal(heads.logits[0], [[0.25, -0.25]])
 assert np.abs(heads.logits[1] - [q / 2, -q / 2]).max() <= ULP
 
@@ -627,6 +630,7 @@ assert other.trajectory.sample.ravel().tolist() == [1.25, 0] and other.trajector
 assert other.trajectory.glimpse.phi[1].tolist() == [[1, 0, 1, 0]] and other.trajectory.core.h[1].tolist() == [[0.25, 0]]
 assert other.trajectory.logits[1].tolist() == [[0.75, 0.125]]
 assert other.outcome.reward.tolist() == [0] and other.outcome.advantage.tolist() == [[-0.75]]
+assert other.outcome.error == 1 and other.outcome.baseline_error == 9 / 16
 assert other.cotangents.mu.ravel().tolist() == [4.5, -0.75]
 assert abs(other.outcome.loss + np.log(right(other.trajectory)[1])) <= 4 * ULP
 again = rollout(
@@ -801,7 +805,7 @@ one_thread()  # before NumPy is loaded
 import numpy as np
 
 from exercise import answers, exercise, finish, same
-from minram.policy import log_prob_backward, log_prob_forward  # noqa: F811
+from minram.policy import log_prob_backward, log_prob_forward
 from minram.training import by_hand
 
 # %% [markdown]
