@@ -76,7 +76,8 @@ def found():
 
 def test_there_are_signs_in_every_file():
     code, mutants = found()
-    assert len(code) > 20 and len(mutants) > 250 and {m.file for m in mutants} == set(signs.FILES)
+    assert len(code) > 20 and len(mutants) > 250
+    assert {m.file for m in mutants} == set(signs.FILES) - {"minram/heads.py"}  # which has none
     lines = {(m.file, m.line) for m in mutants}
     run = signs.lines_run(code[:1])  # imports alone
     assert len(lines) > 100 and not any(run.values())
