@@ -386,22 +386,15 @@ check_back("dh_location", [[-0.125, -0.125]])
 # [`relu_backward(dh[t] + dz[t + 1] @ W[:n_core].T`](../minram/core.py#L47).
 
 # %% tags=["hide-input"]
-fig, ax = plt.subplots(figsize=(8.6, 3.2))
-graph.draw(
-    ax,
-    {
-        "h1": (0, 0, "$h_1$"),
-        "label": (4, 1.5, "label head"),
-        "loc": (4, 0, "location head"),
-        "core": (4, -1.5, "core, step 2"),
-    },
-    [
-        ("h1", "label", "(¾, ¼)", "(−⅛, −⅜)"),
-        ("h1", "loc", "(¾, ¼)", "(−⅛, −⅛)"),
-        ("h1", "core", "(¾, ¼)", "(¼ q, −¼ q)"),
-    ],
-)
-ax.set_title("Read three times. Solid: values. Dashed: cotangents, which add up to (−¼ + ¼ q, −½ − ¼ q)")
+fig, ax = plt.subplots(figsize=(8.6, 3.4))
+places = {"h1": (0, 0, "$h_1$"), "label": (6, 1.7), "location": (6, 0), "core": (6, -1.7)}
+edges = [
+    ("h1", "label", "(¾, ¼)", "(−⅛, −⅜)"),
+    ("h1", "location", "(¾, ¼)", "(−⅛, −⅛)"),
+    ("h1", "core", "(¾, ¼)", "(¼ q, −¼ q)"),
+]
+graph.draw(ax, places, edges)
+ax.set_title("Read three times (solid), told three times (dashed); what it is told is added")
 show("The state h_1 with three arrows to its readers, and three cotangents that come back and are added")
 
 # %%
@@ -734,7 +727,7 @@ for arrow, colour, text in ((-heads.mu[0, 0], style.ORANGE, "this draw"), (avera
 axes[2].legend(loc="lower right")
 show(
     "The image with its two windows; the windows that would be rewarded, with the mean and the draw; "
-    "and the arrow of one estimate beside the much shorter one of the average"
+    "and the arrow of one estimate beside that of the average"
 )
 
 # %% [markdown]
