@@ -76,20 +76,21 @@ def found():
 
 def test_there_are_signs_in_every_file():
     code, mutants = found()
-    assert len(code) > 20 and len(mutants) > 250 and {m.file for m in mutants} == set(signs.FILES)
+    assert len(code) > 20 and len(mutants) > 250
+    assert {m.file for m in mutants} == set(signs.FILES) - {"minram/heads.py"}  # which has none
     lines = {(m.file, m.line) for m in mutants}
     run = signs.lines_run(code[:1])  # imports alone
     assert len(lines) > 100 and not any(run.values())
 
 
 def test_what_is_listed_as_unseen_is_there():
-    assert signs.UNSEEN.keys() <= {m.after for m in found()[1]}
+    assert signs.UNSEEN.keys() == {f"{m.file}: {m.after}" for m in found()[1] if signs.reason(m)}
 
 
 def test_a_sample_of_changed_signs_makes_the_lesson_fail():
     """All of them: python tests/mutate.py --signs. Of each file here its first that counts, and one more in eight."""
     code, mutants = found()
-    counted = [m for m in mutants if m.after not in signs.UNSEEN]
+    counted = [m for m in mutants if not signs.reason(m)]
     sample = {m.file: m for m in reversed(counted)} | {m.key: m for m in counted[:: len(counted) // 30]}
     survived = [signs.says(m) for m in sample.values() if not signs.caught(m, code)]
     assert len(sample) > 30 and not survived
@@ -98,5 +99,5 @@ def test_a_sample_of_changed_signs_makes_the_lesson_fail():
 def test_what_is_listed_as_unseen_is_unseen():
     """Two of them: else the list would hide a hole, or the machine that plants would see faults everywhere."""
     code, mutants = found()
-    unseen = [m for m in mutants if m.after in signs.UNSEEN]
+    unseen = [m for m in mutants if signs.reason(m)]
     assert [signs.caught(m, code) for m in (unseen[0], unseen[-1])] == ["", ""]

@@ -110,3 +110,4 @@ def test_the_command_prints_two_lines_an_array(words, capsys):
         assert re.match(r"\S.* +\([\d,]+\) +norm \S+ +\S", first), first
         assert re.match(r"    \S.* minram/[\w/]+\.py:\d+$", second), second
     assert any(line.startswith("core.W ") for line in lines)
+    assert any(" …" in line for line in lines[::2]) == (words != ["--tiny"])  # of the small agent, every number

@@ -265,6 +265,7 @@ check("baseline", [0.75])
 check("rewards", [0, 1])
 check("G", [1])
 check("advantage", [0.25])
+assert update.outcome.error == 0 and update.outcome.baseline_error == 1 / 16  # (¾ − 1)²
 
 # %% [markdown]
 # ## Back: what each head is told
@@ -295,6 +296,8 @@ check("residual", [-0.25])
 heads = update.cotangents
 assert heads.log_std.tolist() == [0.1875, 0.1875]  # what σ would be told, were it learned: −¼ ((±½)² − 1)
 assert heads.baseline.tolist() == [[-0.25]]
+_, score = log_prob_forward(update.trajectory.sample, update.trajectory.mu, update.trajectory.log_std)
+assert score.z.ravel().tolist() == [-0.5, 0.5] and score.std.tolist() == [0.5, 0.5]  # (a − μ)/σ is ε again
 assert np.array_equal(heads.logits[0], [[0.25, -0.25]])
 assert np.abs(heads.logits[1] - [q / 2, -q / 2]).max() <= ULP
 
@@ -383,22 +386,15 @@ check_back("dh_location", [[-0.125, -0.125]])
 # [`relu_backward(dh[t] + dz[t + 1] @ W[:n_core].T`](../minram/core.py#L47).
 
 # %% tags=["hide-input"]
-fig, ax = plt.subplots(figsize=(8.6, 3.2))
-graph.draw(
-    ax,
-    {
-        "h1": (0, 0, "$h_1$"),
-        "label": (4, 1.5, "label head"),
-        "loc": (4, 0, "location head"),
-        "core": (4, -1.5, "core, step 2"),
-    },
-    [
-        ("h1", "label", "(¾, ¼)", "(−⅛, −⅜)"),
-        ("h1", "loc", "(¾, ¼)", "(−⅛, −⅛)"),
-        ("h1", "core", "(¾, ¼)", "(¼ q, −¼ q)"),
-    ],
-)
-ax.set_title("Read three times. Solid: values. Dashed: cotangents, which add up to (−¼ + ¼ q, −½ − ¼ q)")
+fig, ax = plt.subplots(figsize=(8.6, 3.4))
+places = {"h1": (0, 0, "$h_1$"), "label": (6, 1.7), "location": (6, 0), "core": (6, -1.7)}
+edges = [
+    ("h1", "label", "(¾, ¼)", "(−⅛, −⅜)"),
+    ("h1", "location", "(¾, ¼)", "(−⅛, −⅛)"),
+    ("h1", "core", "(¾, ¼)", "(¼ q, −¼ q)"),
+]
+graph.draw(ax, places, edges)
+ax.set_title("Read three times (solid), told three times (dashed); what it is told is added")
 show("The state h_1 with three arrows to its readers, and three cotangents that come back and are added")
 
 # %%
@@ -627,6 +623,7 @@ assert other.trajectory.sample.ravel().tolist() == [1.25, 0] and other.trajector
 assert other.trajectory.glimpse.phi[1].tolist() == [[1, 0, 1, 0]] and other.trajectory.core.h[1].tolist() == [[0.25, 0]]
 assert other.trajectory.logits[1].tolist() == [[0.75, 0.125]]
 assert other.outcome.reward.tolist() == [0] and other.outcome.advantage.tolist() == [[-0.75]]
+assert other.outcome.error == 1 and other.outcome.baseline_error == 9 / 16
 assert other.cotangents.mu.ravel().tolist() == [4.5, -0.75]
 assert abs(other.outcome.loss + np.log(right(other.trajectory)[1])) <= 4 * ULP
 again = rollout(
@@ -730,7 +727,7 @@ for arrow, colour, text in ((-heads.mu[0, 0], style.ORANGE, "this draw"), (avera
 axes[2].legend(loc="lower right")
 show(
     "The image with its two windows; the windows that would be rewarded, with the mean and the draw; "
-    "and the arrow of one estimate beside the much shorter one of the average"
+    "and the arrow of one estimate beside that of the average"
 )
 
 # %% [markdown]
@@ -801,7 +798,7 @@ one_thread()  # before NumPy is loaded
 import numpy as np
 
 from exercise import answers, exercise, finish, same
-from minram.policy import log_prob_backward, log_prob_forward  # noqa: F811
+from minram.policy import log_prob_backward, log_prob_forward
 from minram.training import by_hand
 
 # %% [markdown]

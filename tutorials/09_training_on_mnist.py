@@ -14,14 +14,9 @@
 # **To touch.** [An agent in a browser](pages/agent.html); `minram page RUN` makes the page of your own.
 
 # %%
-import sys
-from pathlib import Path
-
-import minram
 from minram.training.process import one_thread
 
 one_thread()  # before NumPy is loaded
-sys.path.append(str(Path(minram.__file__).parents[1] / "tutorials"))  # what lessons import, if this one was moved
 
 # %%
 import json
@@ -672,14 +667,9 @@ PLANTED = [
 # what it thinks. The checks do not depend on each other.
 
 # %%
-import sys
-from pathlib import Path
-
-import minram
 from minram.training.process import one_thread
 
 one_thread()  # before NumPy is loaded
-sys.path.append(str(Path(minram.__file__).parents[1] / "tutorials"))  # what lessons import, if this one was moved
 
 # %%
 from itertools import product

@@ -13,14 +13,9 @@
 # **To touch.** [This agent in a browser](pages/agent.html): place a digit, throw in clutter, say where it looks first.
 
 # %%
-import sys
-from pathlib import Path
-
-import minram
 from minram.training.process import one_thread
 
 one_thread()  # before NumPy is loaded
-sys.path.append(str(Path(minram.__file__).parents[1] / "tutorials"))  # what lessons import, if this one was moved
 
 # %%
 import matplotlib.pyplot as plt
@@ -514,14 +509,9 @@ PLANTED = [
 # once what it thinks. The checks do not depend on each other.
 
 # %%
-import sys
-from pathlib import Path
-
-import minram
 from minram.training.process import one_thread
 
 one_thread()  # before NumPy is loaded
-sys.path.append(str(Path(minram.__file__).parents[1] / "tutorials"))  # what lessons import, if this one was moved
 
 # %%
 import numpy as np

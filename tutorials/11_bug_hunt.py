@@ -11,14 +11,9 @@
 # **How long it runs.** About half a minute, most of it training broken agents.
 
 # %%
-import sys
-from pathlib import Path
-
-import minram
 from minram.training.process import one_thread
 
 one_thread()  # before NumPy is loaded
-sys.path.append(str(Path(minram.__file__).parents[1] / "tutorials"))  # what lessons import, if this one was moved
 
 # %%
 import matplotlib.pyplot as plt
@@ -669,14 +664,9 @@ PLANTED = [
 # once what it thinks. They do not depend on each other.
 
 # %%
-import sys
-from pathlib import Path
-
-import minram
 from minram.training.process import one_thread
 
 one_thread()  # before NumPy is loaded
-sys.path.append(str(Path(minram.__file__).parents[1] / "tutorials"))  # what lessons import, if this one was moved
 
 # %%
 import codecs

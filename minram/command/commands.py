@@ -213,4 +213,4 @@ def trace_command(args: Namespace) -> None:
         digits = data.load()
         seen = trace.usual(recipe("quick"), digits.x_train[: args.n], digits.y_train[: args.n])
     for entry in seen:
-        print(entry.text(most=16 if args.tiny else 6))
+        print(entry.text(most=25 if args.tiny else 6))
