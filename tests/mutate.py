@@ -20,7 +20,7 @@ from pathlib import Path
 
 import signs
 from mutants import Mutant, mutants
-from planting import Runner
+from trials import Runner
 
 ROOT = Path(__file__).resolve().parent.parent
 EQUIVALENT = Path(__file__).with_name("equivalent.json")

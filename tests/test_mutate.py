@@ -6,7 +6,7 @@ import sys
 import pytest
 
 import mutate
-import planting
+import trials
 from mutants import mutants
 
 SOURCE = '''"""Text with 1 + 1."""
@@ -86,9 +86,9 @@ def test_what_is_called_equivalent_is_there_and_has_a_reason():
 @pytest.mark.parametrize("how", ["forked", "started"])
 def test_a_fault_is_killed_by_the_test_that_is_named_or_survives_or_never_ends(tmp_path, monkeypatch, how):
     """In a small package of the same name, with a test that is a little slow and one that sees everything."""
-    monkeypatch.setattr(planting, "forked", getattr(planting, how))
-    monkeypatch.setattr(planting.sys, "platform", "linux")
-    monkeypatch.setattr(planting, "LEAST", 4)
+    monkeypatch.setattr(trials, "forked", getattr(trials, how))
+    monkeypatch.setattr(trials.sys, "platform", "linux")
+    monkeypatch.setattr(trials, "LEAST", 4)
     for name, text in {
         "minram/__init__.py": "",
         "minram/one.py": "def f(n):\n    while n < 3:\n        n += 1\n    return n, 7\n",
@@ -98,7 +98,7 @@ def test_a_fault_is_killed_by_the_test_that_is_named_or_survives_or_never_ends(t
     }.items():
         (tmp_path / name).parent.mkdir(exist_ok=True)
         (tmp_path / name).write_text(text)
-    runner = planting.Runner(tmp_path)
+    runner = trials.Runner(tmp_path)
     runner.prepare("test_one")
     assert list(runner.durations["test_one"]) == ["tests/test_one.py::test_a", "tests/test_one.py::test_b"]
     found = {m.after: m for m in mutants("minram/one.py", (tmp_path / "minram" / "one.py").read_text())}
@@ -116,7 +116,7 @@ def test_a_fault_is_killed_by_the_test_that_is_named_or_survives_or_never_ends(t
 def test_times_are_read_from_a_run_of_all_tests(tmp_path):
     case = '<testcase classname="tests.test_ops" name="test_relu[(3, 2)-&quot;x&quot;]" time="0.250" />'
     (tmp_path / "times.xml").write_text(f"<testsuites><testsuite>{case}</testsuite></testsuites>")
-    runner = planting.Runner(None)
+    runner = trials.Runner(None)
     runner.read_times(tmp_path / "times.xml")
     assert runner.durations == {"test_ops": {'tests/test_ops.py::test_relu[(3, 2)-"x"]': 0.25}}
     runner.prepare("test_ops")  # runs nothing
