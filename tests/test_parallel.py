@@ -7,6 +7,7 @@ import subprocess
 import sys
 import time
 from functools import partial
+from multiprocessing import Pipe
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -189,7 +190,7 @@ def test_what_is_raised_in_another_process_says_where(method, tmp_path):
     "code, how", [(-9, "signal 9"), (0, "exit code 0"), (3, "exit code 3"), (None, "exit code None")]
 )
 def test_how_a_process_went_is_said(tmp_path, code, how):
-    here, there = parallel.connection.Pipe()
+    here, there = Pipe()
     there.close()
     child = SimpleNamespace(exitcode=code, join=lambda seconds: None, sentinel=here)
     with pytest.raises(WorkerLost, match=rf"is gone \({how}\)"):

@@ -118,7 +118,7 @@ def run(root: str, temporary: str, tests: str, order: str) -> int:
 
     here = str(Path(__file__).parent)
     sys.path[:] = [root, *(path for path in sys.path if path != here)]
-    for name in [name for name in sys.modules if name.partition(".")[0] in ("minram", "mutants", "mutate", "planting")]:
+    for name in [name for name in sys.modules if name.partition(".")[0] in ("minram", "mutants", "mutate", "trials")]:
         del sys.modules[name]
     os.environ |= {"PYTHONPATH": root, "TMPDIR": temporary, "MUTATING": "1"}
     tempfile.tempdir = None
