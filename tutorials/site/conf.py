@@ -6,6 +6,7 @@ from importlib import metadata
 from pathlib import Path
 
 from docutils import nodes
+from pygments.lexers.special import TextLexer
 
 HERE = Path(__file__).resolve().parent
 ALTS = json.loads((HERE / "alts.json").read_text(encoding="utf-8"))  # {page: [what is on each picture]}
@@ -61,5 +62,6 @@ def describe_pictures(app, doctree):
 
 
 def setup(app):
+    app.add_lexer("pdb", TextLexer)  # Pygments has none
     app.connect("builder-inited", copy_mathjax)
     app.connect("doctree-read", describe_pictures)

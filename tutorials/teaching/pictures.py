@@ -9,7 +9,7 @@ from minram.errors import InputError
 
 # name: the lesson, and a text that only the cell with this picture has.
 PICTURES = {
-    "01-windows": ("01", "plt.subplots(1, 7"),
+    "01-windows": ("01", 'subplot_mosaic("AABCD'),
     "04-unrolled": ("04", "rows: one call"),
     "04-two": ("04", '"heads1"'),
     "05-clouds": ("05", "np.exp(1j * np.linspace"),
