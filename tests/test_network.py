@@ -46,7 +46,8 @@ def test_glimpse_is_the_papers_formula():
     p = {name: x + 0.1 for name, x in params.items()}
     r = np.random.default_rng(2)
     phi, loc = r.normal(size=(6, 8)), r.normal(size=(6, 2))
-    g, _ = glimpse.glimpse_forward(p, phi, loc)
+    g, cache = glimpse.glimpse_forward(p, phi, loc)
+    assert glimpse.glimpse_backward(p, g, cache)[0] is None  # φ and l are data, unless it is said
     h_g = np.maximum(phi @ p["glimpse.what.W"] + p["glimpse.what.b"], 0)
     h_l = np.maximum(loc @ p["glimpse.where.W"] + p["glimpse.where.b"], 0)
     n = TINY.what_units

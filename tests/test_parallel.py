@@ -192,7 +192,8 @@ def test_what_is_raised_in_another_process_says_where(method, tmp_path):
 def test_how_a_process_went_is_said(tmp_path, code, how):
     here, there = Pipe()
     there.close()
-    child = SimpleNamespace(exitcode=code, join=lambda seconds: None, sentinel=here)
+    child = SimpleNamespace(exitcode=None, sentinel=here)
+    child.join = lambda seconds: setattr(child, "exitcode", code) if seconds >= 1 else None  # it ends in a moment
     with pytest.raises(WorkerLost, match=rf"is gone \({how}\)"):
         Workers._receive(None, child, here)
 
