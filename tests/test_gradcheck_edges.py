@@ -334,7 +334,7 @@ def test_three_kinks_are_described_and_of_more_it_is_said_how_many():
     def f(p):
         return np.sum(np.abs(p["x"]))
 
-    for n, more in ((3, ". Return"), (4, ", and 1 more. Return"), (5, ", and 2 more. Return")):
+    for n, more in ((3, "between them). Return"), (4, ", and 1 more. Return"), (5, ", and 2 more. Return")):
         theta = {"x": np.zeros(n)}
         kinks, (finding,) = kink_finding(f, theta, "x", np.full(n, 0.5), list(range(n)), (0.0, (), EPS))
         assert kinks == list(range(n)) and finding.text.count(" = 0 (slopes -1 and 1") == 3 and more in finding.text

@@ -241,6 +241,7 @@ def test_parameters_are_for_ten_classes_and_one_channel_unless_it_is_said():
     params = init_params(TINY, np.random.default_rng(0))
     assert params["label.b"].shape == (10,) and params["glimpse.what.W"].shape == (8, 4)  # 2 scales of 2 × 2 cells
     assert {a.dtype for a in params.values()} == {np.dtype(np.float32)}
+    assert agent.layers(TINY)["label"][1] == 10 and agent.layers(TINY)["glimpse.what"][0] == 8
 
 
 @pytest.mark.parametrize("recurrent_init", ["identity", "he"])
