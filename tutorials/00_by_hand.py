@@ -745,6 +745,11 @@ show(
 # [one step by hand](pages/step.html) has its numbers too: change one, or plant a bug. And the
 # [ten breakpoints](ten_breakpoints.md) go through it in a debugger.
 
+# %% tags=["frame", "hide-input"]
+from lesson import touch
+
+touch("step")
+
 # %% tags=["planted", "hide-cell"]
 # Wrong variants that the assertions above have to catch: the text, and the text in its place. Where a module comes
 # first, they are planted there. tests/test_planted.py plants them one by one and wants each to fail.
