@@ -155,6 +155,7 @@ def main() -> int:
     parser.add_argument("files", nargs="*", metavar="FILE", help="files or folders of the package (all)")
     parser.add_argument("--n", type=int, metavar="N", help="a sample of so many (all)")
     parser.add_argument("--seed", type=int, default=0, metavar="S", help="of the sample (0)")
+    parser.add_argument("--after", type=int, default=0, metavar="K", help="without its first K: go on from there (0)")
     parser.add_argument("--minutes", type=float, default=1e6, metavar="M", help="begin no more after so many")
     parser.add_argument("--times", type=Path, metavar="XML", help="of pytest --junitxml: do not time the tests again")
     parser.add_argument("--list", action="store_true", help="print the mutants and plant none")
@@ -165,7 +166,7 @@ def main() -> int:
     if args.signs:
         return signs.report()
     signal.signal(signal.SIGTERM, signal.default_int_handler)  # so that no test goes on after it
-    sample, reasons = chosen(args.files, args.n, args.seed), equivalents()
+    sample, reasons = chosen(args.files, args.n, args.seed)[args.after :], equivalents()
     killed, seen = Counter(), Counter()
     end = time.monotonic() + 60 * args.minutes
     with copied(ROOT) if not args.list else contextlib.nullcontext() as root:
