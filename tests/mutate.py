@@ -68,7 +68,7 @@ TESTS = {
     "minram/datasets/sources.py": SOURCES,
     "minram/datasets/tasks.py": "test_tasks",
     "minram/training/balance.py": "test_balance",
-    "minram/training/by_hand.py": "test_by_hand test_trace",
+    "minram/training/by_hand.py": "test_trace test_worksheets",
     "minram/training/classifiers.py": "test_classifiers test_balance",
     "minram/training/config.py": "test_config test_recipes",
     "minram/training/contradictions.py": "test_config",
