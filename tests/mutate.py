@@ -18,7 +18,6 @@ import time
 from collections import Counter
 from pathlib import Path
 
-import signs
 from mutants import Mutant, mutants
 from trials import Runner
 
@@ -68,7 +67,7 @@ TESTS = {
     "minram/datasets/sources.py": SOURCES,
     "minram/datasets/tasks.py": "test_tasks",
     "minram/training/balance.py": "test_balance",
-    "minram/training/by_hand.py": "test_trace test_worksheets",
+    "minram/training/by_hand.py": "test_by_hand test_trace",
     "minram/training/classifiers.py": "test_classifiers test_balance",
     "minram/training/config.py": "test_config test_recipes",
     "minram/training/contradictions.py": "test_config",
@@ -164,6 +163,8 @@ def main() -> int:
     )
     args = parser.parse_args()
     if args.signs:
+        import signs  # not before: a fork would have the lesson of this tree, and not of the copy
+
         return signs.report()
     signal.signal(signal.SIGTERM, signal.default_int_handler)  # so that no test goes on after it
     sample, reasons = chosen(args.files, args.n, args.seed)[args.after :], equivalents()

@@ -20,6 +20,7 @@ from minram.gradcheck import (
     v_curve,
 )
 from minram.gradcheck.differences import five_point, random_direction
+from minram.gradcheck.evidence import Finding
 from minram.gradcheck.fitness import base_point
 from minram.gradcheck.report import Report, Row, judge
 from test_gradcheck import backward, forward, gradient, loss, make_params, relu_gradient, relu_sum
@@ -513,3 +514,11 @@ def test_rows_without_a_number_and_reports_without_a_row_pass_nothing():
     assert (got.verdict, got.checked, got.kinks) == ("kinks", 0, 1)
     assert row([1, 2], [np.nan, 2], max_kinks=0.5).verdict == "ok" and row([1, 2], [np.nan, 2]).verdict == "kinks"
     assert not Report().passed and Report((Row("W", ()),)).passed
+
+
+def test_a_finding_stands_under_its_row_with_a_hanging_indent():
+    found = Finding("kink", " ".join(["word"] * 40))
+    row = Row("W", (2,), 2, verdict="wrong", findings=(found,))
+    _, _, first, second, last = str(Report((row,))).splitlines()
+    assert first.startswith("    kink: word") and len(first) <= 118 < len(first) + len(" word")
+    assert second.startswith(" " * 8 + "word") and len(second) <= 118 and last == "0 of 1 ok"

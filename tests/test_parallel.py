@@ -256,6 +256,9 @@ def test_a_process_that_cannot_begin_leaves_this_one_to_do_it(tmp_path, monkeypa
     with gradient_makers(run, FOUR, DATA, 9, Own(), 3, said.append) as m:
         assert type(m) is InProcess
     assert "could not be started" in said[0] and children() == []
+    lines = []
+    train.train(FOUR, tmp_path / "told", report=lambda *line: lines.append(line), dataset=DATA, workers=3)
+    assert "could not be started" in lines[0][0] and lines[0][1] is True  # a whole line
 
 
 def test_nothing_is_left_behind(tmp_path, method):

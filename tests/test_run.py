@@ -17,8 +17,9 @@ from minram.agent import init_params
 from minram.errors import InputError
 from minram.storage import checkpoint
 from minram.training import run, streams, train
+from minram.training.models import MODELS
 from runs import outcome
-from tiny import SHORT, dataset
+from tiny import SHORT, TINY, dataset
 
 DATA = dataset()
 
@@ -88,7 +89,7 @@ RACING = """
 import sys
 sys.path.insert(0, sys.argv[2])
 from pathlib import Path
-from tiny import SHORT, dataset
+from tiny import SHORT, TINY, dataset
 from minram.errors import InputError
 from minram.training.train import train
 folder, resume = Path(sys.argv[1]), sys.argv[3] == "resume"
@@ -391,3 +392,10 @@ def test_any_account_of_the_training_is_taken_or_refused(tmp_path_factory, finis
         json.dumps(asdict(got.progress))
         (folder / "result.json").unlink()
         assert train.train(c, folder, True, dataset=DATA)["n_val"] == len(DATA.y_val)  # it can go on to its end
+
+
+def test_channels_are_known_from_the_arrays():
+    config = TINY.changed(patch_size=3)  # neither 2² nor 2·2
+    params = init_params(config, np.random.default_rng(0), 3, 3)
+    ram = MODELS["ram"]
+    assert ram.layers_of(config, params) == ram.layers(config, 3, (9, 8, 3)) != ram.layers(config, 3, (9, 8))
