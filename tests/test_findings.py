@@ -88,6 +88,22 @@ def test_every_common_factor_has_its_reading():
         assert not readings(np.full(3, value), {})  # of one factor a column nothing is common
 
 
+@pytest.mark.parametrize(
+    "value, word",
+    [
+        (57.29577951308232, "degrees for radians"),
+        (0.017453292519943295, "radians for degrees"),
+        (0.6931471805599453, "base 2"),
+        (1.4426950408889634, "base 2"),
+        (2.302585092994046, "base 10"),
+        (0.4342944819032518, "base 10"),
+        (0.00392156862745098, "pixels"),
+    ],
+)
+def test_common_factors_in_digits(value, word):
+    assert len([text for text in readings(value, {}) if word in text]) == 1
+
+
 def test_a_reading_is_right_to_1e_6():
     for share, n in ((0.9, 1), (1.1, 0)):
         for sign in (1, -1):

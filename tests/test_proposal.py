@@ -45,7 +45,7 @@ def test_the_largest_square_sees_most_of_the_image_and_no_scale_is_superfluous(s
 def test_a_small_data_set_has_6000_steps(n):
     length = length_for(n)
     assert 6000 <= length["epochs"] * (n // length["batch_size"]) < 6000 + n // length["batch_size"]
-    assert length_for(10_000) == {}
+    assert length_for(10_000) == {} and length_for(640) == {"batch_size": 32, "epochs": 300}
 
 
 def test_large_images_have_the_estimator_of_the_papers_rows_and_search_wide():
