@@ -162,7 +162,14 @@ def test_the_front_page_says_what_the_results_say():
         stems = [Job(recipe, seed).stem for seed in paper.reported_seeds(recipe)]
         new = all(stem in RESULTS for stem in stems)
         runs = [RESULTS[stem] for stem in stems] if new else [V1[f"{recipe}-s{seed}"] for seed in range(3)]
-        assert re.search(rf"{table.percent_mean(runs):.2f} %[^.,;%]*\({RECIPES[recipe].error:.2f}\)", page), recipe
+        mean = table.percent_mean(runs)
+        if new:
+            interval = choices.brackets(two_way(record.outcomes(runs)))
+        else:
+            low, high = (100 * x for x in wilson(round(100 * mean), 10_000))
+            interval = f"[{low:.2f}, {high:.2f}]"
+        found = rf"{mean:.2f} %\s\({re.escape(interval)};\s{RECIPES[recipe].error:.2f}\)"
+        assert re.search(found, page), found
         assert new or "first protocol" in page
 
 

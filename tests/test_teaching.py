@@ -1,6 +1,7 @@
 """The teacher's kit: paper is that of today, derivations name their rules, code is in the package, times add up."""
 
 import re
+import shlex
 import subprocess
 import sys
 import zlib
@@ -258,7 +259,7 @@ def test_the_teacher_s_page_is_true():
 def test_the_commands_of_the_teacher_s_page_are_commands():
     text = (teaching.KIT / "README.md").read_text(encoding="utf-8")
     for words in re.findall(r"python tutorials/build\.py ([^`\n]+)", text):
-        assert build.parse(words.split()).run, words
+        assert build.parse(shlex.split(words)).run, words
 
 
 def test_numbers_do_not_need_typst():

@@ -168,7 +168,6 @@ print(f"standard deviation if only the images varied: {100 * np.sqrt(p_mean * (1
 #
 # ## Learning curves
 
-# %%
 # %% tags=["hide-input"]
 fig, axes = plt.subplots(1, 3, figsize=(9.6, 3))
 epochs = [m["epoch"] for m in metrics]
