@@ -308,6 +308,37 @@ def test_no_process_outlives_the_first(tmp_path, how, number):
     assert not left
 
 
+@pytest.mark.skipif(sys.platform != "linux", reason="reads /proc")
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
+@pytest.mark.parametrize("how", METHODS)
+def test_a_signal_to_all_of_them_stops_and_saves(tmp_path, how, number):
+    """As a terminal sends Ctrl-C, and `timeout` and batch systems SIGTERM: the first process decides."""
+    script = tmp_path / "training.py"
+    script.write_text(TRAINING)
+    words = [sys.executable, str(script), str(tmp_path / "run"), str(Path(__file__).parent), how]
+    pipe = subprocess.PIPE
+    with subprocess.Popen(words, stdout=pipe, stderr=pipe, start_new_session=True, text=True) as process:
+        process.stdout.readline()
+        os.killpg(process.pid, number)
+        _, said = process.communicate(timeout=60)
+    assert "train.Stopped: Stopped and saved, " in said
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="reads /proc")
+def test_processes_that_nobody_closed_end_with_the_first(tmp_path):
+    """What multiprocessing does at the end, SIGTERM and a wait, would wait for ever."""
+    text = TRAINING.partition("if __name__")[0] + (
+        "from minram.training.own import Own\nfrom minram.training.run import fresh\nfour = SHORT.changed(shards=4)\n"
+        "if __name__ == '__main__':\n    data = dataset()\n"
+        "    workers = parallel.Workers(fresh(four, Path(sys.argv[1]), data), four, data, 9, Own(), 3)\n"
+    )
+    script = tmp_path / "training.py"
+    script.write_text(text)
+    words = [sys.executable, str(script), str(tmp_path / "run"), str(Path(__file__).parent)]
+    (tmp_path / "run").mkdir()
+    assert subprocess.run(words, timeout=60).returncode == 0
+
+
 def children(pid=None):
     """The processes that a process has started and that make gradients."""
     pid = pid or os.getpid()

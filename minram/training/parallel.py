@@ -6,6 +6,7 @@ spawn everywhere else; they ignore Ctrl-C, end with this process however it ends
 be left behind. Only they import multiprocessing, which Python in a browser has not.
 """
 
+import atexit
 import contextlib
 import ctypes
 import itertools
@@ -60,6 +61,7 @@ class Workers(InProcess):
         self.pieces = [slice(*pair) for pair in itertools.pairwise(edges)]
         none = dataset.x_train[:0], dataset.y_train[:0]
         images = Dataset(dataset.x_train, dataset.y_train, *none, *none)
+        atexit.register(self.close)  # comes before multiprocessing's own, which would wait for what ignores SIGTERM
         try:
             with _one_thread_each():
                 for _ in range(1, n):
@@ -126,6 +128,7 @@ class Workers(InProcess):
                     child.kill()
                     child.join()
         self.children = []
+        atexit.unregister(self.close)
 
 
 @contextlib.contextmanager
@@ -163,10 +166,9 @@ def _work(there, here, raw, shapes, optimiser, config, images, n_steps, own):
     """A process of its own: do what is asked for, until there is nobody to ask."""
     from multiprocessing import connection, parent_process
 
-    for name in ("SIGINT", "SIGHUP"):  # of the terminal: the first process decides
+    for name in ("SIGINT", "SIGHUP", "SIGTERM"):  # a terminal, or `timeout`, sends them to all: the first one decides
         if hasattr(signal, name):
             signal.signal(getattr(signal, name), signal.SIG_IGN)
-    signal.signal(signal.SIGTERM, signal.SIG_DFL)
     here.close()  # a copy that a fork has made would keep the pipe open
     keep_freed_memory()
     run, rows = _views(raw, shapes, optimiser)
