@@ -399,3 +399,9 @@ def test_channels_are_known_from_the_arrays():
     params = init_params(config, np.random.default_rng(0), 3, 3)
     ram = MODELS["ram"]
     assert ram.layers_of(config, params) == ram.layers(config, 3, (9, 8, 3)) != ram.layers(config, 3, (9, 8))
+
+
+@pytest.mark.parametrize("about", [None, [], {}, {"names": "ab"}, {"names": ["a", 1]}, {"names": ["a", "b", "c"]}])
+def test_names_of_classes_are_one_a_class_or_none(about):
+    assert run.class_names({"about": about}, 2) == ()
+    assert run.class_names({"about": {"names": ["a", "b"]}}, 2) == ("a", "b")
