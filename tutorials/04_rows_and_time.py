@@ -746,12 +746,13 @@ def steps_of(core, g, W, b):
 
 
 # %% [markdown]
-# **1. Predict**, before you compute anything. A core of 4 units and $T = 6$ steps. Every unit is on at every step, and
-# only the last step is judged: $\delta_6$ is something, $\delta_1, \dots, \delta_5$ are 0.
+# **1. Predict**, before you compute anything. A core of 4 units, $z_t = h_{t-1} W_h + g_t W_g + b$ and
+# $h_t = \operatorname{ReLU}(z_t)$, and $T = 6$ steps. Every unit is on at every step, and only the last step is judged:
+# its heads send some $\delta_6$ to $h_6$, and $\delta_1, \dots, \delta_5$ are 0.
 #
 # - `a`: $W_h = 0$. What is the norm of $\mathrm{d}g_1$?
 # - `b`: $W_h$ is the identity. By what is $\mathrm{d}z_6$ multiplied to give $\mathrm{d}z_1$?
-# - `c`: $W_h$ is half the identity. By what now?
+# - `c`: $W_h$ is *minus* half the identity. By what now?
 # - `d`: all six steps send the same $\delta$, and $W_h$ is the identity. By what is $\delta$ multiplied to give
 #   $\mathrm{d}z_1$?
 
@@ -760,7 +761,7 @@ def steps_of(core, g, W, b):
 def predicted():
     """→ {"a": …, "b": …, "c": …, "d": …}, four numbers."""
     # Solution
-    return {"a": 0, "b": 1, "c": 1 / 32, "d": 6}
+    return {"a": 0, "b": 1, "c": -1 / 32, "d": 6}
 
 
 # %%
@@ -776,13 +777,13 @@ def check_predicted():
     seen = {
         "a": np.linalg.norm(dz(0.0, [5])[0]),
         "b": dz(1.0, [5])[0, 0, 0] / 0.5,
-        "c": dz(0.5, [5])[0, 0, 0] / 0.5,
+        "c": dz(-0.5, [5])[0, 0, 0] / 0.5,
         "d": dz(1.0, range(6))[0, 0, 0] / 0.5,
     }
     hints = {
         "a": "Which way could anything come from the last step to the first?",
         "b": "What does the identity do to a row?",
-        "c": "How many steps back is it from the sixth to the first?",
+        "c": "How many steps back is it from the sixth to the first, and what does each do to the sign?",
         "d": "How many of the states does $z_1$ reach, and what adds up?",
     }
     answers(predicted(), seen, hints)
@@ -790,29 +791,29 @@ def check_predicted():
 
 # %% [markdown]
 # **2. Numbers by hand.** A core of one unit: $z_t = W_h h_{t-1} + W_g g_t$, $h_t = \operatorname{ReLU}(z_t)$,
-# $h_0 = 0$, with $W_h = -1$, $W_g = 2$ and $g = (2, 1, 3)$. The heads send $\delta = (1, 10, 100)$. Draw it, watch the
-# gates, and give $\mathrm{d}z_1, \mathrm{d}z_2, \mathrm{d}z_3$ and the gradients of both weights.
+# $h_0 = 0$, with $W_h = -1$, $W_g = 2$ and $g = (2, 1, 3, 4)$. The heads send $\delta = (1, 10, 100, 1000)$. Draw it,
+# watch the gates, and give $\mathrm{d}z_1, \dots, \mathrm{d}z_4$ and the gradients of both weights.
 
 
 # %% tags=["solution"]
 def cotangents_by_hand():
-    """→ {"dz": (dz_1, dz_2, dz_3), "dW_h": …, "dW_g": …}."""
+    """→ {"dz": (dz_1, dz_2, dz_3, dz_4), "dW_h": …, "dW_g": …}."""
     # Solution
-    # h = (4, 0, 6): the second gate is shut. dz_3 = 100; dz_2 = 0; dz_1 = 1 − 0.
-    # dW_h = h_0 dz_1 + h_1 dz_2 + h_2 dz_3 = 0; dW_g = 2 · 1 + 1 · 0 + 3 · 100.
-    return {"dz": (1, 0, 100), "dW_h": 0, "dW_g": 302}
+    # h = (4, 0, 6, 2): the second gate is shut. dz_4 = 1000; dz_3 = 100 − 1000; dz_2 = 0; dz_1 = 1 − 0.
+    # dW_h = h_1 dz_2 + h_2 dz_3 + h_3 dz_4 = 6 · 1000; dW_g = 2 · 1 + 1 · 0 − 3 · 900 + 4 · 1000.
+    return {"dz": (1, 0, -900, 1000), "dW_h": 6000, "dW_g": 1302}
 
 
 # %% [markdown] tags=["hints"]
 # <details><summary>Exercise 2, first hint</summary>
 #
-# Forward first, all three steps. Which of the $h_t$ is 0?
+# Forward first, all four steps. Which of the $h_t$ is 0?
 #
 # </details>
 # <details><summary>Exercise 2, second hint</summary>
 #
-# From the right: $\mathrm{d}h_3 = 100$. What comes back from step 3 to $h_2$, and does it get any further? A weight has
-# been used three times, each time with another input.
+# From the right: $\mathrm{d}h_4 = 1000$. What comes back from step 4 to $h_3$, from step 3 to $h_2$, and does it get
+# any further? A weight has been used four times, each time with another input.
 #
 # </details>
 
@@ -822,33 +823,36 @@ def cotangents_by_hand():
 def check_by_hand():
     got = cotangents_by_hand()
     assert set(got) == {"dz", "dW_h", "dW_g"}, "the answer should have the keys dz, dW_h and dW_g."
-    delta, g, step = np.array([1.0, 10.0, 100.0]), np.array([2.0, 1.0, 3.0]), 1e-6
+    delta, g, step = np.array([1.0, 10.0, 100.0, 1000.0]), np.array([2.0, 1.0, 3.0, 4.0]), 1e-6
 
-    def L(W_h=-1.0, W_g=2.0, added=(0, 0, 0), relu=True):  # Σ δ_t h_t; added: to each z_t
+    def L(W_h=-1.0, W_g=2.0, added=(0, 0, 0, 0)):  # Σ δ_t h_t; added: to each z_t
         h = total = 0.0
-        for t in range(3):
-            z = W_h * h + W_g * g[t] + added[t]
-            h = max(z, 0.0) if relu else z
+        for t in range(4):
+            h = max(W_h * h + W_g * g[t] + added[t], 0.0)
             total += delta[t] * h
         return total
 
     def slope(**moved):
         high, low = ({k: sign * np.asarray(v) for k, v in moved.items()} for sign in (1, -1))
-        at = {"W_h": -1.0, "W_g": 2.0, "added": np.zeros(3)}
+        at = {"W_h": -1.0, "W_g": 2.0, "added": np.zeros(4)}
         return (L(**{k: at[k] + v for k, v in high.items()}) - L(**{k: at[k] + v for k, v in low.items()})) / (2 * step)
 
-    unit = step * np.eye(3)
+    unit = step * np.eye(4)
     because = {
-        "the second gate is shut, is it not?": [-9 + 100, -90, 100],
-        "each step needs what comes back from the next one.": [1, 10, 100],
+        "the second gate is shut, is it not?": [1 - 910, 10 + 900, 100 - 1000, 1000],
+        "what step 2 sends back to h_1 comes through the second gate, and that is shut.": [1 - 910, 0, -900, 1000],
+        "each step needs what comes back from the next one.": [1, 0, 100, 1000],
+        "each step needs what comes back from the next one, and its gate.": [1, 10, 100, 1000],
+        "W_h is negative: what comes back changes its sign.": [1, 0, 100 + 1000, 1000],
     }
-    same("dz", got["dz"], [slope(added=unit[t]) for t in range(3)], because, tolerance=1e-6)
-    same("dW_h", float(got["dW_h"]), slope(W_h=step), {"which h did it multiply? The one before.": 604}, tolerance=1e-6)
-    same("dW_g", float(got["dW_g"]), slope(W_g=step), {"a weight adds up its uses.": 300}, tolerance=1e-6)
+    same("dz", got["dz"], [slope(added=unit[t]) for t in range(4)], because, tolerance=1e-6)
+    because = {"which h did it multiply? The one before.": 4 - 6 * 900 + 2 * 1000}
+    same("dW_h", float(got["dW_h"]), slope(W_h=step), because, tolerance=1e-6)
+    same("dW_g", float(got["dW_g"]), slope(W_g=step), {"a weight adds up its uses.": 4000}, tolerance=1e-6)
 
 
 # %% [markdown]
-# **3. Rows.** One weight is used at all steps, $z_t = x_t W$. Its inputs come time first, `x` $(T, N, \text{in})$. The
+# **3. Rows.** One matrix is used at all steps, $z_t = x_t W$. Its inputs come time first, `x` $(T, N, \text{in})$. The
 # cotangents come from another library, batch first, `dz` $(N, T, \text{out})$. Give $\mathrm{d}W$ as *one* product of
 # two matrices, without a loop.
 
@@ -893,7 +897,8 @@ def check_rows():
 
 # %% [markdown]
 # **4. Time, with matrices.** Write the backward pass of the core, from the derivation and without looking at the
-# source: first the loop for $\mathrm{d}z_t$, then the products. `dh` holds the direct parts $\delta_t$.
+# source: first the loop for $\mathrm{d}z_t$, then the products. `dh` holds the direct parts $\delta_t$, `hg` the inputs
+# $[h_{t-1}, g_t]$ side by side, and `W` is $W_h$ on top of $W_g$, as in $z_t = [h_{t-1}, g_t]\, W + b$.
 
 
 # %% tags=["solution"]
@@ -917,8 +922,8 @@ def my_core_backward(W, dh, hg, h):
 # </details>
 # <details><summary>Exercise 4, second hint</summary>
 #
-# `W` is $W_h$ on top of $W_g$. `h.shape[-1]` says where the one ends. What comes from the next step has gone through
-# that step's gate: it is in terms of $\mathrm{d}z_{t+1}$, not of $\mathrm{d}h_{t+1}$.
+# `h.shape[-1]` says where in `W` the one matrix ends and the other begins. What comes from the next step has gone
+# through that step's gate: it is in terms of $\mathrm{d}z_{t+1}$, not of $\mathrm{d}h_{t+1}$.
 #
 # </details>
 
@@ -938,10 +943,14 @@ def check_core():
         off = np.abs(got[0] - dg).max(axis=(1, 2)) / np.abs(dg).max()  # of each step
         table = ", ".join(f"{error:.1g}" for error in off)
         if (off < 1e-9).all():
-            same("dW", got[1], grads["core.W"])
-            same("db", got[2], grads["core.b"])
+            because = {"weights get the dz, behind the gate, and not the dh.": np.einsum("tni,tnj->ij", hg, dh)}
+            same("dW", got[1], grads["core.W"], because)
+            same("db", got[2], grads["core.b"], {"the bias gets the dz, behind the gate.": dh.sum(axis=(0, 1))})
             continue
-        assert off[-1] < 1e-9, f"errors of dg by step: {table}. The last step needs no other: begin there."
+        assert not np.allclose(got[0][-1], dh[-1] @ W[D:].T), f"errors of dg by step: {table}. Where is the gate?"
+        assert off[-1] < 1e-9, (
+            f"errors of dg by step: {table}. The last step needs no other: begin there. W_g is the lower part of W."
+        )
         alone = dh * (h > 0) @ W[D:].T
         assert not np.allclose(got[0], alone), f"errors of dg by step: {table}. Nothing comes from the next step."
         raise AssertionError(
@@ -1009,6 +1018,18 @@ def check_slow():
         )
         if report.passed:
             continue
+        _, cache = slow_forward(g, W, b)
+        dh = rng.standard_normal((T, N, D))
+        dg = np.asarray(slow_backward(dh.copy(), cache)[0])
+        assert dg.shape == g.shape, f"dg should have the shape {g.shape}, but has {dg.shape}."
+        gate = cache[1][-1] > 0
+        because = {
+            "ReLU(z_t) enters h_t with the factor ¼.": (dh[-1] * gate) @ W[D:].T,
+            "there is a ReLU: which of its gates are shut?": 0.25 * dh[-1] @ W[D:].T,
+            "where are the factor ¼ and the gate?": dh[-1] @ W[D:].T,
+            "nothing comes back; is the gate open where z_t > 0?": 0 * g[-1],
+        }
+        same("dg of the last step", dg[-1], 0.25 * (dh[-1] * gate) @ W[D:].T, because)
         if T > 1:
             zeros = np.zeros((D + F, D))
             zeros[D:] = rng.standard_normal((F, D))  # W_h = 0: the direct way alone
@@ -1016,11 +1037,14 @@ def check_slow():
             dh = np.zeros_like(h)
             dh[-1] = 1
             dg = np.asarray(slow_backward(dh, cache)[0])
-            assert dg.shape == g.shape, f"dg should have the shape {g.shape}, but has {dg.shape}."
             assert dg[-2].any(), "with W_h = 0 and the last step judged, nothing comes back: the direct way is missing."
-            ratio = dg[0, 0, 0] / dg[-1, 0, 0]
+            ratio = dg[0, 0, 0] / dg[-1, 0, 0] + 0.0  # no −0
             assert np.isclose(ratio, 0.75 ** (T - 1)), (
                 f"with W_h = 0, dg_1 should be {0.75 ** (T - 1):.3g} of dg_{T} (¾ a step), but is {ratio:.3g} of it."
+            )
+            assert report["g"].passed, (
+                "the last step and the direct way are right, but not what comes through W. It needs the whole dz of "
+                "the next step, with its ¼ and its gate, and W_h transposed."
             )
         report.raise_if_failed()
 

@@ -417,12 +417,14 @@ def plain_reinforce(a, mu, std, r):
 
 # %% [markdown]
 # By hand, for one coordinate: $\sigma = \tfrac12$, two decisions with means 0 and samples $\tfrac12$ and $-\tfrac14$,
-# one rollout that earned 1. The scores are $\tfrac12 / \tfrac14 = 2$ and $-1$. So the cotangents are $-2$ and 1.
+# one rollout that earned 1. The scores are $\tfrac12 / \tfrac14 = 2$ and $-1$. The optimiser goes downhill, so the
+# cotangents are minus reward times score, $-2$ and 1.
 #
 # Now the package. Look for the line with `log_prob_backward`. Its first argument is $-\lambda (G_t - b_t)/N$, one
-# number for each decision. Here $\lambda$, the `weight`, is 1 and does not fall, $b_t$, which lesson 7 explains, is 0,
-# and all $G_t$ are the reward $r$. What the function adds: the label's cross-entropy (lesson 8), baselines (lesson 7),
-# rewards after every glimpse, and the record of what happened.
+# number for each decision. Three letters do nothing yet. $\lambda$, the `weight` of this term beside the others
+# (lesson 8), is 1 and does not fall. $b_t$, the baseline (lesson 7), is 0. And $G_t$, the sum of the rewards still to
+# come (lesson 7), is the one reward $r$. What the function adds: the label's cross-entropy (lesson 8), baselines
+# (lesson 7), rewards after every glimpse, and the record of what happened.
 
 # %%
 show_source(reinforce.cotangents)

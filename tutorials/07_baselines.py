@@ -762,14 +762,16 @@ def everything(p, N=1):
 
 
 # %% [markdown]
-# **1. Predict**, before you compute anything.
+# **1. Predict**, before you compute anything. The estimate is, as ever, the mean over the rows of
+# (reward − baseline) · score.
 #
 # - `a`: a constant baseline of 1000 is subtracted from rewards of 0 and 1. By what is the mean of the estimate
 #   multiplied?
-# - `b`: the baseline is the mean of five rows, the row itself among them. By what now?
+# - `b`: the baseline is the mean reward of five rows, the row itself among them. By what now?
 # - `c`: a head predicts each reward perfectly, but from the state *after* the action. Its prediction is the baseline.
 #   What is the mean of the estimate?
-# - `d`: the variance with a constant baseline 0.1 above the best one, divided by that 0.1 below it.
+# - `d`: one constant baseline lies 0.1 above the best one, another 0.1 below it. What is the variance with the first,
+#   divided by that with the second?
 
 
 # %% tags=["solution"]
@@ -810,18 +812,18 @@ def check_predicted():
 
 
 # %% [markdown]
-# **2. Numbers by hand.** Two places. To the right, with the probability ¼, the agent earns 4, to the left nothing. The
-# scores are ¾ and −¼. What is the mean reward? What does a sample say with the mean reward as its baseline? Which
-# baseline is the best, and how large is the variance with it?
+# **2. Numbers by hand.** Two places. To the right, with the probability ⅕, the agent earns 5, to the left nothing. The
+# scores are ⅘ and −⅕. What is the mean reward? What does a sample say with the mean reward as its baseline? With which
+# constant baseline is the variance of what a sample says the least, and how large is it then?
 
 
 # %% tags=["solution"]
 def baselines_by_hand():
     """→ {"mean reward": …, "says": (after right, after left), "best": …, "variance": …}."""
     # Solution
-    # E ψ² = ¼ · 9/16 + ¾ · 1/16 = 3/16, E r ψ² = ¼ · 4 · 9/16 = 9/16, so the best is 3. It leaves 1 and −3 of the
-    # rewards, times the scores ¾ and ¾: no scatter at all.
-    return {"mean reward": 1, "says": (9 / 4, 1 / 4), "best": 3, "variance": 0}
+    # E ψ² = ⅕ · 16/25 + ⅘ · 1/25 = 4/25, E r ψ² = ⅕ · 5 · 16/25 = 16/25, so the best is 4. It leaves 1 and −4 of the
+    # rewards, and times their scores that is ⅘ and ⅘: no scatter at all.
+    return {"mean reward": 1, "says": (16 / 5, 1 / 5), "best": 4, "variance": 0}
 
 
 # %% [markdown] tags=["hints"]
@@ -844,17 +846,18 @@ def check_by_hand():
     assert set(got) == {"mean reward", "says", "best", "variance"}, (
         "the answer should have the keys mean reward, says, best and variance."
     )
-    p, r, score = np.array([1 / 4, 3 / 4]), np.array([4.0, 0.0]), np.array([3 / 4, -1 / 4])
+    p, r, score = np.array([1 / 5, 4 / 5]), np.array([5.0, 0.0]), np.array([4 / 5, -1 / 5])
     mean = float(p @ r)
     same("mean reward", float(got["mean reward"]), mean, {"the places are not equally likely.": r.mean()})
     because = {"this is without a baseline.": r * score, "these are the advantages; where are the scores?": r - mean}
     same("says", got["says"], (r - mean) * score, because)
-    tried = np.array([0.0, 1.0, 2.0])
+    tried = np.array([0.0, 2.0, 4.0])
     squares = [p @ ((r - b) * score) ** 2 for b in tried]
     curve = np.polyfit(tried, squares, 2)
     lowest = -curve[1] / (2 * curve[0])
     because = {
-        "this is the mean reward; rewards far from the mean of the policy pull harder.": mean,
+        "this is the mean reward; but the rarer place has the larger score, and its reward pulls harder.": mean,
+        "the places are not equally likely.": (score**2 @ r) / (score**2).sum(),
         "the weights are the squares of the scores, not their sizes.": p @ (r * abs(score)) / (p @ abs(score)),
     }
     same("best", float(got["best"]), lowest, because, tolerance=1e-6)
@@ -865,7 +868,7 @@ def check_by_hand():
 
 # %% [markdown]
 # **3. A number: leave one out.** A colleague has already computed $r_n - \bar r$ with the mean of all $N$ rows. Turn it
-# into the advantage with the mean of the *other* rows, without seeing $r$.
+# into the advantage (reward minus baseline) whose baseline is the mean of the *other* rows, without seeing $r$.
 
 
 # %% tags=["solution"]
@@ -906,17 +909,19 @@ def check_repaired():
 
 # %% [markdown]
 # **4. A matrix: one baseline for a whole gradient.** A choice among $K$ places with the probabilities $p$. Place $k$
-# earns $r_k$, and its score is the row $\psi_k$, with a component for each of $P$ parameters. Find the *one* number $b$
-# for which the variances of all components of $(r - b)\, \psi$, added up, are least.
+# earns $r_k$, and its score is the row $\psi_k$, with a component for each of $P$ parameters. As ever, the scores have
+# the mean 0: $\sum_k p_k \psi_k = 0$. The optimiser has a step length $\eta_j$ of its own for each parameter, so its
+# step is $(r - b)\, \eta_j\, \psi_{kj}$. Find the *one* number $b$ for which the variances of all components of the
+# step, added up, are least.
 
 
 # %% tags=["solution"]
-def best_baseline(p, r, psi):
-    """p, r (K,), psi (K, P) → b, a number."""
+def best_baseline(p, r, psi, eta):
+    """p, r (K,), psi (K, P), eta (P,) → b, a number."""
     # Solution
-    # Σ_j Var[(r − b) ψ_j] = E (r − b)² ‖ψ‖² − ‖g‖², and g does not depend on b. The derivative by b is 0 at
-    # E[r ‖ψ‖²] / E ‖ψ‖².
-    weight = p * (psi**2).sum(axis=1)
+    # Σ_j Var[(r − b) η_j ψ_j] = E (r − b)² ‖ηψ‖² − ‖ηg‖², and g does not depend on b. The derivative by b is 0 at
+    # E[r ‖ηψ‖²] / E ‖ηψ‖².
+    weight = p * ((eta * psi) ** 2).sum(axis=1)
     return weight @ r / weight.sum()
 
 
@@ -929,8 +934,8 @@ def best_baseline(p, r, psi):
 # </details>
 # <details><summary>Exercise 4, second hint</summary>
 #
-# It is the formula for one parameter, in which $\psi^2$ has become the squared length of a row. It is *not* the mean of
-# the parameters' own best numbers.
+# It is the formula for one parameter, in which $\psi^2$ has become the squared length of a row, but of which row, now
+# that there are step lengths? It is *not* the mean of the parameters' own best numbers.
 #
 # </details>
 
@@ -942,33 +947,41 @@ def check_best():
     for K, P in ((3, 3), (5, 5), (4, 2)):
         p, r = rng.dirichlet(np.ones(K)), rng.normal(size=K)
         psi = (np.eye(K) - p) @ rng.normal(size=(K, P))  # a score has the mean 0
+        eta = rng.uniform(0.2, 3, size=P)
+        steps = eta * psi
 
-        def variances(b, p=p, r=r, psi=psi):
-            g = (r - b)[:, None] * psi
+        def variances(b, p=p, r=r, steps=steps):
+            g = (r - b)[:, None] * steps
             return p @ g**2 - (p @ g) ** 2  # (P,)
 
         def lowest(of, p=p):
             curve = np.polyfit([-1.0, 0.0, 1.0], [of(b) for b in (-1.0, 0.0, 1.0)], 2)
             return -curve[1] / (2 * curve[0])
 
-        sizes = np.sqrt(p * 0 + (psi**2).sum(axis=1))
+        sizes = np.sqrt((steps**2).sum(axis=1))
+
+        def weighted(weight, p=p, r=r):
+            return p @ (r * weight) / (p @ weight)
+
         because = {
             "this is the mean reward.": p @ r,
-            "the weight of a reward is the squared length of its score, not the length.": p @ (r * sizes) / (p @ sizes),
+            "this is the best for the gradient; where are the step lengths?": weighted((psi**2).sum(axis=1)),
+            "a variance grows with the square of a step length.": weighted((eta * psi**2).sum(axis=1)),
+            "the weight of a reward is the squared length of its score, not the length.": weighted(sizes),
             "this is the mean of the parameters' own best numbers.": np.mean(
                 [lowest(lambda b, j=j: variances(b)[j]) for j in range(P)]
             ),
-            "the places are not equally likely.": ((psi**2).sum(axis=1) @ r) / (psi**2).sum(),
+            "the places are not equally likely.": (sizes**2 @ r) / (sizes**2).sum(),
         }
-        got = best_baseline(p, r, psi)
+        got = best_baseline(p, r, psi, eta)
         same("b", got, lowest(lambda b: variances(b).sum()), because, tolerance=1e-7)
 
 
 # %% [markdown]
-# **5. A bias.** A program keeps a running mean of the rewards, with $d$ for how much it keeps, such as 0.9. A batch of
-# $N$ rows comes. First the mean is updated, $b \leftarrow d \cdot b + (1 - d) \cdot \bar r$, and *then* it is
-# subtracted from this batch's rewards. By what factor is the mean of the gradient estimate too short? Derive it, and
-# write it.
+# **5. A bias.** A program keeps a running mean $b$ of the rewards. A batch of $N$ rows comes, with the mean reward
+# $\bar r$. First $b$ is updated, $b \leftarrow d \cdot b + (1 - d) \cdot \bar r$, with a share $d$ that is kept, say
+# 0.9. *Then* the new $b$ is subtracted from this batch's rewards. The mean of the gradient estimate is now the true
+# gradient times a factor. Derive it, and write it.
 
 
 # %% tags=["solution"]
@@ -1009,8 +1022,10 @@ def check_factor():
             "the other rows of the batch are honest; only the row itself is not.": d if N > 1 else np.inf,
             "the old mean is honest, but the new one has seen this batch.": 1.0,
             "this is what is missing, not what is left.": 1 - mean / true,
+            "of the batch's mean a share 1 − d goes into b, not d.": 1 - d / N if d else np.inf,
+            "this is the true gradient divided by the mean of the estimate.": true / mean if mean else np.inf,
         }
-        same(f"the factor for d = {d}, N = {N}", float(factor(d, N)), mean / true, because)
+        same(f"for d = {d} and N = {N} the factor", float(factor(d, N)), mean / true, because)
 
 
 # %%

@@ -3,27 +3,47 @@
 
 # %% 1: from the sixth to the first
 def predicted():
-    return {"a": 0, "b": 1, "c": 1 / 64, "d": 6}
+    return {"a": 0, "b": 1, "c": -1 / 64, "d": 6}
+
+
+# %% 1: what does each do to the sign
+def predicted():
+    return {"a": 0, "b": 1, "c": 1 / 32, "d": 6}
 
 
 # %% 1: what adds up
 def predicted():
-    return {"a": 0, "b": 1, "c": 1 / 32, "d": 1}
+    return {"a": 0, "b": 1, "c": -1 / 32, "d": 1}
 
 
-# %% 2: each step needs what comes back from the next one
+# %% 2: each step needs what comes back from the next one.
 def cotangents_by_hand():
-    return {"dz": (1, 10, 100), "dW_h": 0, "dW_g": 312}
+    return {"dz": (1, 0, 100, 1000), "dW_h": 6000, "dW_g": 4302}
+
+
+# %% 2: each step needs what comes back from the next one, and its gate
+def cotangents_by_hand():
+    return {"dz": (1, 10, 100, 1000), "dW_h": 6040, "dW_g": 4312}
+
+
+# %% 2: comes through the second gate
+def cotangents_by_hand():
+    return {"dz": (-909, 0, -900, 1000), "dW_h": 6000, "dW_g": -518}
+
+
+# %% 2: changes its sign
+def cotangents_by_hand():
+    return {"dz": (1, 0, 1100, 1000), "dW_h": 6000, "dW_g": 7302}
 
 
 # %% 2: the second gate is shut
 def cotangents_by_hand():
-    return {"dz": (91, -90, 100), "dW_h": 0, "dW_g": 302}
+    return {"dz": (-909, 910, -900, 1000), "dW_h": 6000, "dW_g": 1302}
 
 
 # %% 2: which h did it multiply?
 def cotangents_by_hand():
-    return {"dz": (1, 0, 100), "dW_h": 604, "dW_g": 302}
+    return {"dz": (1, 0, -900, 1000), "dW_h": -3396, "dW_g": 1302}
 
 
 # %% 3: to reshape is not to transpose
@@ -64,6 +84,49 @@ def my_core_backward(W, dh, hg, h):
 # %% 4: NameError: name 'n_core' is not defined
 def my_core_backward(W, dh, hg, h):
     return dh @ W[:n_core].T
+
+
+# %% 4: weights get the dz
+def my_core_backward(W, dh, hg, h):
+    D, dz = h.shape[-1], np.zeros_like(dh)
+    for t in reversed(range(len(h))):
+        dz[t] = (dh[t] + (dz[t + 1] @ W[:D].T if t + 1 < len(h) else 0)) * (h[t] > 0)
+    return dz @ W[D:].T, np.einsum("tni,tnj->ij", hg, dh), dz.sum(axis=(0, 1))
+
+
+# %% 4: Where is the gate?
+def my_core_backward(W, dh, hg, h):
+    D, dz = h.shape[-1], dh.copy()
+    for t in reversed(range(len(h) - 1)):
+        dz[t] += dz[t + 1] @ W[:D].T
+    return dz @ W[D:].T, np.einsum("tni,tnj->ij", hg, dz), dz.sum(axis=(0, 1))
+
+
+# %% 5: which of its gates are shut?
+def slow_backward(dh, cache):
+    (hg, _, W), D, dz, whole = cache, dh.shape[-1], np.zeros_like(dh), 0
+    for t in reversed(range(len(dh))):
+        whole = dh[t] + (dz[t + 1] @ W[:D].T + 0.75 * whole if t + 1 < len(dh) else 0)
+        dz[t] = 0.25 * whole
+    return dz @ W[D:].T, np.einsum("tni,tnj->ij", hg, dz), dz.sum(axis=(0, 1))
+
+
+# %% 5: with the factor ¼
+def slow_backward(dh, cache):
+    (hg, z, W), D, dz, whole = cache, dh.shape[-1], np.zeros_like(dh), 0
+    for t in reversed(range(len(dh))):
+        whole = dh[t] + (dz[t + 1] @ W[:D].T + 0.75 * whole if t + 1 < len(dh) else 0)
+        dz[t] = whole * (z[t] > 0)
+    return dz @ W[D:].T, np.einsum("tni,tnj->ij", hg, dz), dz.sum(axis=(0, 1))
+
+
+# %% 5: not what comes through W
+def slow_backward(dh, cache):
+    (hg, z, W), D, dz, whole = cache, dh.shape[-1], np.zeros_like(dh), 0
+    for t in reversed(range(len(dh))):
+        whole = dh[t] + (dz[t + 1] @ W[:D] + 0.75 * whole if t + 1 < len(dh) else 0)
+        dz[t] = 0.25 * whole * (z[t] > 0)
+    return dz @ W[D:].T, np.einsum("tni,tnj->ij", hg, dz), dz.sum(axis=(0, 1))
 
 
 # %% 5: the direct way is missing

@@ -13,22 +13,27 @@ def predicted():
 
 # %% 2: this is the mean reward
 def baselines_by_hand():
-    return {"mean reward": 1, "says": (9 / 4, 1 / 4), "best": 1, "variance": 3 / 4}
+    return {"mean reward": 1, "says": (16 / 5, 1 / 5), "best": 1, "variance": 1.44}
+
+
+# %% 2: the places are not equally likely
+def baselines_by_hand():
+    return {"mean reward": 1, "says": (16 / 5, 1 / 5), "best": 80 / 17, "variance": 0}
 
 
 # %% 2: the weights are the squares of the scores
 def baselines_by_hand():
-    return {"mean reward": 1, "says": (9 / 4, 1 / 4), "best": 2, "variance": 0}
+    return {"mean reward": 1, "says": (16 / 5, 1 / 5), "best": 2.5, "variance": 0}
 
 
 # %% 2: where are the scores?
 def baselines_by_hand():
-    return {"mean reward": 1, "says": (3, -1), "best": 3, "variance": 0}
+    return {"mean reward": 1, "says": (4, -1), "best": 4, "variance": 0}
 
 
 # %% 2: the mean square minus the square of the mean
 def baselines_by_hand():
-    return {"mean reward": 1, "says": (9 / 4, 1 / 4), "best": 3, "variance": 9 / 16}
+    return {"mean reward": 1, "says": (16 / 5, 1 / 5), "best": 4, "variance": 16 / 25}
 
 
 # %% 3: this one is right for five rows
@@ -47,24 +52,36 @@ def repaired(centred):
 
 
 # %% 4: the squared length of its score, not the length
-def best_baseline(p, r, psi):
-    weight = p * np.sqrt((psi**2).sum(axis=1))
+def best_baseline(p, r, psi, eta):
+    weight = p * np.sqrt(((eta * psi) ** 2).sum(axis=1))
+    return weight @ r / weight.sum()
+
+
+# %% 4: where are the step lengths?
+def best_baseline(p, r, psi, eta):
+    weight = p * (psi**2).sum(axis=1)
+    return weight @ r / weight.sum()
+
+
+# %% 4: with the square of a step length
+def best_baseline(p, r, psi, eta):
+    weight = p * (eta * psi**2).sum(axis=1)
     return weight @ r / weight.sum()
 
 
 # %% 4: this is the mean reward
-def best_baseline(p, r, psi):
+def best_baseline(p, r, psi, eta):
     return p @ r
 
 
 # %% 4: the mean of the parameters' own best numbers
-def best_baseline(p, r, psi):
+def best_baseline(p, r, psi, eta):
     return np.mean((p * r) @ psi**2 / (p @ psi**2))
 
 
 # %% 4: the places are not equally likely
-def best_baseline(p, r, psi):
-    return (r[:, None] * psi**2).mean() / (psi**2).mean()
+def best_baseline(p, r, psi, eta):
+    return (r[:, None] * (eta * psi) ** 2).mean() / ((eta * psi) ** 2).mean()
 
 
 # %% 5: only a part of the baseline is new
@@ -80,6 +97,16 @@ def factor(d, N):
 # %% 5: the new one has seen this batch
 def factor(d, N):
     return 1
+
+
+# %% 5: a share 1 − d goes into b, not d
+def factor(d, N):
+    return 1 - d / N
+
+
+# %% 5: the true gradient divided by the mean
+def factor(d, N):
+    return 1 / (1 - (1 - d) / N)
 
 
 # %% 5: what is missing, not what is left
