@@ -140,8 +140,8 @@ def task7_3(centred):
     return centred - (total - centred) / (len(centred) - 1)
 
 
-def task7_4(p, r, psi):
-    return np.average(r, weights=p * np.linalg.norm(psi, axis=1) ** 2)
+def task7_4(p, r, psi, eta):
+    return np.average(r, weights=p * np.linalg.norm(eta * psi, axis=1) ** 2)
 
 
 def task7_5(d, N):

@@ -177,9 +177,9 @@ def task7_3(centred):
     return np.array([one - np.delete(centred, n).mean() for n, one in enumerate(centred)])
 
 
-def task7_4(p, r, psi):
+def task7_4(p, r, psi, eta):
     def spread(b):
-        return (p[:, None] * ((r - b)[:, None] * psi) ** 2).sum()
+        return (p[:, None] * ((r - b)[:, None] * psi * eta) ** 2).sum()
 
     low, middle, high = spread(-1.0), spread(0.0), spread(1.0)
     return (low - high) / (2 * (low + high - 2 * middle))

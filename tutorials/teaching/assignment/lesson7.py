@@ -119,8 +119,8 @@ REPAIRED = Task(
 # ---- 4: one baseline for all ----
 
 
-def best(p, r, psi, power=2, likely=True):
-    weight = (p if likely else 1.0) * ((psi**2).sum(axis=1)) ** (power / 2)
+def best(p, r, psi, eta, power=2, likely=True):
+    weight = (p if likely else 1.0) * (((eta * psi) ** 2).sum(axis=1)) ** (power / 2)
     return weight @ r / weight.sum()
 
 
@@ -128,7 +128,7 @@ def best_cases(rng):
     cases = []
     for K, P in ((3, 3), (5, 5), (4, 2)):
         p = rng.dirichlet(np.full(K, 2.0))
-        cases.append((p, rng.normal(size=K), (np.eye(K) - p) @ rng.normal(size=(K, P))))
+        cases.append((p, rng.normal(size=K), (np.eye(K) - p) @ rng.normal(size=(K, P)), rng.uniform(0.2, 3, size=P)))
     return cases
 
 
@@ -139,26 +139,34 @@ BEST = Task(
     best_cases,
     best,
     (
-        Wrong("this is the mean reward.", 0, lambda p, r, psi: p @ r),
-        Wrong("this is the mean of the rewards, as if the places were equally likely.", 0, lambda p, r, psi: r.mean()),
+        Wrong("this is the mean reward.", 0, lambda p, r, psi, eta: p @ r),
         Wrong(
-            "the weight of a reward is the squared length of its score, not the length.",
+            "this is the mean of the rewards, as if the places were equally likely.", 0, lambda p, r, psi, eta: r.mean()
+        ),
+        Wrong("where are the step lengths?", 0.5, lambda p, r, psi, eta: best(p, r, psi, 1.0)),
+        Wrong(
+            "a variance grows with the square of a step length.", 0.5, lambda p, r, psi, eta: best(p, r, psi, eta**0.5)
+        ),
+        Wrong(
+            "the weight of a reward is the squared length of its step, not the length.",
             0.5,
             lambda *x: best(*x, power=1),
         ),
         Wrong(
             "this is the mean of the parameters' own best numbers.",
             0.5,
-            lambda p, r, psi: np.mean((p * r) @ psi**2 / (p @ psi**2)),
+            lambda p, r, psi, eta: np.mean((p * r) @ psi**2 / (p @ psi**2)),
         ),
         Wrong("the places are not equally likely.", 0.5, lambda *x: best(*x, likely=False)),
         Wrong(
-            "it is not divided by the mean square of the score.", 0.25, lambda p, r, psi: (p * (psi**2).sum(axis=1)) @ r
+            "it is not divided by the mean square of the step.",
+            0.25,
+            lambda p, r, psi, eta: (p * ((eta * psi) ** 2).sum(axis=1)) @ r,
         ),
         Wrong(
             "this is the best number of the first parameter alone.",
             0.25,
-            lambda p, r, psi: (p * r) @ psi[:, 0] ** 2 / (p @ psi[:, 0] ** 2),
+            lambda p, r, psi, eta: (p * r) @ psi[:, 0] ** 2 / (p @ psi[:, 0] ** 2),
         ),
     ),
 )
