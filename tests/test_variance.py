@@ -502,8 +502,8 @@ def sound(kept):
         and kept["budget"] == race.BUDGET
         and len(marks) == race.MARKS
         and np.allclose([mark["share"] for mark in marks], shares)
-        # A mark comes after the step that spends its share.
-        and all(0 <= mark["spent"] - mark["share"] * race.BUDGET < 2 for mark in marks)
+        # A mark comes after the step that spends its share; times are kept in hundredths.
+        and all(-0.01 < mark["spent"] - mark["share"] * race.BUDGET < 2 for mark in marks)
     )
 
 
