@@ -24,8 +24,8 @@ TUTORIALS = Path(__file__).resolve().parent.parent / "tutorials"
 sys.path.insert(0, str(TUTORIALS))
 import build  # noqa: E402
 from building import worksheet  # noqa: E402
-from worksheets import marking, typeset  # noqa: E402
-from worksheets.short import draw  # noqa: E402
+from building.worksheets import marking, typeset  # noqa: E402
+from building.worksheets.short import draw  # noqa: E402
 
 SEEDS = (0, 17, 18, 19, 2**31 - 1)
 each_seed = pytest.mark.parametrize("seed", SEEDS)
@@ -325,6 +325,6 @@ def test_a_class_has_a_set_each(tmp_path, capsys):
 
 
 def test_numbers_that_cannot_be_found_end_in_a_sentence(monkeypatch):
-    monkeypatch.setattr("worksheets.short.TRIES", 3)
+    monkeypatch.setattr("building.worksheets.short.TRIES", 3)
     with pytest.raises(ValueError, match="take another seed"):
         draw(lambda rng: None, np.random.default_rng(0))

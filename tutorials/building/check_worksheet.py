@@ -19,7 +19,7 @@ def register(commands):
 
 
 def run(args):
-    from worksheets import marking
+    from building.worksheets import marking
 
     answers = marking.read(args.answers.read_text(encoding="utf-8"))
     lines, right, total = marking.marked(worksheet.sheets(args.seed), answers)

@@ -32,7 +32,7 @@ def run(args):
             "choose others."
         )
     typst = _typst()
-    from worksheets import typeset
+    from building.worksheets import typeset
 
     out = args.out or (Path() if args.seed or args.students else STANDARD)
     out.mkdir(parents=True, exist_ok=True)
@@ -51,7 +51,7 @@ def run(args):
 @lru_cache(maxsize=1000)
 def sheets(seed):
     """The five sheets of a seed; the numbers of one do not depend on the others."""
-    from worksheets import backwards, baseline, policy, sensor, short, through_time
+    from building.worksheets import backwards, baseline, policy, sensor, short, through_time
 
     modules = (sensor, backwards, through_time, policy, baseline)
     return [short.draw(module.sheet, np.random.default_rng((seed, i))) for i, module in enumerate(modules, 1)]

@@ -2,8 +2,8 @@
 
 import numpy as np
 
-from worksheets.records import Given, Sheet, question
-from worksheets.short import WEIGHTS, short, unlike
+from building.worksheets.records import Given, Sheet, question
+from building.worksheets.short import WEIGHTS, short, unlike
 
 SIGMA, RATE = 0.5, 0.25
 

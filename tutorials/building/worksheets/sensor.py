@@ -2,8 +2,8 @@
 
 import numpy as np
 
-from worksheets.records import Given, Sheet, question
-from worksheets.short import QUARTERS, short
+from building.worksheets.records import Given, Sheet, question
+from building.worksheets.short import QUARTERS, short
 
 
 def first_edges(l, s):

@@ -3,8 +3,8 @@
 import numpy as np
 from scipy.special import softmax
 
-from worksheets.records import Given, Sheet, question
-from worksheets.short import WEIGHTS, short, unlike
+from building.worksheets.records import Given, Sheet, question
+from building.worksheets.short import WEIGHTS, short, unlike
 
 
 def sheet(rng):

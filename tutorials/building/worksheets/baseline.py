@@ -5,8 +5,8 @@ from itertools import permutations
 
 import numpy as np
 
-from worksheets.records import Given, Sheet, question
-from worksheets.short import QUARTERS
+from building.worksheets.records import Given, Sheet, question
+from building.worksheets.short import QUARTERS
 
 NOISE = (-3, -2.5, -2, -1.5, -1, -0.5, 0.5, 1, 1.5, 2, 2.5, 3)
 
