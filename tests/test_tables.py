@@ -26,7 +26,7 @@ import pretrained  # noqa: E402
 import record  # noqa: E402
 import table  # noqa: E402
 from intervals import against, two_way  # noqa: E402
-from jobs import ABLATED, Job  # noqa: E402
+from minram.training.jobs import ABLATED, Job  # noqa: E402
 
 V1, RESULTS = record.load_v1(), record.load_results()
 

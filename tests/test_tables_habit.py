@@ -23,7 +23,7 @@ import choices  # noqa: E402
 import habit  # noqa: E402
 import record  # noqa: E402
 import sweep  # noqa: E402
-from jobs import Job  # noqa: E402
+from minram.training.jobs import Job  # noqa: E402
 
 PATH = np.array([[0.1, -0.2], [0.3, 0.4], [-0.5, 0.6]])
 CONFIG = SHORT.changed(start="uniform", **CLUTTER)

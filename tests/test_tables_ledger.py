@@ -22,7 +22,7 @@ import paper  # noqa: E402
 import record  # noqa: E402
 import recover  # noqa: E402
 import table  # noqa: E402
-from jobs import Job  # noqa: E402
+from minram.training.jobs import Job  # noqa: E402
 
 LINES = ledger.read(ledger.LEDGER)
 RECOVERED = [line for line in LINES if "recovered" in line]

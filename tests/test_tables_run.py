@@ -25,7 +25,7 @@ import record  # noqa: E402
 import run as runner  # noqa: E402
 import status  # noqa: E402
 import verify  # noqa: E402
-from jobs import ABLATED, Job  # noqa: E402
+from minram.training.jobs import ABLATED, Job  # noqa: E402
 
 
 def test_all_runs_the_headlines_first_and_every_row_with_its_seeds():

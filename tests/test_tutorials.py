@@ -27,8 +27,8 @@ sys.path.insert(0, str(TUTORIALS))
 import build  # noqa: E402
 from building import elsewhere, exercises, links, notebooks  # noqa: E402
 from building.lessons import read_cells  # noqa: E402
-from jobs import QUICK  # noqa: E402
 from lesson import CHECKPOINTS, ablation_results  # noqa: E402
+from minram.training.jobs import QUICK  # noqa: E402
 
 each_lesson = pytest.mark.parametrize("lesson", LESSONS, ids=lambda path: path.stem)
 

@@ -27,7 +27,6 @@ import numpy as np
 from scipy.special import softmax
 from scipy.stats import binom, norm
 
-from jobs import QUICK
 from lesson import CHECKPOINTS, ablation_results, show, training_command
 from minram import reinforce
 from minram.agent import init_params, rollout
@@ -36,6 +35,7 @@ from minram.pictures import plots, style
 from minram.pictures.retina import Retina
 from minram.sensor import summed_area
 from minram.training.evaluate import evaluate, percent, wilson
+from minram.training.jobs import QUICK
 from minram.training.run import find_model, load_params
 from minram.training.streams import PARAMETERS, stream
 

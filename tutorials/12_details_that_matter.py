@@ -22,7 +22,6 @@ import numpy as np
 from scipy.special import log_softmax, ndtr, softmax
 from scipy.stats import norm
 
-from jobs import QUICK
 from lesson import CHECKPOINTS, ablation_results, paper_ablations, show
 from minram import reinforce
 from minram.agent import backward, init_params, rollout
@@ -33,6 +32,7 @@ from minram.sensor import summed_area
 from minram.training import optim
 from minram.training.config import Config
 from minram.training.evaluate import evaluate, percent, wilson
+from minram.training.jobs import QUICK
 from minram.training.run import load_params
 
 style.use()

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import matplotlib.pyplot as plt
 
-from jobs import V1, words
+from minram.training.jobs import V1, words
 from minram.training.recipes import recipe
 from without_display import save_pictures
 

@@ -4,6 +4,7 @@ config          every setting of a run, in one record that checks itself
 ranges          what a setting may be
 contradictions  settings that cannot be meant together
 recipes         named settings: the quick default, and the rows of the paper's tables
+jobs            trainings by recipe, seed and what is changed: the choices that lessons and tables take back
 proposal        a rule for the retina and the length of a training, by size and number of the images
 models          one record for each kind of model: the agent, and the networks without attention
 own             a caller's own reward and baseline

@@ -12,7 +12,7 @@ from pathlib import Path
 from building.lessons import TUTORIALS, lessons
 from minram.errors import InputError
 
-SHARED = ("lesson.py", "jobs.py", "exercise.py", "graph.py", "planting.py", "without_display.py")  # what lessons import
+SHARED = ("lesson.py", "exercise.py", "graph.py", "planting.py", "without_display.py")  # what lessons import
 HOW = "Write what each function lacks, and run the sheet as often as you like. Hints, in stages, are at its end."
 
 

@@ -9,7 +9,7 @@ import numpy as np
 
 import ladder
 from intervals import holm, paired
-from jobs import ABLATED, words
+from minram.training.jobs import ABLATED, words
 from paper import HEADLINES
 from record import outcomes
 

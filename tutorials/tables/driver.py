@@ -9,10 +9,10 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import ledger
-from jobs import words
 from minram.errors import InputError
 from minram.storage.writing import make_folder
 from minram.training.config import Config
+from minram.training.jobs import words
 from minram.training.process import VARIABLES
 from record import finish, result_path
 

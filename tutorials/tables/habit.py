@@ -11,12 +11,12 @@ from pathlib import Path
 
 import numpy as np
 
-from jobs import Job
 from minram.agent import rollout
 from minram.datasets.tasks import fixed_batches
 from minram.errors import InputError
 from minram.sensor import summed_area
 from minram.storage.writing import write_text
+from minram.training.jobs import Job
 from minram.training.models import MODELS
 from minram.training.run import load_params
 from minram.training.train import train

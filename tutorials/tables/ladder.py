@@ -7,8 +7,8 @@ recipe's training, and a learning rate chosen of three.
 
 import numpy as np
 
-from jobs import Job
 from minram.errors import InputError
+from minram.training.jobs import Job
 from minram.training.recipes import recipe
 from paper import HEADLINES
 from record import level, load_results, metrics

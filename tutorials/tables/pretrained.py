@@ -4,9 +4,9 @@ from pathlib import Path
 
 import numpy as np
 
-from jobs import Job
 from minram.errors import InputError
 from minram.training.evaluate import evaluate
+from minram.training.jobs import Job
 from minram.training.run import load_params, save_params
 from paper import HEADLINES, reported_seeds
 from record import HERE, data_of, load_results, packed, versions

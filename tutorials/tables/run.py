@@ -8,8 +8,6 @@ import argparse
 import sys
 from pathlib import Path
 
-sys.path.append(str(Path(__file__).resolve().parents[1]))  # where jobs.py is
-
 from minram.training.process import one_thread
 
 if __name__ == "__main__":
@@ -20,8 +18,8 @@ import ladder
 import ledger
 import sweep
 from driver import run_all
-from jobs import ABLATED, Job
 from minram.errors import InputError
+from minram.training.jobs import ABLATED, Job
 from minram.training.recipes import RECIPES
 from minram.training.train import Stopped
 from paper import HEADLINES, reported_seeds

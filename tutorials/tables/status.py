@@ -4,8 +4,8 @@ import ladder
 import ledger
 import sweep
 from habit import scan_job
-from jobs import ABLATED, Job
 from minram.errors import InputError
+from minram.training.jobs import ABLATED, Job
 from paper import HEADLINES, THREE, reported_seeds
 from record import load_results, result_path
 

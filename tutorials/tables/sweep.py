@@ -3,13 +3,13 @@
 import json
 from pathlib import Path
 
-from jobs import Job
 from ledger import weights_digest
 from minram.errors import InputError
 from minram.pictures import style
 from minram.pictures.show import write_figure
 from minram.storage.writing import write_text
 from minram.training.evaluate import evaluate
+from minram.training.jobs import Job
 from minram.training.run import load_params
 from paper import HEADLINES, reported_seeds
 from record import HERE, data_of, result_path

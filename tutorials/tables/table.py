@@ -9,12 +9,12 @@ import ledger
 from choices import ablation_table, brackets, habit_table, ladder_table, runs_of
 from figure import draw
 from intervals import Mean, against, holm, two_way
-from jobs import ABLATED
 from minram.errors import InputError
 from minram.pictures import style
 from minram.pictures.show import write_figure
 from minram.storage import checkpoint
 from minram.storage.writing import write_text
+from minram.training.jobs import ABLATED
 from paper import CLAIMS, HEADLINES, ROWS, TASKS
 from pretrained import DATA
 from record import HERE, load_results, load_v1, outcomes

@@ -14,7 +14,7 @@ from teaching.grading.marks import Mark, mark, request
 
 KINDS = (".py", ".ipynb")
 LARGEST, MOST = 2**21, 20  # bytes of a file, files of a student
-OURS = ("exercise.py", "graph.py", "jobs.py", "lesson.py", "without_display.py")  # handed out with the sheets
+OURS = ("exercise.py", "graph.py", "lesson.py", "without_display.py")  # handed out with the sheets
 
 
 class Student(NamedTuple):

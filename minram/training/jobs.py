@@ -1,6 +1,6 @@
 """What there is to train: recipes, with what is changed of them, and the choices that are changed one at a time.
 
-What the tables need beside (the paper's own recipe, the ladder from it to ours) is in tables/ladder.py.
+What the tables need beside (the paper's own recipe, the ladder from it to ours) is in tutorials/tables/ladder.py.
 """
 
 from dataclasses import dataclass, field
@@ -120,7 +120,7 @@ EIGHT = Ablated(
 )
 ABLATED = {ablated.recipe: ablated for ablated in (EIGHT, QUICK)}
 
-# Those of the first protocol, whose results are under tables/results/v1 and which nothing runs any more.
+# Those of the first protocol, whose results are under tutorials/tables/results/v1 and which nothing runs any more.
 CLUTTERED_6 = Ablated(
     "cluttered-60-6",
     {"epochs": 8, "weight_decay": 0, "final_location_weight": 1},
