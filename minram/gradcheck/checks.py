@@ -59,9 +59,8 @@ def check_gradient(
     slope = slope_of(f, theta, base, step)
     limits = {"rtol": rtol, "floor": floor, "max_kinks": max_kinks, "expect_zero": expect_zero}
     for row in _entrywise(slope, theta, names, grads, entries, rng, facts, base[1], **limits):
-        if (
-            row.verdict == "wrong"
-        ):  # a kink without a signature? Of the first entries only: each costs 16 calls or more.
+        if row.verdict == "wrong":
+            # A kink without a signature? Of the first entries only: each costs 16 calls or more.
             wrong = np.flatnonzero(row.seen.wrong)[:MOST_KINKS].tolist()
             kinks, findings = kink_finding(f, theta, row.name, grads[row.name], wrong, base)
             row.seen.numeric.flat[kinks] = np.nan
