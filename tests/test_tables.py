@@ -269,6 +269,15 @@ def test_a_rung_is_paired_with_the_one_before():
     assert "| 2 | a hidden layer before μ | | | | no run yet | | | |" in text
 
 
+def test_minutes_are_the_processor_s_where_they_are_known():
+    alone = {"workers": 1, "processor_seconds": 90}
+    runs = [
+        {"seconds": 600, "segments": segments} for segments in ([alone, alone], [alone | {"workers": 2}], [{**alone}])
+    ]
+    assert [choices.minutes([r]) for r in runs] == [3, 10, 1.5] and choices.minutes(runs) == 14.5 / 3
+    assert choices.minutes([{"seconds": 60}]) == choices.minutes([{"seconds": 60, "segments": [{"workers": 1}]}]) == 1
+
+
 def test_every_ablation_changes_something_of_the_recipe():
     for ablated in ABLATED.values():
         reference = ablated.job("nothing").config

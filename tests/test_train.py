@@ -262,6 +262,22 @@ def test_the_result_is_what_the_kept_parameters_do(tmp_path):
     assert (segment["epoch"], segment["step"], segment["workers"]) == (0, 0, 1) and segment["processor"]
 
 
+def test_the_processors_time_is_that_of_training_and_validation(tmp_path, monkeypatch):
+    """Each segment has its own; a clock of which every look takes a second counts the looks."""
+    ticks = iter(range(1000))
+    monkeypatch.setattr(train.time, "process_time", lambda: float(next(ticks)))
+    c = SHORT.changed(epochs=2)
+    steps = len(DATA.y_train) // c.batch_size
+    whole = train.train(c, tmp_path / "whole", dataset=DATA)
+    # An epoch's look before it begins and one after each step, and the two around its validation.
+    assert [s["processor_seconds"] for s in whole["segments"]] == [2 * (steps + 1)]
+    stop_at(monkeypatch, 1)
+    with pytest.raises(train.Stopped):
+        train.train(c, tmp_path / "parts", dataset=DATA)
+    parts = train.train(c, tmp_path / "parts", True, dataset=DATA)
+    assert [s["processor_seconds"] for s in parts["segments"]] == [2, 2 * (steps + 1) - 2]  # it stopped after two steps
+
+
 def test_training_never_looks_at_the_test_set(tmp_path):
     """A test set on which any look would fail gives the same run."""
     train.train(SHORT, tmp_path / "with", dataset=DATA)

@@ -109,7 +109,8 @@ def _go_on(run, config, folder, dataset, report, own, on_step, workers, go_on):
             gradient_makers(run, config, dataset, n_steps, own, workers, lambda s: report(s, True))
         )
         run = maker.run  # in shared memory, where several processes read it
-        progress.segments.append({"epoch": progress.epoch, "step": progress.step, "workers": maker.n} | machine())
+        begun = {"epoch": progress.epoch, "step": progress.step, "workers": maker.n, "processor_seconds": 0.0}
+        progress.segments.append(begun | machine())  # processor_seconds: of this process, without its workers
         while progress.epoch < config.epochs and not stop_requested():
             if _train_epoch(run, config, folder, dataset, report, maker, on_step, stop_requested):
                 report(_finish_epoch(run, config, folder, dataset), True)
@@ -124,7 +125,8 @@ def _train_epoch(run, config, folder, dataset, report, maker, on_step, stop_requ
     steps = n // config.batch_size  # of an epoch; the last few images of the permutation wait for the next
     order = stream(config.seed, ORDER, progress.epoch).permutation(n)
     shown = saved = time.monotonic()
-    start = shown - progress.seconds
+    start, segment = shown - progress.seconds, progress.segments[-1]
+    processor_start = time.process_time() - segment["processor_seconds"]
     while progress.step < steps and not stop_requested():
         index = order[progress.step * config.batch_size :][: config.batch_size]
         done = progress.epoch * steps + progress.step
@@ -134,6 +136,7 @@ def _train_epoch(run, config, folder, dataset, report, maker, on_step, stop_requ
         on_step(done, outcome)
         now = time.monotonic()
         progress.seconds = now - start
+        segment["processor_seconds"] = time.process_time() - processor_start
         if now - shown > 0.5:
             shown = now
             report(_line(config, _means(progress, progress.step), done / steps, done * config.batch_size), False)
@@ -160,7 +163,7 @@ def _finish_epoch(run, config, folder, dataset):
     progress, steps = run.progress, len(dataset.x_train) // config.batch_size
     epoch = progress.epoch + 1
     record = _means(progress, steps)
-    start = time.monotonic()
+    start, processor_start = time.monotonic(), time.process_time()
     if epoch % config.validate_every == 0 or epoch == config.epochs:
         evaluation = evaluate(run.averaged, config, dataset.x_val, dataset.y_val)
         if not np.isfinite(evaluation.probabilities).all():
@@ -168,6 +171,7 @@ def _finish_epoch(run, config, folder, dataset):
         record |= {"val_errors": evaluation.errors.tolist(), "val_error": evaluation.error}
         record |= diagnose(run.averaged, config, dataset, evaluation)
     progress.seconds += time.monotonic() - start
+    progress.segments[-1]["processor_seconds"] += time.process_time() - processor_start
     record["seconds"] = round(progress.seconds, 2)
     best = progress.best
     measure = "val_error" if config.class_weights == "none" else "balanced_error"

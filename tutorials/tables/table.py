@@ -6,7 +6,7 @@ import numpy as np
 
 import ladder
 import ledger
-from choices import ablation_table, brackets, habit_table, ladder_table, runs_of
+from choices import ablation_table, brackets, habit_table, ladder_table, minutes, runs_of
 from figure import draw
 from intervals import Mean, against, holm, two_way
 from minram.errors import InputError
@@ -141,10 +141,9 @@ def _line(s):
     ours = f"**{100 * s.mean.mean:.2f}**" if s.verdict == "at or below" else f"{100 * s.mean.mean:.2f}"
     seeds = ", ".join(f"{r['seed']}: {100 * r['mean']['test_error']:.2f}" for r in s.runs)
     ways = " | ".join("–" if (e := s.error(way)) is None else f"{e:.2f}" for way in ("sampled", "average_10"))
-    minutes = np.mean([r["seconds"] for r in s.runs]) / 60
     return (
         f"| {s.row.text} | {s.row.paper:.2f} | {ours} | {brackets(s.mean)} | {s.verdict} | {seeds} | {ways} "
-        f"| {minutes:.0f} | {theirs} | {was} |"
+        f"| {minutes(s.runs):.0f} | {theirs} | {was} |"
     )
 
 
