@@ -146,9 +146,10 @@ assert report.passed
 # ## What a gradient is
 #
 # Now arrays. Take 20 digits, shrunk to $4 \times 4$ cells, and a small network that names them: a linear map, a tanh,
-# another linear map, and the cross-entropy of the right label. Its loss is one number $L$. Change one weight, leave the
-# others, and the loss draws a curve. The derivative of $L$ by this weight is the slope of the curve where we are. Every
-# weight has such a curve, and backpropagation finds all the slopes at once.
+# another linear map, and the *cross-entropy*: minus the logarithm of the probability that the network gives to the
+# right label, in nats, the unit of a natural logarithm. Its mean over the digits is one number, the loss $L$. Change
+# one weight, leave the others, and the loss draws a curve. The derivative of $L$ by this weight is the slope of the
+# curve where we are. Every weight has such a curve, and backpropagation finds all the slopes at once.
 #
 # (The agent has a ReLU where this network has a tanh. A tanh is smooth, and the first checks are easier to understand
 # on a smooth function. What the kink of a ReLU does comes last.)
@@ -237,7 +238,7 @@ assert there < back < 2 * there
 # So each operation needs to know one thing: how to turn $\mathrm{d}y$ into $\mathrm{d}x$. It need not know what $L$ is,
 # or what comes later. In `minram` each operation is a pair of functions. `…_forward` returns $y$ and a *cache*,
 # whatever the way back will need. `…_backward` takes $\mathrm{d}y$ and the cache, and is the formula above. The
-# function `backward` in the last section is nothing but such functions, one after the other, last operation first.
+# function `backward` of the section before is nothing but such functions, one after the other, last operation first.
 #
 # (In this lesson $x$ and $y$ are what goes into any one operation and what comes out. So in particular the logits, what
 # comes out of the last linear map, are a $y$, as in the README's table.)
@@ -250,8 +251,8 @@ assert there < back < 2 * there
 #   b = 1, \quad y = \begin{bmatrix} 1 \cdot 2 + 2 \cdot 1 + 1 \\ 3 \cdot 2 - 1 \cdot 1 + 1 \end{bmatrix}
 #   = \begin{bmatrix} 5 \\ 6 \end{bmatrix}.$$
 #
-# Let the cotangents $\mathrm{d}y = (10, 100)$ come back. The weight 2 multiplies 1 in the first row and 3 in the
-# second. By *multiply* and *uses add up* its cotangent is $1 \cdot 10 + 3 \cdot 100 = 310$. The weight 1 gets
+# Let the cotangents $\mathrm{d}y = (10, 100)$ come back. The upper weight multiplies 1 in the first row and 3 in
+# the second. By *multiply* and *uses add up* its cotangent is $1 \cdot 10 + 3 \cdot 100 = 310$. The lower weight gets
 # $2 \cdot 10 - 1 \cdot 100 = -80$. The bias is added in both rows, so it gets $10 + 100 = 110$. And each $x$ gets its
 # weight times the $\mathrm{d}y$ of its row: $(20, 10)$ and $(200, 100)$.
 #
@@ -321,11 +322,11 @@ for ours, plain in zip((dx, named["W"], named["b"]), plain_linear_backward(dy, x
     assert np.abs(ours - plain).max() <= 5 * EPS * 20  # at most five terms, together below 20, in another order
 
 # %% [markdown]
-# Shapes are a check that costs nothing. $x^{\mathsf T} \mathrm{d}y$ is $(\text{in}, N)(N, \text{out})$, and there is
-# only one way to multiply these. But it is a weak check: where a matrix is square, as this $W$, its transpose fits just
-# as well. The other check is by numbers. `check_pair` draws a random cotangent $v$, takes $L = \sum_k v_k y_k$, whose
-# cotangent is $\mathrm{d}y = v$, and compares every entry of what the backward function returns with finite differences
-# of $L$. What those are, and how exact, comes below.
+# Shapes are a check that costs nothing. $x^{\mathsf T} \mathrm{d}y$ is $(\text{in}, N)(N, \text{out})$, and no other
+# product of the two has the shape of $W$. But it is a weak check: where a matrix is square, as this $W$, its transpose
+# fits just as well. The other check is by numbers. `check_pair` draws a random $v$ and takes $L = \sum_k v_k y_k$, so
+# that $\mathrm{d}y = v$. It compares every entry of what the backward function returns with finite differences of $L$.
+# What those are, and how exact, comes below. The column *kinks* of its table stays 0 until then, too.
 
 # %%
 report = check_pair(linear_forward, linear_backward, {"x": x, "W": W, "b": b}, rng=rng)
@@ -369,7 +370,7 @@ show("ReLU and tanh, solid, and their derivatives, dashed")
 # The derivative of ReLU is 1 where $x > 0$ and 0 where $x < 0$. For tanh,
 #
 # $$\begin{aligned}
-# \frac{\mathrm{d}}{\mathrm{d}x} \tanh x &= \frac{\mathrm{d}}{\mathrm{d}x} \frac{\sinh x}{\cosh x}
+# \tanh' x &= \left( \frac{\sinh x}{\cosh x} \right)'
 #      && \text{definition} \\
 #   &= \frac{\cosh x \cosh x - \sinh x \sinh x}{\cosh^2 x} && \text{quotient rule} \\
 #   &= 1 - \tanh^2 x. && \text{divide each term}
@@ -380,12 +381,13 @@ show("ReLU and tanh, solid, and their derivatives, dashed")
 #
 # > **Asked: and at 0?** There ReLU has no derivative. The slope is 0 on the left and 1 on the right, and any number
 # > between would do for gradient descent. The code takes 0. With continuous data a unit is at exactly 0 practically
-# > never, except where its whole input is 0.
+# > never, except where its whole input and its bias are 0.
 
 # %%
 show_source(relu_backward, tanh_backward)
 y, cache = relu_forward(np.array([-2.0, 0.0, 3.0]))
 assert (relu_backward(np.array([5.0, 6.0, 7.0]), cache) == [0, 0, 7]).all()
+# `signature` tells the check on which side of its corner each ReLU is; the section on kinks says what for.
 report = check_pair(relu_forward, relu_backward, {"x": x}, rng=rng, signature=lambda y: (y > 0,))
 report += check_pair(tanh_forward, tanh_backward, {"x": x}, rng=rng)
 print(report)
@@ -421,7 +423,8 @@ assert abs(loss - np.log(4)) <= 4 * EPS
 assert np.abs(dlogits - [1 / 8, -6 / 8, 5 / 8]).max() <= 4 * EPS  # exp, sum, quotient, difference
 
 # %% [markdown]
-# For one of the twenty digits:
+# For one of the twenty digits: the gradient of its own loss by its logits. ($L$ above is the mean of twenty losses, so
+# its cotangent for this row is a twentieth of that.)
 
 # %% tags=["hide-input"]
 n = 3
@@ -431,7 +434,7 @@ fig, axes = plt.subplots(1, 3, figsize=(9, 2.4), sharey=True)
 bars = [
     ("p, what it said", p, "label"),
     ("what is right", onehot, "exact"),
-    ("dy, their difference", p - onehot, "location"),
+    ("their difference", p - onehot, "location"),
 ]
 for ax, (title, height, colour) in zip(axes, bars):
     ax.bar(range(10), height, color=COLOURS[colour])
@@ -538,7 +541,7 @@ for name, wrong in mistakes.items():
 # $$f(\pm s) = f \pm s f' + \tfrac{1}{2} s^2 f'' \pm \tfrac{1}{6} s^3 f''' + \tfrac{1}{24} s^4 f^{(4)}
 #   \pm \tfrac{1}{120} s^5 f^{(5)} + \cdots,$$
 #
-# with all derivatives at 0. What does each quotient miss?
+# with $f$ and all its derivatives on the right taken at 0. What does each quotient miss?
 #
 # $$\begin{aligned}
 # \frac{f(s) - f(0)}{s} &= f' + \tfrac{1}{2} s f'' + \cdots && \text{forward difference} \\
@@ -552,7 +555,7 @@ for name, wrong in mistakes.items():
 #
 # So should $s$ be as small as possible? No, for each value of $f$ is rounded, with an error of about
 # $\varepsilon |f|$, where $\varepsilon = 2^{-52}$. The quotient divides this by $s$. The two errors work against each
-# other. Where is their sum least?
+# other. Where is their sum least? Write $C s^q$ for the first term that was left out, $q$ being its power of $s$:
 #
 # $$\begin{aligned}
 # E(s) &\approx C\, s^q + \frac{\varepsilon\, |f|}{s} && q = 1, 2, 4 \\
@@ -808,7 +811,7 @@ from minram.ops import cross_entropy_forward, linear_backward, linear_forward, r
 # sum of all $h$.
 #
 # - `a`: every row of $x$ is given twice. By what is $\mathrm{d}W$ multiplied?
-# - `b`: the same, but $L$ is the mean over the rows of what it was before. By what now?
+# - `b`: the same, but $L$ is, before and after, the mean over the rows of each row's sum of $h$. By what now?
 # - `c`: a unit is off, its $h$ is 0, for every row. What is $\mathrm{d}b$ for this unit?
 # - `d`: after the cross-entropy: 7 is added to all ten logits of a row. By how much does its loss change?
 
@@ -938,6 +941,9 @@ def softplus_backward(dy, x):
 @exercise("3. Softplus")
 def check_softplus():
     rng = np.random.default_rng(1)
+    low, high = softplus_backward(np.ones(2), np.array([-9.0, 9.0]))
+    turned = "As y is nearly max(0, x), its slope is nearly 0 far to the left and 1 far to the right, not the reverse."
+    assert not np.allclose([low, high], [1, 0], atol=1e-3), turned
     for shape in ((5, 4), (7,)):
         x = 3 * rng.standard_normal(shape)
         check_pair(softplus_forward, softplus_backward, {"x": x}, rng=rng).raise_if_failed()

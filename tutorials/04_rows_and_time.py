@@ -43,9 +43,9 @@ EPS = np.finfo(float).eps
 # %% [markdown]
 # ## The network, unrolled
 #
-# At each step a glimpse $\phi_t$ and its location $l_t$ become a feature $g_t$. The core takes its own last state and
-# this feature to the next state $h_t$. Three heads read the state: a guess of the label, the mean $\mu_t$ of the next
-# location, a prediction $b_t$ of the reward. The boxes of one row have the same parameters at every step.
+# At each step a glimpse $\phi_t$ and its location $l_t$ become a feature $g_t$. The core takes its own previous state
+# and this feature to the next state $h_t$. Three heads read the state: a guess of the label, the mean $\mu_t$ of the
+# next location, a prediction $b_t$ of the reward. Boxes at one height have the same parameters at every step.
 
 # %% tags=["hide-input"]
 fig, ax = plt.subplots(figsize=(8, 3.9))
@@ -90,8 +90,9 @@ show("Three steps of the network: cotangents go down in each step, and from step
 # the code. Those parts are maps on *rows*. Whether a row belongs to another image or to another time makes no
 # difference to them.
 #
-# > **Asked: why is the location detached, and how can it learn then?** It is a sample. What was drawn does not move if
-# > a weight moves a little, so there is nothing to differentiate. What moves is how *probable* that draw was. Lesson 6
+# > **Asked: why is the location detached, and how can it learn then?** It is a sample. We treat what was
+# > drawn as data and hold it fixed, so there is nothing to differentiate. What moves with the weights is how *probable*
+# > that draw was. Lesson 6
 # > makes a gradient of this, and it enters at the head that gave the mean $\mu_t$.
 #
 # ## Two steps and a pencil
@@ -339,8 +340,8 @@ assert off > 1
 #
 # $$z_t = h_{t-1} W_h + g_t W_g + b, \qquad h_t = \operatorname{ReLU}(z_t), \qquad h_0 = 0.$$
 #
-# As above, $[h_{t-1}, g_t]$ side by side and $W_h$ on top of $W_g$ make this one product,
-# $z_t = [h_{t-1}, g_t]\, W + b$. Forward one has to go step by step, for $h_t$ needs $h_{t-1}$.
+# By the rule for products of blocks, $[h_{t-1}, g_t]$ side by side and $W_h$ on top of $W_g$, called $W$, make this one
+# product, $z_t = [h_{t-1}, g_t]\, W + b$. Forward one has to go step by step, for $h_t$ needs $h_{t-1}$.
 #
 # Backward it is what the pencil did. $\mathrm{d}h_t$ is the whole cotangent, $\delta_t$ the direct part of it, what the
 # heads of step $t$ send.
@@ -748,7 +749,7 @@ def steps_of(core, g, W, b):
 # %% [markdown]
 # **1. Predict**, before you compute anything. A core of 4 units, $z_t = h_{t-1} W_h + g_t W_g + b$ and
 # $h_t = \operatorname{ReLU}(z_t)$, and $T = 6$ steps. Every unit is on at every step, and only the last step is judged:
-# its heads send some $\delta_6$ to $h_6$, and $\delta_1, \dots, \delta_5$ are 0.
+# what reads a state (its *heads*) sends some $\delta_6$ back to $h_6$, and $\delta_1, \dots, \delta_5$ are 0.
 #
 # - `a`: $W_h = 0$. What is the norm of $\mathrm{d}g_1$?
 # - `b`: $W_h$ is the identity. By what is $\mathrm{d}z_6$ multiplied to give $\mathrm{d}z_1$?
@@ -943,16 +944,34 @@ def check_core():
         off = np.abs(got[0] - dg).max(axis=(1, 2)) / np.abs(dg).max()  # of each step
         table = ", ".join(f"{error:.1g}" for error in off)
         if (off < 1e-9).all():
-            because = {"weights get the dz, behind the gate, and not the dh.": np.einsum("tni,tnj->ij", hg, dh)}
+            before = np.concatenate([np.zeros_like(hg[:1]), hg[:-1]])
+            because = {
+                "weights get the dz, behind the gate, and not the dh.": np.einsum("tni,tnj->ij", hg, dh),
+                "this is the last step's part; a weight adds up its uses.": hg[-1].T @ (dh[-1] * (h[-1] > 0)),
+                "hg[t] belongs to dz[t]: it holds h of the step before already.": core_backward(
+                    {"core.W": W, "core.b": b}, dh.copy(), CoreCache(before, h)
+                )[1]["core.W"],
+            }
+            if T == 1:
+                because = {}
             same("dW", got[1], grads["core.W"], because)
             same("db", got[2], grads["core.b"], {"the bias gets the dz, behind the gate.": dh.sum(axis=(0, 1))})
             continue
         assert not np.allclose(got[0][-1], dh[-1] @ W[D:].T), f"errors of dg by step: {table}. Where is the gate?"
+        assert off[-1] < 1e-9 or (off[:-1] >= 1e-9).any() or T == 1, (
+            f"errors of dg by step: {table}. Only the last step is wrong: does step 1 write to index −1, which is it?"
+        )
         assert off[-1] < 1e-9, (
-            f"errors of dg by step: {table}. The last step needs no other: begin there. W_g is the lower part of W."
+            f"errors of dg by step: {table}. The last step needs no other: begin there. W_g is the lower part of W, "
+            "and the gate that of the same step."
         )
         alone = dh * (h > 0) @ W[D:].T
         assert not np.allclose(got[0], alone), f"errors of dg by step: {table}. Nothing comes from the next step."
+        late = int(np.flatnonzero(off >= 1e-9)[-1]) + 1  # the latest step that is wrong
+        assert late == T - 1, (
+            f"errors of dg by step: {table}. Step {late} is the latest that is wrong. Does the loop reach it? And is "
+            f"what comes back from step {late + 1} its whole dz, with what came to that step from the next?"
+        )
         raise AssertionError(
             f"errors of dg by step: {table}. The last step is right, the one before is not. What goes from z to the "
             "state before it: through which matrix, transposed or not, and after which gate?"
@@ -964,8 +983,9 @@ def check_core():
 #
 # $$h_t = \tfrac34 h_{t-1} + \tfrac14 \operatorname{ReLU}(z_t), \qquad z_t = [h_{t-1}, g_t]\, W + b.$$
 #
-# Now $h_{t-1}$ reaches $h_t$ by two ways. Derive the recursion for the whole $\mathrm{d}h_t$, and write it. What does
-# it say about gradients over many steps?
+# Now $h_{t-1}$ reaches $h_t$ by two ways. Derive the recursion for the whole $\mathrm{d}h_t$, and write it; the
+# argument `dh` holds the $\delta_t$ alone, and $h_0 = 0$. Before you run it: what does it say about gradients over many
+# steps? By what does one shrink over fifty, if $W_h = 0$?
 
 
 # %%
@@ -982,7 +1002,7 @@ def slow_backward(dh, cache):
     # Solution
     # h_t is used by the heads of step t, by z_{t+1}, and directly by h_{t+1}. With the whole cotangent dh_t, and δ_t
     # what the heads send:   dh_t = δ_t + dz_{t+1} W_hᵀ + ¾ dh_{t+1},    dz_t = ¼ dh_t · [z_t > 0].
-    # The new term brings the gradient back with a factor ¾ a step, whatever W_h is.
+    # The new term brings the gradient back with a factor ¾ a step, whatever W_h is: 6 · 10⁻⁷ after fifty, if W_h = 0.
     T, _, D = dh.shape
     dz, whole, from_next = np.zeros_like(dh), np.zeros_like(dh[0]), np.zeros_like(dh[0])
     for t in reversed(range(T)):
@@ -1041,6 +1061,12 @@ def check_slow():
             ratio = dg[0, 0, 0] / dg[-1, 0, 0] + 0.0  # no −0
             assert np.isclose(ratio, 0.75 ** (T - 1)), (
                 f"with W_h = 0, dg_1 should be {0.75 ** (T - 1):.3g} of dg_{T} (¾ a step), but is {ratio:.3g} of it."
+            )
+            shut = cache[1].copy()
+            shut[1:-1] = -1.0  # all gates but those of the first and the last step
+            dg = np.asarray(slow_backward(dh.copy(), (cache[0], shut, zeros))[0])
+            assert np.isclose(dg[0, 0, 0] / dg[-1, 0, 0], 0.75 ** (T - 1)), (
+                "with gates shut on the way, less comes back by the direct way; but it passes no gate."
             )
             assert report["g"].passed, (
                 "the last step and the direct way are right, but not what comes through W. It needs the whole dz of "

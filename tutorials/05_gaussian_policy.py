@@ -237,8 +237,8 @@ show("A narrow and a wide normal density, their scores of the mean, two straight
 # $$
 #
 # > **Box: what the proof needs.** (1) The density in the expectation is the *same* as the one in the score. The second
-# > half of this lesson is about what happens if not. (2) The density is positive wherever one of its neighbours is, or
-# > one could not divide. (3) The derivative may pass under the integral. Smoothness is not enough for that. There has
+# > half of this lesson is about what happens if not. (2) The density is positive wherever it is for a nearby θ, or one
+# > could not divide. (3) The derivative may pass under the integral. Smoothness is not enough for that. There has
 # > to be *one* integrable function above $|\nabla_\theta \pi_\theta(a)|$ for all θ nearby. For a Gaussian there is one.
 # > Lesson 6 has it in three lines, and a policy for which the lemma is false: uniform on an interval that moves.
 #

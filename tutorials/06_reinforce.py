@@ -141,7 +141,7 @@ ax.legend(loc="upper left")
 show("A reward that jumps from 0 to 1, the policy's density, and the expected reward, a smooth curve with its slope")
 
 # %% [markdown]
-# The dark area under the density is $J$. Moving the policy to the right makes it larger. Nothing in the
+# The dark share of the area under the density is $J$. Moving the policy to the right makes it larger. Nothing in the
 # reward of a single sample says so; the *average* over samples does. How is its slope to be found from
 # samples?
 #
@@ -218,16 +218,16 @@ assert abs(line_4 - exact_gradient(mu)) < 1e-11  # no differences in this one
 #     && \text{put in: } \mu \text{ is gone, and the integral is finite}
 # \end{aligned}$$
 #
-# For the agent, $\mu_t$ is a continuous function of the parameters and of a history that is bounded: locations are
-# clipped to the image, and pixels are between 0 and 1. So near θ its derivative is bounded, and the same Γ will do
-# with a constant factor. (Where a ReLU is exactly at its kink there is no derivative, but this happens with probability
-# 0.)
+# For the agent, $\mu_t$ is made of sums, products, ReLU and tanh, of parameters and of a history that is bounded:
+# locations are clipped to the image, and pixels are between 0 and 1. So near θ it changes by at most a constant times
+# the change of θ, and the same Γ will do with a constant factor. (At the kink of a ReLU there need be no derivative.
+# For almost all θ none is met, but where all biases are 0, as before the first step, a black glimpse sits on one.)
 #
 # It looks like a formality. So here is a policy for which it fails: $a$ is uniform between θ and $\theta + 1$, and the
 # reward is $r = a$. Then $J = \theta + \tfrac12$, and the slope is 1. But inside its interval the density is 1,
 # whatever θ is. Its logarithm has the derivative 0, and REINFORCE says 0, for ever. All of the change is at the two
-# ends, where the density jumps. There the difference quotient is one over its step, on a length of one step: no Γ is
-# above it for all steps.
+# ends, where the density jumps. There the difference quotient is one over its step, on a length of one step. The least
+# function above all of them is one over the distance to the end, and its integral is infinite.
 
 # %%
 grid = mu + std * np.linspace(-12, 12, 4001)
@@ -335,7 +335,7 @@ for name, alpha in rules.items():
     rng, m = np.random.default_rng(1), np.full(400, -0.3)  # 400 climbers, each on its own
     for n in range(1, 2001):
         a = m + std * rng.standard_normal(400)
-        m = m + alpha(n) * (0.1 - (a - c) ** 2) * (a - m) / std**2  # 0.1 is a baseline, see lesson 7
+        m = m + alpha(n) * (0.1 - (a - c) ** 2) * (a - m) / std**2  # r − b, with the baseline b = −0.1, see lesson 7
         m = np.clip(m, -1, 1)  # a few first steps are long
     ends[name] = np.sqrt(np.mean((m - c) ** 2))
     print(f"step {name:18} after 2,000 steps off by {ends[name]:.3f} (r.m.s. of 400 climbers)")
@@ -349,9 +349,9 @@ assert ends["0.5 / n"] < 0.5 * min(ends["0.1, all the time"], ends["0.1 / n²"])
 #
 # What is random in a rollout? The first location $l_1$, and the actions $a_1, \ldots, a_{T-1}$, the raw samples. All
 # else is a *function* of these. With the image $x$ given, the location of the next glimpse is the clipped sample,
-# $l_{t+1} = \operatorname{clip}(a_t)$, and what is observed is $s_t = (l_t, \rho(x, l_t))$. So the trajectory is
-# $\tau = (l_1, a_1, \ldots, a_{T-1})$, and its density, by the chain rule of probability, one factor for every random
-# thing that happens, in order:
+# $l_{t+1} = \operatorname{clip}(a_t)$, and what is observed is $s_t = (l_t, \rho(x, l_t))$. So the trajectory is $\tau
+# = (l_1, a_1, \ldots, a_{T-1})$ (lesson 1 had the label in the list, too; see below), and its density, by the chain
+# rule of probability, one factor for every random thing that happens, in order:
 #
 # $$
 # p_\theta(\tau) = p(l_1) \prod_{t=1}^{T-1} \pi_\theta(a_t \mid s_{1:t}).
@@ -383,11 +383,13 @@ assert ends["0.5 / n"] < 0.5 * min(ends["0.1, all the time"], ends["0.1 / n²"])
 # among what is random.
 #
 # **The label.** One also meets $p_\theta(\tau)$ with the factors of the locations alone, as here, and with factors of
-# location *and* label. Which is right? It depends on who says the label. If the label is a function of the history, the
-# most probable one or its probability, then it is not random, and it has no factor. If it is *drawn* and rewarded, as
-# in Algorithm 1 (lesson 8), then it is an action like the others. It has its factor $\pi_\theta(y \mid s_{1:T})$, and
-# to drop that is wrong. The pencil example shows by how much. Read it as: the label is drawn, and "right" earns 8. Then
-# the slope is ¾, all of it comes from the label's factor, and the short form says 0.
+# location *and* label. Which is right? It depends on who says the label. If it is *drawn* and rewarded, as in Algorithm
+# 1 (lesson 8), then it is an action like the others. It has its factor $\pi_\theta(\hat y \mid s_{1:T})$, and to drop
+# that is wrong. The pencil example shows by how much. Read its two places as two labels, one of which earns 8, the
+# other 4. Then the slope is ¾, all of it comes from the label's factor, and the short form says 0. If the network names
+# its most probable label, or the reward is the probability of the true one, then nothing is drawn there, and there is
+# no factor. But then $r$ contains the parameters of the label, and line 2 has lost a term. What is derived here is then
+# the gradient by way of the locations alone. The rest is the label's own, and lesson 8 says how it is learned.
 #
 # **With the history held fixed.** $\pi_\theta(a_t \mid s_{1:t})$ is a Gaussian around $\mu_t$, and $\mu_t$ is computed
 # by the network from $s_{1:t}$. In $\nabla_\theta \log \pi_\theta(a_t \mid s_{1:t})$ what stands behind the bar is
@@ -424,7 +426,8 @@ def plain_reinforce(a, mu, std, r):
 # number for each decision. Three letters do nothing yet. $\lambda$, the `weight` of this term beside the others
 # (lesson 8), is 1 and does not fall. $b_t$, the baseline (lesson 7), is 0. And $G_t$, the sum of the rewards still to
 # come (lesson 7), is the one reward $r$. What the function adds: the label's cross-entropy (lesson 8), baselines
-# (lesson 7), rewards after every glimpse, and the record of what happened.
+# (lesson 7), rewards after every glimpse, labels that are drawn (lesson 8), a pull back for means outside the image, a
+# policy that does not look, and the record of what happened.
 
 # %%
 show_source(reinforce.cotangents)
@@ -578,14 +581,15 @@ report.raise_if_failed()
 #
 # ## The estimator meets the truth
 #
-# Nothing of the enumeration is used from here on. The agent draws locations, and `reinforce.cotangents` and `backward`
+# The estimator knows nothing of the enumeration. The agent draws locations, and `reinforce.cotangents` and `backward`
 # do what they do in training. We take many batches, and compare their mean with the truth. Two questions have to be
 # asked of such a comparison.
 #
 # *Is the difference more than chance?* There are many parameters, and their errors are correlated. Harold Hotelling's
 # $T^2$ (1931) measures the distance of the mean from the truth in units of the batches' own scatter, in all directions
 # at once. If the estimator is unbiased, its law is known, an $F$ distribution, which allows for the covariance being
-# estimated from the same batches. So one number is tested, and one false alarm in 10,000 seeds is allowed.
+# estimated from the same batches. So one number is tested, and one false alarm in 10,000 seeds is allowed. (A
+# probability of 0.04 is no alarm: one seed in 25 has it.)
 #
 # *How small a bias would have been seen?* A check that says "no difference" must say what it could have seen. The
 # common mistakes multiply the gradient by a factor: a half, $1 - 1/N$, a sign. So we fit the factor too, and its
@@ -1132,7 +1136,8 @@ def estimates_by_hand():
 # %% [markdown] tags=["hints"]
 # <details><summary>Exercise 2, first hint</summary>
 #
-# Lesson 3 has the derivative of $-\log p_c$ by each logit.
+# Lesson 3 has the derivative of $-\log p_c$ by each logit. For a softmax, that of $\log p_a$ by $y_j$ is $[j = a] -
+# p_j$.
 #
 # </details>
 # <details><summary>Exercise 2, second hint</summary>
@@ -1154,6 +1159,8 @@ def check_by_hand():
         "a place that was not chosen has a score, too: its logit is in the denominator.": [0, 0, 6],
         "the score of the chosen place is not 1: its own logit is in the denominator, too.": [0, 0, 8],
         "this is the derivative of −log p; the sign is that of a loss.": [0, 1, -6],
+        "a sample is not weighted with its probability; that comes in the mean.": [0, -1 / 4, 6 / 4],
+        "these are the scores; each is still to be multiplied by what was earned.": [-1 / 4, -1 / 4, 3 / 4],
     }
     same("says", got["says"], want, because, tolerance=1e-6)
     slope = slopes(lambda y: softmax(y) @ r, y)[2]
@@ -1206,6 +1213,7 @@ def check_waiting():
             "this is the derivative of the density; the score is that of its logarithm.": by(
                 lambda s: density(theta + s)  # noqa: B023
             ),
+            "this is the derivative of −λa alone; the λ before the exponential contains θ as well.": -rate * places,
             "this is the derivative by λ; θ is its logarithm.": by(lambda s: np.log(density(np.log(rate + s)))),  # noqa: B023
         }
         want = by(lambda s: np.log(density(theta + s)))  # noqa: B023
@@ -1216,8 +1224,9 @@ def check_waiting():
 
 # %% [markdown]
 # **4. A matrix.** A choice among $K$ places, with probabilities $p = \operatorname{softmax}(y)$. Write the REINFORCE
-# estimate of $\nabla_y J$ from $M$ sampled choices and their rewards, without a loop over $M$. The check gives it a
-# sample that contains each place exactly as often as its probability says, so that the estimate has to be exact.
+# estimate of $\nabla_y J$ from $M$ sampled choices and their rewards, without a loop over $M$. The check gives it
+# samples that contain each place exactly as often as its probability says, so that the estimate has to be exact, and
+# one that does not.
 
 
 # %% tags=["solution"]
@@ -1256,7 +1265,18 @@ def check_categorical():
                 "Adding a number to all logits changes nothing, so the estimate should add up to 0, but it adds up to "
                 f"{np.sum(got):.3g}: what does a logit do that was not chosen?"
             )
-        same("the estimate", got, want, {"this is the sum over the samples, not the mean.": len(a) * want}, 1e-8)
+        because = {
+            "this is the sum over the samples, not the mean.": len(a) * want,
+            "the mean of the scores is 0: multiply each by its reward before the mean is taken.": 0 * want,
+        }
+        same("the estimate", got, want, because, 1e-8)
+    y, a, r = np.log([2.0, 1.0, 1.0]), np.array([0, 0, 1, 2, 2]), np.array([1.0, 3.0, 2.0, 5.0, 4.0])
+    want = np.mean([r_m * (np.eye(3)[a_m] - softmax(y)) for a_m, r_m in zip(a, r)], axis=0)
+    got = categorical_estimate(y, a, r)
+    assert not np.allclose(got, want - r.mean() * (np.bincount(a) / 5 - softmax(y))), (
+        "where a sample is uneven: the mean of all rewards, its own among them, was subtracted from each (lesson 7)."
+    )
+    same("the estimate from an uneven sample", got, want, tolerance=1e-8)
 
 
 # %% [markdown]
@@ -1310,6 +1330,7 @@ def check_trajectory():
         because = {
             "the first decision is missing: a log of a product is a sum over all decisions.": want * [0, 1, 1],
             "this is the mean over the two decisions; it is their sum.": want / 2,
+            "θ_3 is multiplied by s: by the chain rule its score is, too.": want / np.stack([s**0, s**0, s], axis=1),
         }
         same("the score", got, want, because, tolerance=1e-7)
         J = slopes(lambda theta: probability(theta) @ r, theta)  # noqa: B023

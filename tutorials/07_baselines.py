@@ -124,8 +124,8 @@ show(
 #
 # ## Why it adds nothing on average
 #
-# Given the history $s_{1:t}$, let $b$ be independent of the action: it may be a function of the history itself, or
-# of the label, or of what happened in other rollouts, but the action must have no influence on it.
+# Given the history $s_{1:t}$, let $b$ be independent of the action. It may be a function of the history itself, or of
+# the label, or of what happened in other rollouts that were drawn independently.
 #
 # $$
 # \begin{aligned}
@@ -191,8 +191,16 @@ for name, baseline in honest.items():
 seen = adds(lambda t, G: t.sample[:, :, 0])  # the action itself: E[a ∇ log π] = ∇ E a = (1, 0)
 print(f"b = the action itself     adds {seen.round(12)}")
 assert np.abs(seen + np.array([1, 0])).max() < 1e3 * EPS
+mirrored = adds(lambda t, G: (2 * t.mu - t.sample)[:, :, 0])
+print(f"b = the mirrored place    adds {mirrored.round(12)}")
+assert np.abs(mirrored - np.array([1, 0])).max() < 1e3 * EPS
 
 # %% [markdown]
+# The four that are allowed are each one number on all nodes: given the history, the action leaves them as they are. The
+# last two are not. If $r = a_x$, the gradient is $(1, 0)$. To subtract the action itself takes all of it away. And a
+# partner that looks at the mirrored place, $2\mu - a$, is another rollout, but not an independent one: to subtract its
+# reward adds the gradient once more.
+#
 # In the package `BASELINES` is a table of four functions under the names of the setting: `none` gives 0, `batch` the
 # mean of the other rows, `rollouts` the mean of the other rollouts of the image, `learned` what a head of the network
 # predicts. All four come below.

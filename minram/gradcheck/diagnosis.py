@@ -105,8 +105,8 @@ def _through_time(seen, indices):
         errors = ", ".join(f"{e:.2g}" for e in np.sqrt(off / np.maximum(size, 1e-300)))
         end = "first" if first else "last"
         text = f"right at the {end} index of {seen.axis(0)} and wrong at all others (relative errors {errors})"
-        yield Finding("carried back", f"{text}: if that is time, what is carried from step to step is wrong, such as "
-                                      "dh for dz, or W for its transpose")  # fmt: skip
+        yield Finding("carried back", f"{text}: if that is time, what is carried from step to step is wrong, or "
+                                      "nothing is, such as dh for dz, or W for its transpose")  # fmt: skip
 
 
 def imprecise(seen: Seen) -> Iterator[Finding]:

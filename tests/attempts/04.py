@@ -102,6 +102,67 @@ def my_core_backward(W, dh, hg, h):
     return dz @ W[D:].T, np.einsum("tni,tnj->ij", hg, dz), dz.sum(axis=(0, 1))
 
 
+# %% 4: Step 2 is the latest that is wrong
+def my_core_backward(W, dh, hg, h):
+    D, dz = h.shape[-1], np.zeros_like(dh)
+    for t in reversed(range(len(h))):
+        later = (dh[t + 1] * (h[t + 1] > 0)) @ W[:D].T if t + 1 < len(h) else 0
+        dz[t] = (dh[t] + later) * (h[t] > 0)
+    return dz @ W[D:].T, np.einsum("tni,tnj->ij", hg, dz), dz.sum(axis=(0, 1))
+
+
+# %% 4: Step 1 is the latest that is wrong. Does the loop reach it?
+def my_core_backward(W, dh, hg, h):
+    D, dz = h.shape[-1], dh * (h > 0)
+    for t in range(len(h) - 2, 0, -1):
+        dz[t] = (dh[t] + dz[t + 1] @ W[:D].T) * (h[t] > 0)
+    return dz @ W[D:].T, np.einsum("tni,tnj->ij", hg, dz), dz.sum(axis=(0, 1))
+
+
+# %% 4: does step 1 write to the index −1
+def my_core_backward(W, dh, hg, h):
+    D, dz = h.shape[-1], dh.copy()
+    for t in reversed(range(len(h))):
+        dz[t] *= h[t] > 0
+        dz[t - 1] += dz[t] @ W[:D].T
+    return dz @ W[D:].T, np.einsum("tni,tnj->ij", hg, dz), dz.sum(axis=(0, 1))
+
+
+# %% 4: the gate that of the same step
+def my_core_backward(W, dh, hg, h):
+    D, dz = h.shape[-1], np.zeros_like(dh)
+    before = np.concatenate([np.ones_like(h[:1]), h[:-1]])
+    for t in reversed(range(len(h))):
+        dz[t] = (dh[t] + (dz[t + 1] @ W[:D].T if t + 1 < len(h) else 0)) * (before[t] > 0)
+    return dz @ W[D:].T, np.einsum("tni,tnj->ij", hg, dz), dz.sum(axis=(0, 1))
+
+
+# %% 4: this is the last step's part
+def my_core_backward(W, dh, hg, h):
+    D, dz = h.shape[-1], np.zeros_like(dh)
+    for t in reversed(range(len(h))):
+        dz[t] = (dh[t] + (dz[t + 1] @ W[:D].T if t + 1 < len(h) else 0)) * (h[t] > 0)
+    return dz @ W[D:].T, hg[-1].T @ dz[-1], dz.sum(axis=(0, 1))
+
+
+# %% 4: it holds h of the step before already
+def my_core_backward(W, dh, hg, h):
+    D, dz = h.shape[-1], np.zeros_like(dh)
+    for t in reversed(range(len(h))):
+        dz[t] = (dh[t] + (dz[t + 1] @ W[:D].T if t + 1 < len(h) else 0)) * (h[t] > 0)
+    return dz @ W[D:].T, np.einsum("tni,tnj->ij", hg[:-1], dz[1:]), dz.sum(axis=(0, 1))
+
+
+# %% 5: but it passes no gate
+def slow_backward(dh, cache):
+    (hg, z, W), D, dz, whole = cache, dh.shape[-1], np.zeros_like(dh), 0
+    for t in reversed(range(len(dh))):
+        direct = 0.75 * whole * (z[t + 1] > 0) if t + 1 < len(dh) else 0
+        whole = dh[t] + (dz[t + 1] @ W[:D].T if t + 1 < len(dh) else 0) + direct
+        dz[t] = 0.25 * whole * (z[t] > 0)
+    return dz @ W[D:].T, np.einsum("tni,tnj->ij", hg, dz), dz.sum(axis=(0, 1))
+
+
 # %% 5: which of its gates are shut?
 def slow_backward(dh, cache):
     (hg, _, W), D, dz, whole = cache, dh.shape[-1], np.zeros_like(dh), 0

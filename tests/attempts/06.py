@@ -26,6 +26,21 @@ def estimates_by_hand():
     return {"says": (0, -1, 6), "mean": 5 / 3}
 
 
+# %% 2: not weighted with its probability
+def estimates_by_hand():
+    return {"says": (0, -1 / 4, 6 / 4), "mean": 5 / 4}
+
+
+# %% 2: still to be multiplied by what was earned
+def estimates_by_hand():
+    return {"says": (-1 / 4, -1 / 4, 3 / 4), "mean": 0}
+
+
+# %% 3: the λ before the exponential
+def waiting_score(a, theta):
+    return -np.exp(theta) * a
+
+
 # %% 3: this is the derivative of the density
 def waiting_score(a, theta):
     rate = np.exp(theta)
@@ -59,6 +74,25 @@ def categorical_estimate(y, a, r):
     return 1000 * (((a[:, None] == np.arange(len(y))) - p) * r[:, None]).mean(axis=0)
 
 
+# %% 4: the mean of the scores is 0
+def categorical_estimate(y, a, r):
+    score = (a[:, None] == np.arange(len(y))) - softmax(y)
+    return score.mean(axis=0) * r.mean()
+
+
+# %% 4: the mean of all rewards, its own among them
+def categorical_estimate(y, a, r):
+    score = (a[:, None] == np.arange(len(y))) - softmax(y)
+    return (score * (r - r.mean())[:, None]).mean(axis=0)
+
+
+# %% 4: the estimate from an uneven sample
+def categorical_estimate(y, a, r):
+    p, K = softmax(y), len(y)
+    earned = np.array([r[a == j].mean() for j in range(K)])
+    return p * (earned - p @ earned)
+
+
 # %% 5: the first decision is missing
 def trajectory_score(theta, a1, s, a2):
     second = a2 - 1 / (1 + np.exp(-(theta[1] + theta[2] * s)))
@@ -72,7 +106,7 @@ def trajectory_score(theta, a1, s, a2):
     return np.stack([first, second, second * s], axis=1) / 2
 
 
-# %% 5: 8 of 12 entries are right
+# %% 5: by the chain rule its score is, too
 def trajectory_score(theta, a1, s, a2):
     first = a1 - 1 / (1 + np.exp(-theta[0]))
     second = a2 - 1 / (1 + np.exp(-(theta[1] + theta[2] * s)))

@@ -13,7 +13,10 @@ from building.lessons import TUTORIALS, lessons
 from minram.errors import InputError
 
 SHARED = ("lesson.py", "exercise.py", "graph.py", "planting.py", "without_display.py")  # what lessons import
-HOW = "Write what each function lacks, and run the sheet as often as you like. Hints, in stages, are at its end."
+HOW = (
+    "Write what each function lacks, and run the sheet as often as you like. Hints, in stages, are at its end. The "
+    "check below a function knows typical errors: do not read it before you have tried."
+)
 
 
 def register(commands):
