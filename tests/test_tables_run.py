@@ -24,6 +24,7 @@ import paper  # noqa: E402
 import record  # noqa: E402
 import run as runner  # noqa: E402
 import status  # noqa: E402
+import trials  # noqa: E402
 import verify  # noqa: E402
 from minram.training.jobs import ABLATED, Job  # noqa: E402
 
@@ -120,6 +121,38 @@ def test_an_ablation_is_a_shorter_run_with_its_change_and_needs_no_freeze(starte
         for seed, folder in zip(range(20, 25), folders)
     ]  # fmt: skip
     assert (tmp_path / "results" / "ablations" / "cluttered-60-8" / "zero-one-s24.json").exists()
+
+
+def test_a_trial_is_of_validation_alone_and_its_seed_is_no_reported_one(started, tmp_path, capsys):
+    started, _ = started
+    words = ["trial", "mnist-2", "slow", "--runs", str(tmp_path), "--set", "learning_rate=1e-4", "epochs=4"]
+    assert runner.main(words) == 0
+    folder = tmp_path / "trials" / "mnist-2" / "slow-s10"
+    changes = ["learning_rate=0.0001", "epochs=4", "seed=10"]
+    (words,) = started
+    assert sorted(words[3:6]) == sorted(changes) and words[6:8] == ["--out", str(folder)]
+    assert (tmp_path / "results" / "trials" / "mnist-2" / "slow-s10.json").exists() and not ledger.LEDGER.exists()
+    for more, reason in (
+        (["--seed", "20"], "seeds from 20 on are the reported ones"),
+        (["--set", "epoch=3"], "did you mean 'epochs'"),
+    ):
+        with pytest.raises(SystemExit) as ended:
+            runner.main(["trial", "mnist-2", "slow", *more])
+        assert ended.value.code == 2 and reason in capsys.readouterr().err
+    with pytest.raises(SystemExit):
+        runner.main(["trial", "mnist-2", "../slow"])
+    assert len(started) == 1
+
+
+def test_the_table_of_trials_says_what_differs(monkeypatch):
+    job = trials.trial_job("mnist-2", "slow", ["learning_rate=1e-4", "epochs=4"], 3)
+    assert job.settings == {"learning_rate": 1e-4, "epochs": 4, "seed": 3}
+    kept = {"recipe": "mnist-2", "seed": 3, "kind": "trials", "name": "slow", "seconds": 600}
+    kept["settings"] = json.loads(job.config.to_json())
+    epochs = [{"val_error": e / 100, "error": e / 200} for e in (8.0, 4.0, 3.0, 2.5)]
+    monkeypatch.setattr(trials, "metrics", lambda stem: epochs if stem == "trials/mnist-2/slow-s3" else None)
+    line = trials.trials_table({job.stem: kept, "quick-s20": {"recipe": "quick"}})[2:]
+    assert line == ["| mnist-2 | slow, seed 3 | `learning_rate=0.0001` | 4 | 10 | 2.50 | 1.25 |"]
 
 
 def test_what_was_run_with_other_settings_is_not_taken_for_the_row(started, tmp_path, capsys):
@@ -280,6 +313,7 @@ def test_the_page_s_commands_parse(monkeypatch):
     assert commands == {
         "freeze",
         "row",
+        "trial",
         "all",
         "ablation",
         "draws",

@@ -22,18 +22,18 @@ def ablation_table(results, recipe):
     found = [name for name, d in differences.items() if d]
     p = dict(zip(found, holm([differences[name].p for name in found])))
     lines = [
-        f"The recipe is `{recipe}`, with {_code(ablated.shorter)}.",
+        f"The recipe is `{recipe}`, with {code(ablated.shorter)}.",
         "",
         "| changed | settings | validation error, % | seeds | more than with nothing changed | p |",
         "|:--|:--|--:|--:|:-:|--:|",
     ]
     for name, (text, settings) in ablated.changes.items():
         if not runs[name]:
-            lines.append(f"| {text} | {_code(settings)} | no run yet | | | |")
+            lines.append(f"| {text} | {code(settings)} | no run yet | | | |")
             continue
         d = differences.get(name)
         more = f"{100 * d.mean:+.2f} {brackets(d, '+')} | {_p(p[name])}" if d else " | "
-        lines.append(f"| {text} | {_code(settings)} | {_level(runs[name])} | {len(runs[name])} | {more} |")
+        lines.append(f"| {text} | {code(settings)} | {_level(runs[name])} | {len(runs[name])} | {more} |")
     return lines
 
 
@@ -81,7 +81,7 @@ def _p(p):
     return "< 0.001" if p < 0.001 else f"{p:.3f}"
 
 
-def _code(settings):
+def code(settings):
     return " ".join(f"`{word}`" for word in words(settings))
 
 

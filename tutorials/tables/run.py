@@ -27,6 +27,7 @@ from pretrained import pretrain
 from record import RUNS
 from status import status
 from table import rebuild
+from trials import trial_job
 from verify import verify
 
 SEEDS = {"ablations": range(20, 25), "ladder": range(20, 23), "paper": range(20, 23)}
@@ -34,10 +35,10 @@ SEEDS = {"ablations": range(20, 25), "ladder": range(20, 23), "paper": range(20,
 
 def row_job(name, seed):
     """The Job of a row by its name, such as mnist-7 or paper/mnist-7. Raises InputError for any other name."""
-    kind, _, recipe = name.rpartition("/")
-    if recipe not in RECIPES or kind not in ("", "paper"):
+    kind, _, of = name.rpartition("/")
+    if of not in RECIPES or kind not in ("", "paper"):
         raise InputError(f"there is no row {name!r}; take a recipe, or paper/ before {', '.join(HEADLINES.values())}.")
-    return ladder.paper_job(recipe, seed) if kind else Job(recipe, seed)
+    return ladder.paper_job(of, seed) if kind else Job(of, seed)
 
 
 def all_jobs():
@@ -67,6 +68,11 @@ def parser():
     row.add_argument("--seed", type=int, default=ledger.FIRST, help=f"from {ledger.FIRST} on ({ledger.FIRST})")
     every = trains("all", "run all rows; skip the finished ones, resume the others")
     every.add_argument("--scheduler", metavar="ADDRESS", help="of a dask.distributed cluster that is to run them")
+    trial = trains("trial", "try other settings of a row, on validation images alone, before it is frozen", jobs=False)
+    trial.add_argument("row", choices=RECIPES, metavar="ROW", help="a recipe")
+    trial.add_argument("name", metavar="NAME", help="a short name of the trial")
+    trial.add_argument("--set", nargs="+", default=[], metavar="KEY=VALUE", help="settings that are changed")
+    trial.add_argument("--seed", type=int, default=ladder.TRIAL, help=f"below {ledger.FIRST} ({ladder.TRIAL})")
     ablation = trains("ablation", "run a recipe, shorter, with one choice changed, for each of them")
     ablation.add_argument("recipe", choices=ABLATED, metavar="RECIPE", help=" or ".join(ABLATED))
     known = "; ".join(f"{', '.join(ablated.changes)} ({name})" for name, ablated in ABLATED.items())
@@ -126,6 +132,8 @@ def execute(args):
         code = run_on(args.scheduler, all_jobs(), args.runs)
     elif args.command == "all":
         code = run_all(all_jobs(), args.runs, args.jobs)
+    elif args.command == "trial":
+        code = run_all([trial_job(args.row, args.name, args.set, args.seed)], args.runs)
     elif args.command == "ablation":
         ablated = ABLATED[args.recipe]
         jobs = [ablated.job(name, s) for s in SEEDS["ablations"] for name in args.names or ablated.changes]

@@ -1,0 +1,49 @@
+"""What is tried of a row on validation images before it is frozen: other settings, a seed below the reported ones."""
+
+import re
+from dataclasses import fields
+
+import ledger
+from choices import code, minutes
+from minram.errors import InputError
+from minram.training.config import Config
+from minram.training.jobs import Job
+from minram.training.recipes import recipe
+from record import level, metrics
+
+
+def trial_job(row, name, changes, seed):
+    """The Job of a trial of a recipe; changes: "key=value" strings.
+
+    Raises InputError for a name or a seed that a trial may not have, and for settings as Config does.
+    """
+    if not re.fullmatch(r"[a-z0-9][a-z0-9.-]*", name):
+        raise InputError(f"a trial's name is made of a-z, 0-9, '.' and '-', but this is {name!r}.")
+    if seed >= ledger.FIRST:
+        raise InputError(f"seeds from {ledger.FIRST} on are the reported ones, but this is {seed}; take a smaller one.")
+    ours = recipe(row)
+    return Job(row, seed, different(ours.changed(changes), ours), name, "trials")
+
+
+def different(config, other):
+    """The settings of a Config that another one has not → dict."""
+    pairs = ((f.name, getattr(config, f.name), getattr(other, f.name)) for f in fields(config))
+    return {name: value for name, value, its in pairs if value != its}
+
+
+def trials_table(results):
+    """Lines of a table: each trial, and what differs from what the recipe is now."""
+    lines = [
+        "| row | trial | what differs from the recipe | epochs | minutes | validation error, % | training error, % |",
+        "|:--|:--|:--|--:|--:|--:|--:|",
+    ]
+    found = sorted((r for r in results.values() if r.get("kind") == "trials"), key=lambda r: (r["recipe"], r["name"]))
+    for r in found:
+        config = Config.from_dict(r["settings"])
+        epochs = metrics(Job(r["recipe"], r["seed"], {}, r["name"], "trials").stem)
+        changes = different(config, recipe(r["recipe"]).changed(seed=r["seed"], epochs=config.epochs))
+        lines.append(
+            f"| {r['recipe']} | {r['name']}, seed {r['seed']} | {code(changes)} | {len(epochs)} | {minutes([r]):.0f} "
+            f"| {100 * level(epochs):.2f} | {100 * epochs[-1]['error']:.2f} |"
+        )
+    return lines
