@@ -743,7 +743,8 @@ def my_places():
 # </details>
 # <details><summary>Exercise 5, second hint</summary>
 #
-# Windows that overlap see the same ink twice. A window reaches 8/28 of a half-width to each side.
+# Windows that overlap see the same ink twice. A window reaches 8/28 of a half-width to each side. Who places one window
+# after the other, each where most ink is left, gets stuck: begin with the lesson's six and move one at a time.
 #
 # </details>
 

@@ -724,7 +724,7 @@ one_thread()  # before NumPy is loaded
 import numpy as np
 from scipy.special import ndtr, softmax
 
-from exercise import answers, entries, exercise, finish, numbers, same
+from exercise import answers, entries, exercise, finish, numbers, same, truth
 from minram.gradcheck import check_gradient
 from minram.sensor import summed_area
 from minram.training import optim
@@ -852,18 +852,13 @@ def table_is_exact(H, W, b, m):
 # %%
 @exercise("3. A table too large")
 def check_table():
-    def says(*size):
-        found = table_is_exact(*size)
-        assert isinstance(found, bool | np.bool_), f"it should return True or False, not {found!r:.40}."
-        return bool(found)
-
     for height, width in ((28, 28), (256, 256), (257, 257), (241, 273), (16, 4112), (16, 4113), (1000, 1000)):
         white = np.full((1, height, width), 255, np.uint8)
         want = summed_area(white).table.dtype == np.float32
-        got = says(height, width, 8, 24)
+        got = truth(table_is_exact(height, width, 8, 24))
         assert got == want, f"{height} by {width} bytes in float32: the package says {want}, and you say {got}."
     for H, W, b, m, want in ((3, 5, 1, 4, True), (16, 1, 1, 4, True), (17, 1, 1, 4, False), (1, 3, 3, 4, False)):
-        got = says(H, W, b, m)
+        got = truth(table_is_exact(H, W, b, m))
         hint = "2^m itself can be held." if (H, W) == (16, 1) else "what is the largest number of b bits?"
         assert got == want, (
             f"{H} by {W} pixels of {b} bits in {m} bits: the answer is {want}, and you say {got}; {hint}"

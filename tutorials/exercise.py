@@ -41,7 +41,8 @@ def exercise(title):
 def _ended(error, check):
     """Which function of the sheet an error came out of, and in which line; or that the answer is of another kind."""
     what = f"{type(error).__name__}: {error}"
-    functions = [f for f in check.__globals__.values() if isinstance(f, types.FunctionType)]
+    sheet = check.__globals__
+    functions = [f for f in sheet.values() if isinstance(f, types.FunctionType) and f.__globals__ is sheet]
     theirs = {f.__code__ for f in functions if f.__name__ != check.__name__}
     for frame, number in traceback.walk_tb(error.__traceback__):
         if frame.f_code in theirs:
@@ -92,11 +93,23 @@ def numbers(name, got):
     assert got is not None, f"{name} is None: is there a `return`?"
     try:
         found = np.asarray(got)
-        found = found.astype(float) if found.dtype.kind == "O" else found  # fractions, for instance
+        if found.dtype.kind == "O":  # fractions, for instance
+            found = np.reshape([float(value) for value in found.ravel()], found.shape)
     except (TypeError, ValueError):
-        raise AssertionError(f"{name} should be numbers, in rows of equal length, but is {got!r:.60}.") from None
-    assert found.dtype.kind in "fiub", f"{name} should be numbers, but is {got!r:.60}."
+        raise AssertionError(f"{name} should be numbers, in rows of equal length, but is {_short(got)}.") from None
+    assert found.dtype.kind in "fiub", f"{name} should be numbers, but is {_short(got)}."
     return found
+
+
+def truth(got):
+    """An answer that is True or False. Raise AssertionError where it is neither."""
+    assert isinstance(got, bool | np.bool_), f"it should return True or False, not {_short(got)}."
+    return bool(got)
+
+
+def _short(got):
+    """An answer in one line."""
+    return " ".join(repr(got).split())[:60]
 
 
 def same(name, got, want, because=None, tolerance=1e-9):
