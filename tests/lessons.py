@@ -10,6 +10,7 @@ import pytest
 
 TUTORIALS = Path(__file__).resolve().parent.parent / "tutorials"
 sys.path.insert(0, str(TUTORIALS))
+import exercise as checks  # noqa: E402, F401
 import lesson as helper  # noqa: E402, F401
 from building import exercises  # noqa: E402, F401
 from building.lessons import read_cells  # noqa: E402

@@ -14,8 +14,8 @@ from minram.training.process import VARIABLES
 ATTEMPTS = Path(__file__).parent / "attempts"  # for each lesson a percent script; "# %% 4: what the check has to say"
 
 
-def wrong(lesson):
-    """The typical wrong answers to a lesson's exercises: [(number, name of the function, its source, reason)]."""
+def attempts(lesson):
+    """Typical answers to a lesson's exercises: [(number, name of the function, its source, what its check says)]."""
     text = (ATTEMPTS / f"{lesson.name[:2]}.py").read_text(encoding="utf-8")
     found = re.findall(r"^# %% (\d): (.*)\n((?:(?!# %%).*\n?)+)", text, re.M)
     return [(number, re.search(r"def (\w+)", source)[1], source, reason) for number, reason, source in found]
@@ -31,7 +31,9 @@ def numbers(lesson):
     return "".join(found)
 
 
-WRONG = [(lesson, *attempt) for lesson in WHOLE for attempt in wrong(lesson)]
+ATTEMPTED = [(lesson, *attempt) for lesson in WHOLE for attempt in attempts(lesson)]
+RIGHT = [attempt for attempt in ATTEMPTED if attempt[4] == "right."]
+WRONG = [attempt for attempt in ATTEMPTED if attempt[4] != "right."]
 
 
 def said(lesson, capsys, instead=None):
@@ -67,9 +69,73 @@ def test_a_typical_wrong_answer_is_told_what_is_wrong(lesson, number, name, sour
     assert set(told.values()) == {"right."}  # the others are reached
 
 
+@pytest.mark.parametrize("lesson, number, name, source, reason", RIGHT, ids=[f"{r[0].name[:2]}-{r[1]}" for r in RIGHT])
+def test_an_answer_that_is_right_in_another_way_is_right(lesson, number, name, source, reason, capsys):
+    assert said(lesson, capsys, {name: source})[number] == reason
+
+
+# What a right answer may be like beside the solution's, as functions of the solution and its arguments.
+LISTS = """
+def like_this(solution, *args):
+    def lists(x):
+        if isinstance(x, dict):
+            return {key: lists(value) for key, value in x.items()}
+        return [lists(value) for value in x] if isinstance(x, tuple | list) else getattr(x, "tolist", lambda: x)()
+
+    return lists(solution(*args))
+"""
+USED_UP = """
+def like_this(solution, *args):
+    found = solution(*args)
+    found = tuple(np.array(x) for x in found) if isinstance(found, tuple) else np.array(found)[()]
+    for x in [*args, *(part for x in args if isinstance(x, tuple) for part in x)]:
+        if isinstance(x, np.ndarray):
+            x[...] = 7
+    return found
+"""
+# And one that is right once: the first answer, again and again.
+FIRST = """
+def like_this(solution, *args, kept={}):
+    return kept.setdefault(solution, solution(*args))
+"""
+OWN_KIND = {("10", "3"): "should be an array of uint8"}  # the exercise is about the kind
+OTHERS = pytest.mark.parametrize("lesson", [path for path in WHOLE if path.name[:2] not in FIVE], ids=lambda p: p.stem)
+
+
+def all_like(way, lesson, capsys, with_arguments=False):
+    """What the checks say where each solution is changed in this way: {number: text}."""
+    cells = [cell.source for cell in halves(lesson)[1] if "solution" in cell.tags]
+    names = [re.search(r"^def (\w+)\((.*?)\)", source, re.M).groups() for source in cells]
+    instead = {
+        name: f"{source}\n{way}\n"
+        f"def {name}(*args, like=like_this, solution={name}):\n    return like(solution, *args)\n"
+        for (name, words), source in zip(names, cells)
+        if words or not with_arguments
+    }
+    told = said(lesson, capsys, instead)
+    return {str(i + 1): told[str(i + 1)] for i, (_, words) in enumerate(names) if words or not with_arguments}
+
+
+@OTHERS
+def test_lists_are_as_good_as_arrays(lesson, capsys):
+    for number, text in all_like(LISTS, lesson, capsys).items():
+        assert text == "right." or OWN_KIND[lesson.name[:2], number] in text
+
+
+@OTHERS
+def test_an_answer_may_write_into_its_arguments(lesson, capsys):
+    assert set(all_like(USED_UP, lesson, capsys, with_arguments=True).values()) == {"right."}
+
+
+@each_whole_lesson
+def test_no_function_is_right_with_one_answer_for_all(lesson, capsys):
+    told = all_like(FIRST, lesson, capsys, with_arguments=True)
+    assert told and all(text.startswith("not yet. ") for text in told.values()), told
+
+
 @each_whole_lesson
 def test_each_exercise_has_two_wrong_answers(lesson):
-    of = [attempt[0] for attempt in wrong(lesson)]
+    of = [attempt[0] for attempt in attempts(lesson) if attempt[3] != "right."]
     assert all(of.count(number) >= 2 for number in numbers(lesson)), of
 
 
@@ -89,6 +155,7 @@ def test_a_sheet_runs_alone_in_seconds_and_reaches_every_exercise(lesson, tmp_pa
     after = os.times()
     assert re.findall(r"^(\d)\. .*: still to be written\.$", done.stdout, re.M) == list(numbers(lesson)), done.stdout
     assert f"0 of {len(numbers(lesson))} exercises are right." in done.stdout and done.returncode == 1
+    assert done.stderr.startswith("These are still open: 1. ") and done.stderr.count("\n") == 1
     assert after.children_user + after.children_system - before.children_user - before.children_system < 10
 
 

@@ -802,7 +802,7 @@ one_thread()  # before NumPy is loaded
 # %%
 import numpy as np
 
-from exercise import answers, exercise, finish, same
+from exercise import answers, entries, exercise, finish, same
 from minram.policy import log_prob_backward, log_prob_forward
 from minram.training import by_hand
 
@@ -848,10 +848,13 @@ def check_predicted():
 
 
 # %% [markdown]
-# **2. Numbers by hand.** A third draw, $\varepsilon_1 = (\frac32, \frac12)$; all parameters are those of the lesson,
-# and so are $h_1 = (\frac34, \frac14)$, $\mu_1 = (-\frac14, \frac14)$ and $b_1 = \frac34$. Where does the second
-# glimpse look, what does it see, what becomes of it, what are the logits, and what is the location head told? (This
-# time two units of the second step are closed.) The parameters are at the top of the lesson, and `by_hand.PARAMETERS`.
+# **2. Numbers by hand.** A third draw, $\varepsilon_1 = (\frac32, \frac12)$. Image and parameters are those at the top
+# of the lesson, `by_hand.IMAGE` and `by_hand.PARAMETERS`; $\sigma = \frac12$, and $h_1 = (\frac34, \frac14)$,
+# $\mu_1 = (-\frac14, \frac14)$ and $b_1 = \frac34$ are as there. Where does the second glimpse look, which
+# $2 \times 2$ pixels $\varphi$ does it see, and what becomes of them? *What* reads the pixels and *where* the location;
+# their two numbers each are together `hidden`. *Combine* makes $g$ of these four, the core $h$ of $[h_1, g]$, and the
+# label head the logits. (This time two units of the second step are closed.) What is the location head told? The reward
+# is 1 if the larger logit is that of the true label, the second of two.
 
 
 # %% tags=["solution"]
@@ -889,7 +892,7 @@ def second_glimpse_by_hand():
 def check_second_glimpse():
     got = second_glimpse_by_hand()
     names = ["loc", "phi", "hidden", "g", "h", "logits", "dmu"]
-    assert list(got) == names, f"the answer should have the keys {', '.join(names)}, in this order."
+    entries(got, *names)
     t, told, *_ = by_hand.update(by_hand.parameters(), [1.5, 0.5])
     p, before = by_hand.parameters(), t.core.h[0]
 
@@ -914,6 +917,7 @@ def check_second_glimpse():
         "dmu": {
             "training goes down, and the draw was good: the sign.": -told.mu[0, 0],
             "the baseline is missing.": 4 * told.mu[0, 0],
+            "the second logit is the larger one, so the label is right, and r = 1.": -3 * told.mu[0, 0],
             "the score is divided by σ², which is ¼.": told.mu[0, 0] / 4,
         },
     }
@@ -1002,21 +1006,29 @@ def check_fork():
         }
         whole, opened = sum(parts.values()), h1 > 0
         because = {f"what {name} sends back is missing.": (whole - part) * opened for name, part in parts.items()}
-        because["the core's weights should be transposed."] = (
-            whole - parts["the core"] + dz2 @ p["core.W"][:2]
-        ) * opened
+        turned = {
+            "the label head": dy1 @ p["label.W"],
+            "the location head": dmu1 @ p["location.W"],
+            "the core": dz2 @ p["core.W"][:2],
+        }
+        because |= {f"{n}'s weights should be transposed.": (whole - parts[n] + turned[n]) * opened for n in parts}
+        because["all weights should be transposed."] = sum(turned.values()) * opened
         because["h_1 met the upper two rows of the core's weights; these are the lower two."] = (
             whole - parts["the core"] + dz2 @ p["core.W"][2:].T
         ) * opened
+        because["a ReLU lets all through or nothing: the mask is h_1 > 0, not h_1."] = whole * h1
         if not opened.all():
             because["a unit of h_1 is closed, and gets nothing."] = whole
-        same("dz1", fork(p, dy1, dmu1, dz2, h1), whole * opened, because)
+            for name, part in parts.items():
+                because[f"what {name} sends back goes through the ReLU as well."] = (whole - part) * opened + part
+        got = fork(p, dy1.copy(), dmu1.copy(), dz2.copy(), h1.copy())
+        same("dz1", got, whole * opened, because)
 
 
 # %% [markdown]
 # **5. An estimator.** The average over a grid: draws $a_i$, each with its weight (they add up to 1), its reward and the
 # baseline of the state. What does REINFORCE say of $\nabla_\mu J$ on average? Nothing of the lesson may be used; the
-# check compares with the exact gradient of a reward that is known.
+# check compares with the exact gradient of rewards that are known, and goes through a handful of draws by itself.
 
 
 # %% tags=["solution"]
@@ -1044,20 +1056,27 @@ def on_average(a, weight, reward, b, mu, sigma):
 @exercise("5. On average")
 def check_on_average():
     side = (np.arange(-160, 160) + 0.5) / 32  # ten σ, in steps of σ/16: so fine that nothing is left of its error
-    a = np.stack(np.meshgrid(side, side), axis=-1).reshape(-1, 2)
-    mu, sigma, b = np.array([0.25, -0.5]), 0.5, 0.3
-    weight = np.exp(-((a - mu) ** 2).sum(axis=1) / (2 * sigma**2))
-    weight /= weight.sum()
-    reward = a[:, 0] ** 2 + 3 * a[:, 1]  # so J = μ_x² + σ² + 3 μ_y, and ∇J = (2 μ_x, 3)
-    got, want = on_average(a, weight, reward, b, mu, sigma), np.array([2 * mu[0], 3.0])
-    estimates = (reward - b)[:, None] * (a - mu) / sigma**2
-    because = {
-        "this is the sum of all; each draw counts with its weight.": estimates.sum(axis=0),
-        "this is the plain mean; the draws are not equally probable.": estimates.mean(axis=0),
-        "the score is divided by σ², not by σ.": want * sigma,
-        "the sign: this goes up.": -want,
-    }
-    same("∇J", got, want, because, tolerance=1e-6)
+    whole = np.stack(np.meshgrid(side, side), axis=-1).reshape(-1, 2)
+    rng = np.random.default_rng(5)
+    for mu, sigma, b, few in (((0.25, -0.5), 0.5, 0.3, 0), ((-0.5, 0.75), 0.625, -0.2, 0), ((1.0, 0.0), 0.25, 0.3, 5)):
+        mu = np.array(mu)
+        a = rng.normal(mu, sigma, (few, 2)) if few else whole
+        weight = rng.random(few) if few else np.exp(-((a - mu) ** 2).sum(axis=1) / (2 * sigma**2))
+        weight /= weight.sum()
+        reward = a[:, 0] ** 2 + 3 * a[:, 1]  # so J = μ_x² + σ² + 3 μ_y, and ∇J = (2 μ_x, 3), for all there is to draw
+        estimates = [(r - b) * (place - mu) / sigma**2 for r, place in zip(reward, a)]
+        want = sum(w * one for w, one in zip(weight, estimates)) if few else np.array([2 * mu[0], 3.0])
+        score = weight @ (a - mu) / sigma**2
+        because = {
+            "this is the sum of all; each draw counts with its weight.": np.sum(estimates, axis=0),
+            "this is the plain mean; the draws are not equally probable.": np.mean(estimates, axis=0),
+            "the score is divided by σ², not by σ.": want * sigma,
+            "the sign: this goes up.": -want,
+        }
+        if few:
+            because["the baseline is to be taken from the reward."] = want + b * score
+        got = on_average(a.copy(), weight.copy(), reward.copy(), b, mu.copy(), sigma)
+        same("for a handful of draws, the average" if few else "∇J", got, want, because, tolerance=1e-6)
 
 
 # %%

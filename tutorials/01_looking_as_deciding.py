@@ -532,7 +532,7 @@ from itertools import product
 import numpy as np
 from scipy.stats import norm
 
-from exercise import answers, exercise, finish, same
+from exercise import answers, entries, exercise, finish, numbers, parts, same
 from minram import sensor
 from minram.datasets import data
 
@@ -542,7 +542,8 @@ from minram.datasets import data
 # - `a`: four times as many rollouts are averaged. By what is the standard error multiplied?
 # - `b`: an agent takes $T = 7$ glimpses. How many locations does it *decide* on?
 # - `c`: how many numbers are drawn in one of its rollouts, if the label is drawn too? (A location has two.)
-# - `d`: untrained agents for five classes, drawn as in the lesson. What is the mean of $J(\theta)$ over them?
+# - `d`: untrained agents for five classes, with random weights. What is the mean, over them, of the expected reward
+#   $J(\theta)$, which is 1 for the true label?
 
 
 # %% tags=["solution"]
@@ -569,7 +570,8 @@ def check_predicted():
 # **2. Numbers by hand.** An agent looks once at random, to the left or to the right, by a fair coin. After left it
 # decides to go on (look at the other side) with probability ½, after right with ¼; if not, it stays. Then it says the
 # true label with probability ¾ if it has seen both sides, and ½ if not. How probable is: right, stay, the true label?
-# What is $J$? And how often has it seen both sides, *given* that it was right?
+# What is $J$, the mean of a reward of 1 for the true label? And how often has it seen both sides, *given* that its
+# label was true?
 
 
 # %% tags=["solution"]
@@ -598,28 +600,26 @@ def by_hand():
 # %%
 @exercise("2. Numbers by hand")
 def check_by_hand():
-    got = by_hand()
-    assert set(got) == {"trajectory", "J", "both"}, "the answer should have the keys trajectory, J and both."
+    got_trajectory, got_J, got_both = entries(by_hand(), "trajectory", "J", "both")
     p = {}
     for first, on, true in product(("left", "right"), (True, False), (True, False)):
         goes, says = {"left": 1 / 2, "right": 1 / 4}[first], 3 / 4 if on else 1 / 2
         p[first, on, true] = 1 / 2 * (goes if on else 1 - goes) * (says if true else 1 - says)
     want = p["right", False, True]
     because = {
-        "the first look is drawn too, and has a factor.": 2 * want,
+        "a factor is missing: the first look is drawn too, and so is the label.": 2 * want,
         "this is for going on; it stays.": p["right", True, True],
-        "the label is drawn too, and has a factor.": 2 * want,
     }
-    same("trajectory", float(got["trajectory"]), want, because)
+    same("trajectory", got_trajectory, want, because)
     J = sum(value for (_, _, true), value in p.items() if true)
     both = sum(value for (_, on, true), value in p.items() if on and true)
     because = {"this is the share with both sides seen and right; being right happens without that, too.": both}
-    same("J", float(got["J"]), J, because)
+    same("J", got_J, J, because)
     because = {
         "this is both things together; divide by the probability of being right.": both,
         "this is how often it sees both sides at all.": sum(value for (_, on, _), value in p.items() if on),
     }
-    same("both", float(got["both"]), both / J, because)
+    same("both", got_both, both / J, because)
 
 
 # %% [markdown]
@@ -651,18 +651,18 @@ def estimate(r):
 @exercise("3. The estimate")
 def check_estimate():
     rng = np.random.default_rng(3)
-    for r in (np.array([3.0, -1.0, 4.0, 6.0]), (rng.random(50) < 0.3).astype(float), rng.normal(size=7)):
-        got = estimate(r)
-        assert isinstance(got, tuple) and len(got) == 2, "the answer should be two numbers, the estimate and its error."
+    for r in (np.array([3.0, -1.0, 1.0, -1.0]), (rng.random(50) < 0.3).astype(float), rng.normal(size=7)):
+        mean, error = parts(estimate(r.copy()), "the estimate", "its standard error")
         N, square = len(r), sum((value - sum(r) / len(r)) ** 2 for value in r)
-        same("the estimate", float(got[0]), sum(r) / N, {"this is the sum; J is a mean.": sum(r)})
+        same("the estimate", mean, sum(r) / N, {"this is the sum; J is a mean.": sum(r)})
         because = {
             "this is the scatter of one reward; that of the mean is smaller by √N.": np.sqrt(square / (N - 1)),
             "the sum of squares should be divided by N − 1.": np.sqrt(square / N / N),
             "this is the variance of the mean; take its root.": square / (N - 1) / N,
-            "J(1 − J) is the variance of rewards of 0 and 1 alone.": np.sqrt(abs(got[0] * (1 - got[0])) / N),
+            "J(1 − J) is the variance of rewards of 0 and 1 alone.": np.sqrt(abs(mean * (1 - mean)) / N),
+            "what is squared is the distance from the mean.": np.sqrt(sum(r**2) / (N - 1) / N),
         }
-        same("the standard error", float(got[1]), np.sqrt(square / (N - 1) / N), because)
+        same("the standard error", error, np.sqrt(square / (N - 1) / N), because)
 
 
 # %% [markdown]
@@ -711,13 +711,19 @@ def check_log_probability():
             "the constant ½ log 2π is missing, once for each number that was drawn.": want + constant,
             "log σ is missing: how high is a narrow density?": want + np.log(std) * terms[:, 0].size,
             "this is the product, without the logarithm.": np.exp(want),
+            "this is the sum over all rollouts; each has a probability of its own.": terms.sum() + label,
+            "of the label, too, it is the logarithm.": want - label + np.exp(label),
+            "only the label that was drawn has a factor.": want - label + np.log(p).sum(axis=1),
+            "there is a factor ½ before z².": want - 0.5 * (((a - mu) / std) ** 2).sum(axis=(0, 2)),
         }
-        same(f"for T = {T}, log p", log_probability(a, mu, std, p, guess), want, because)
+        got = log_probability(a.copy(), mu.copy(), std, p.copy(), guess.copy())
+        same(f"for T = {T}, log p", got, want, because)
 
 
 # %% [markdown]
 # **5. A policy of your own.** Find six places that show more ink than the six of the lesson, on images that you did not
-# use to find them. The check wants four standard errors.
+# use to find them. (The lesson's have $x = \pm 0.28$ and $y = -\frac12, 0, \frac12$, and a window has $8 \times 8$ of
+# the $28 \times 28$ pixels.) The check wants four standard errors.
 
 
 # %% tags=["solution"]
@@ -737,7 +743,8 @@ def my_places():
 # </details>
 # <details><summary>Exercise 5, second hint</summary>
 #
-# Windows that overlap see the same ink twice. A window reaches 8/28 of a half-width to each side.
+# Windows that overlap see the same ink twice. A window reaches 8/28 of a half-width to each side. Who places one window
+# after the other, each where most ink is left, gets stuck: begin with the lesson's six and move one at a time.
 #
 # </details>
 
@@ -754,7 +761,7 @@ def check_places():
         mask = sensor.sensor_backward_image(np.ones_like(phi), cache)[0, ..., 0] > 0
         return fresh[:, mask].sum(axis=1) / fresh.sum(axis=(1, 2))
 
-    places = np.asarray(my_places(), float)
+    places = numbers("the answer", my_places()).astype(float)
     assert places.shape == (6, 2), f"there should be six places with two numbers each, but the shape is {places.shape}."
     assert np.abs(places).max() <= 1, "places lie between −1 and 1: 0 is the centre of the image, not a pixel."
     known = np.array([(a, b) for a in (-0.28, 0.28) for b in (-0.5, 0, 0.5)])

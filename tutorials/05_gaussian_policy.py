@@ -649,7 +649,7 @@ import numpy as np
 from scipy.special import ndtr
 from scipy.stats import norm
 
-from exercise import answers, exercise, finish, same
+from exercise import answers, entries, exercise, finish, numbers, same
 from minram import policy
 
 # %% [markdown]
@@ -729,9 +729,7 @@ def by_hand():
 # %%
 @exercise("2. Numbers by hand")
 def check_by_hand():
-    got = by_hand()
-    keys = ("z", "mu", "log_std", "less")
-    assert set(got) == set(keys), f"the answer should have the keys {', '.join(keys)}."
+    got_z, got_mu, got_log_std, got_less = entries(by_hand(), "z", "mu", "log_std", "less")
     mu, std, a = np.array([[0.0, 1.0]]), np.array([0.5, 2.0]), np.array([[1.0, 0.0]])
 
     def log_pi(mu=mu, log_std=np.log(std), a=a):  # noqa: B008
@@ -741,20 +739,20 @@ def check_by_hand():
         return np.array([(f(h * e) - f(-h * e)) / (2 * h) for e in np.eye(2)])
 
     z = ((a - mu) / std)[0]
-    same("z", got["z"], z, {"this is the distance; divide it by σ.": (a - mu)[0], "the sign is that of a − μ.": abs(z)})
+    same("z", got_z, z, {"this is the distance; divide it by σ.": (a - mu)[0], "the sign is that of a − μ.": abs(z)})
     want = slope(lambda e: log_pi(mu=mu + e))
-    same("mu", got["mu"], want, {"this is z; the score is z/σ.": z, "this is z · σ.": z * std}, tolerance=1e-7)
+    same("mu", got_mu, want, {"this is z; the score is z/σ.": z, "this is z · σ.": z * std}, tolerance=1e-7)
     want = slope(lambda e: log_pi(log_std=np.log(std) + e))
     because = {"a draw at one σ asks for no other σ: what is missing?": z**2, "this is by σ, not by log σ.": want / std}
-    same("log_std", got["log_std"], want, because, tolerance=1e-7)
+    same("log_std", got_log_std, want, because, tolerance=1e-7)
     want = log_pi(a=mu) - log_pi()
     because = {"there is a factor ½ before z².": 2 * want, "both coordinates count.": z[0] ** 2 / 2}
-    same("less", float(got["less"]), want, because)
+    same("less", got_less, want, because)
 
 
 # %% [markdown]
 # **3. A softplus σ.** Some programs learn ρ with $\sigma = \log(1 + e^\rho)$ instead of $\log\sigma$. Write the
-# backward pass: $\partial\log\pi/\partial\rho_i$, summed over rows.
+# backward pass: $\partial\log\pi/\partial\rho_i$ of each row, times its cotangent `dlogp`, summed over rows.
 
 
 # %%
@@ -794,17 +792,19 @@ def check_softplus():
     rng = np.random.default_rng(6)
     for N, rho in ((4, [-1.0, 0.5]), (1, [2.0, -0.3]), (7, [0.0, -2.0])):
         a, mu, dlogp, rho = rng.normal(size=(N, 2)), rng.normal(size=(N, 2)), rng.normal(size=N), np.array(rho)
-        _, cache = softplus_log_prob(a, mu, rho)
-        got, h = softplus_log_prob_backward(dlogp, cache), 1e-5
+        got = softplus_log_prob_backward(dlogp.copy(), softplus_log_prob(a, mu, rho.copy())[1])
+        _, (z, std, _) = softplus_log_prob(a, mu, rho)
+        h = 1e-5
         moved = [[softplus_log_prob(a, mu, rho + s * h * e)[0] for s in (1, -1)] for e in np.eye(2)]
         want = np.array([dlogp @ (up - down) / (2 * h) for up, down in moved])
-        z, std, _ = cache
         by_log = (dlogp[:, None] * (z**2 - 1)).sum(axis=0)
         because = {
             "this is by log σ; ρ is neither that nor σ.": by_log,
             "this is by σ; how does σ depend on ρ?": by_log / std,
             "the step from log σ to σ is missing, a factor 1/σ.": by_log / (1 + np.exp(-rho)),
             "dlogp is not used.": (z**2 - 1).sum(axis=0) / std / (1 + np.exp(-rho)),
+            "a draw at one σ asks for no other σ: what is missing?": dlogp @ z**2 / std / (1 + np.exp(-rho)),
+            "∂σ/∂ρ is 1 far to the right, and 0 far to the left.": by_log / std / (1 + np.exp(rho)),
         }
         same(f"for {N} rows drho", got, want, because, tolerance=1e-7)
 
@@ -866,8 +866,7 @@ def check_clipped():
     l = np.array([-1.0, -0.7, 0.2, 1.0, 1.0])
     mu, dlogp, h = np.array([-0.8, -0.5, 0.1, 0.7, 1.2]), np.array([1.0, -2.0, 0.5, 3.0, 1.5]), 1e-6
     for std in (0.3, 0.5):
-        _, cache = clipped_log_prob(l, mu, std)
-        got = clipped_log_prob_backward(dlogp, cache)
+        got = clipped_log_prob_backward(dlogp.copy(), (l.copy(), mu.copy(), std))
         want = dlogp * (clipped_log_prob(l, mu + h, std)[0] - clipped_log_prob(l, mu - h, std)[0]) / (2 * h)
         border = np.abs(l) == 1
         because = {
@@ -875,6 +874,12 @@ def check_clipped():
             "on the border both signs are turned round.": np.where(border, -want, want),
             "on the border a factor 1/σ is missing.": np.where(border, want * std, want),
             "dlogp is not used.": want / dlogp,
+            "on the border it is a logarithm: its derivative is u'/u.": np.where(
+                border, want * np.exp(clipped_log_prob(l, mu, std)[0]), want
+            ),
+            "on the border log p changes with μ, too.": np.where(border, 0.0, want),
+            "on the left border the sign is turned round.": np.where(l == -1, -want, want),
+            "on the right border the sign is turned round.": np.where(l == 1, -want, want),
         }
         same(f"for σ = {std}, dmu", got, want, because, tolerance=1e-7)
     # The lemma for it: two lumps and an integral, here by Gauss–Legendre quadrature on 200 nodes.
@@ -882,9 +887,10 @@ def check_clipped():
     x, w = np.polynomial.legendre.leggauss(200)
     places = np.concatenate([x, [-1, 1]])
     probability = np.concatenate([w * norm.pdf(x, mu_x, std), [ndtr((-1 - mu_x) / std), ndtr((mu_x - 1) / std)]])
-    honest = clipped_log_prob_backward(np.ones(202), (places, np.full(202, mu_x), std))
+    honest = clipped_log_prob_backward(np.ones(202), (places.copy(), np.full(202, mu_x), std))
+    honest = numbers("dmu", honest)
     mean, variance = probability @ honest, probability @ honest**2
-    assert abs(mean) < 1e-11, f"the mean of a score is 0, but this one has the mean {mean:.3g}."
+    assert abs(mean) < 1e-6, f"the mean of a score is 0, but this one has the mean {mean:.3g}."
     assert variance < 1 / std**2, f"the variance should be below that of the raw sample's score, but is {variance:.3g}."
 
 

@@ -919,7 +919,7 @@ one_thread()  # before NumPy is loaded
 # %%
 import numpy as np
 
-from exercise import answers, exercise, finish, same
+from exercise import answers, entries, exercise, finish, numbers, parts, same
 from minram import reinforce
 from minram.agent import backward, init_params, rollout
 from minram.sensor import summed_area
@@ -1025,9 +1025,7 @@ def by_hand():
 # %%
 @exercise("2. Numbers by hand")
 def check_by_hand():
-    got = by_hand()
-    keys = ("J", "theta", "eta", "cross-entropy")
-    assert set(got) == set(keys), f"the answer should have the keys {', '.join(keys)}."
+    got_J, got_theta, got_eta, got_push = entries(by_hand(), "J", "theta", "eta", "cross-entropy")
 
     def says(at, F=lambda p: p):
         right, p_y = 1 / (1 + np.exp(-at[0])), 1 / (1 + np.exp(-at[1]))
@@ -1035,19 +1033,19 @@ def check_by_hand():
 
     now = np.array([0.0, np.log(3)])
     slope, push = slopes(says, now), slopes(lambda at: says(at, np.log), now)[1]
-    same("J", float(got["J"]), says(now))
+    same("J", got_J, says(now))
     because = {"looking to the right more means looking to the left less: the difference of the two.": 3 / 16}
-    same("theta", float(got["theta"]), slope[0], because, tolerance=1e-6)
+    same("theta", got_theta, slope[0], because, tolerance=1e-6)
     because = {
         "η has a say only in those cases in which it looks to the right.": 3 / 16,
         "this is the cross-entropy's; the drawn label is rewarded in a share of cases.": 1 / 8,
     }
-    same("eta", float(got["eta"]), slope[1], because, tolerance=1e-6)
+    same("eta", got_eta, slope[1], because, tolerance=1e-6)
     because = {
-        "f has a say only in those cases in which it looks to the right.": 1 / 4,
+        "η has a say only in those cases in which it looks to the right.": 1 / 4,
         "this is the slope of J; the cross-entropy lacks one factor.": 3 / 32,
     }
-    same("cross-entropy", float(got["cross-entropy"]), push, because, tolerance=1e-6)
+    same("cross-entropy", got_push, push, because, tolerance=1e-6)
 
 
 # %% [markdown]
@@ -1084,7 +1082,7 @@ def check_reward():
         f = rng.normal(size=n)
         p, known = softmax(f), np.arange(n) == label
         scores = np.eye(n) - p  # row j: the score of drawing j
-        r = np.asarray(reward_like_cross_entropy(p, label), float)
+        r = numbers("the answer", reward_like_cross_entropy(p.copy(), label))
         assert r.shape == (n,), f"there should be a reward for each of the {n} guesses, but the shape is {r.shape}."
         because = {
             "this is Algorithm 1 itself: the mean has the factor p_y.": (p * known) @ scores,
@@ -1094,6 +1092,7 @@ def check_reward():
             )
             @ scores,
             "a reward that does not ask what was drawn adds nothing on average.": np.zeros(n),
+            "wrong labels are rewarded, too.": scores.sum(axis=0),
         }
         want = slopes(lambda f: np.log(softmax(f)[label]), f)  # noqa: B023
         same("the mean gradient with this reward", (p * r) @ scores, want, because, tolerance=1e-7)
@@ -1138,18 +1137,18 @@ def check_blackwellised():
     rng = np.random.default_rng(6)
     for N, K in ((4, 3), (1, 2), (6, 10)):
         logits, labels = rng.normal(size=(N, K)), rng.integers(0, K, N)
-        got = blackwellised(logits, labels)
-        assert isinstance(got, tuple) and len(got) == 2, "the answer should be two arrays, reward and dlogits."
+        reward, dlogits = parts(blackwellised(logits.copy(), labels.copy()), "reward", "dlogits")
         p = softmax(logits)
         p_y = p[np.arange(N), labels]
         because = {"this is for the most probable label; it should be soft.": (p.argmax(axis=1) == labels) * 1.0}
-        same("the reward", got[0], p_y, because)
+        same("the reward", reward, p_y, because)
         want = slopes(lambda f: -softmax(f)[np.arange(N), labels].mean(), logits)  # noqa: B023
         because = {
             "this is the cross-entropy's; that of p_y has one more factor.": want / p_y[:, None],
             "this is the sum over rows, not the mean.": N * want if N > 1 else np.inf,
+            "this is the sum of the cross-entropy's over rows.": N * want / p_y[:, None] if N > 1 else np.inf,
         }
-        same("dlogits", got[1], want, because, tolerance=1e-8)
+        same("dlogits", dlogits, want, because, tolerance=1e-8)
 
 
 # %% [markdown]
@@ -1198,8 +1197,16 @@ def check_one_rollout():
             return (1 - right) * values[0] + right * values[1]
 
         right = 1 / (1 + np.exp(-theta))
-        says = [one_rollout(theta, logits, y, place, F, dF) for place in (0, 1)]
-        assert all(isinstance(s, tuple) and np.shape(s[1]) == (2, 4) for s in says), "it should be a number and (2, K)."
+        says, again = [], []
+        for place in (0, 1):
+            for found, unseen in ((says, 0.0), (again, 1.0)):
+                there = logits.copy()
+                there[1 - place, 0] += unseen  # where this rollout did not look
+                dtheta, dlogits = parts(one_rollout(theta, there, y, place, F, dF), "dtheta", "dlogits")
+                dtheta, dlogits = numbers("dtheta", dtheta), numbers("dlogits", dlogits)
+                assert dtheta.shape == (), f"dtheta should be a single number, but has the shape {dtheta.shape}."
+                assert dlogits.shape == (2, 4), f"dlogits should have the shape of logits, but has {dlogits.shape}."
+                found.append((dtheta, dlogits))
         mean = [(1 - right) * np.asarray(a) + right * np.asarray(b) for a, b in zip(*says)]
         want = slopes(J, np.concatenate([[theta], logits.ravel()]))
         p, chance = softmax(logits), np.array([1 - right, right])[:, None]
@@ -1213,6 +1220,9 @@ def check_one_rollout():
         same("the mean of dlogits", mean[1], want[1:].reshape(2, 4), because, tolerance=1e-7)
         because = {"the score of the place is missing: reward times score.": chance[:, 0] @ F(p[:, y])}
         same("the mean of dtheta", mean[0], want[0], because, tolerance=1e-7)
+        for (a, b), (c, d) in zip(says, again):
+            known = a == c and np.array_equal(b, d)
+            assert known, "this is right on average, but a rollout knows nothing of the place not looked at."
 
 
 # %%

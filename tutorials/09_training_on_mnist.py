@@ -675,15 +675,14 @@ from itertools import product
 
 import numpy as np
 
-from exercise import exercise, finish, same
+from exercise import entries, exercise, finish, parts, same
 from minram.reinforce import advantages
-from minram.training.evaluate import wilson
 
 # %% [markdown]
 # **1. Numbers by hand.** Three images. One is labelled rightly wherever the agent looks, one never, one half of the
 # time. How large is the variance of the reward, of a rollout of one of the three? Which part of it is due to which
 # image it is, and which part to where one looks? And an agent labels 16 images without a mistake. What is the upper end
-# of Wilson's interval, with $z = 2$?
+# of Wilson's interval for its error rate, with $z = 2$?
 
 
 # %% tags=["solution"]
@@ -712,24 +711,22 @@ def variance_by_hand():
 # %%
 @exercise("1. Numbers by hand")
 def check_by_hand():
-    got = variance_by_hand()
-    assert set(got) == {"all", "image", "looking", "upper end"}, (
-        "the answer should have the keys all, image, looking and upper end."
-    )
+    everything, image, looking, upper = entries(variance_by_hand(), "all", "image", "looking", "upper end")
     p = np.array([1, 0, 1 / 2])
-    same("all", float(got["all"]), p.mean() * (1 - p.mean()), {"this is the mean reward.": p.mean()})
+    same("all", everything, p.mean() * (1 - p.mean()), {"this is the mean reward.": p.mean()})
     because = {
         "this is divided by 2; the three images are all there are.": p.var(ddof=1),
         "this is the part within the images.": (p * (1 - p)).mean(),
     }
-    same("image", float(got["image"]), p.var(), because)
+    same("image", image, p.var(), because)
     because = {"this is of the third image alone; what is the mean over the three?": 1 / 4}
-    same("looking", float(got["looking"]), (p * (1 - p)).mean(), because)
+    same("looking", looking, (p * (1 - p)).mean(), because)
     because = {
         "the simple formula claims certainty: take the variance where the true rate is.": 0.0,
         "this is p = 4/16; and the factor 1 − p?": 1 / 4,
+        "this is for the rate of right labels, and its lower end.": 4 / 5,
     }
-    same("upper end", float(got["upper end"]), np.roots([1 + 4 / 16, -4 / 16, 0]).max(), because)  # p² = 4 p (1 − p)/16
+    same("upper end", upper, np.roots([1 + 4 / 16, -4 / 16, 0]).max(), because)  # p² = 4 p (1 − p)/16
 
 
 # %% [markdown]
@@ -770,11 +767,10 @@ def check_square():
             "the baseline scatters too.": p * (1 - p),
             "variances of independent numbers are added, also for a difference.": p * (1 - p) * (1 - 1 / (M - 1)),
             "the baseline is a mean of M − 1 numbers.": p * (1 - p) * (1 + 1 / M),
-            "the baseline has one row less in it than you think, and the row itself is not in it.": p
-            * (1 - p)
-            * (1 - 1 / M),
+            "this is with the mean of all M rollouts, itself included; it is left out here.": p * (1 - p) * (1 - 1 / M),
+            "this is its root.": np.sqrt(total),
         }
-        same(f"for p = {p}, M = {M} the mean square", float(expected_square(p, M)), total, because)
+        same(f"for p = {p}, M = {M} the mean square", expected_square(p, M), total, because)
 
 
 # %% [markdown]
@@ -819,17 +815,18 @@ def check_paired():
         first, second = (rng.random(n) < np.where(difficult, rate / 0.35, 0) for rate in (p, q))
         d = first.astype(float) - second
         b, c = int(np.sum(first & ~second)), int(np.sum(second & ~first))
-        got = paired(b, c, n)
-        assert np.shape(got) == (2,), "it should return two numbers, the difference and its standard error."
-        same("the difference", float(got[0]), d.mean(), {"first minus second.": -d.mean()})
+        got_difference, got_error = parts(paired(b, c, n), "the difference", "its standard error")
+        because = {"first minus second.": -d.mean(), "these are images; which share of n are they?": d.sum()}
+        same("the difference", got_difference, d.mean(), because)
         unpaired = np.sqrt(first.var() / n + second.var() / n)
         error = d.std() / np.sqrt(n)
         because = {
             "this is the standard deviation of one image.": d.std(),
             "this is the variance; its root?": d.var() / n,
             "this is as if the images had been different ones.": unpaired,
+            "the mean of d is not 0; take its square off.": np.sqrt(b + c) / n,
         }
-        same("the standard error", float(got[1]), error, because, 1.2 / n)  # divided by n or by n − 1
+        same("the standard error", got_error, error, because, 1.2 / n)  # divided by n or by n − 1
     assert 1.5 < unpaired / error < 1.7
 
 
@@ -844,7 +841,10 @@ def check_paired():
 
 # %% tags=["solution"]
 def weight_of(j, decay):
-    """The weight of the parameters of j steps ago in their exponential average, and their mean age in steps."""
+    """→ the weight of the parameters of j steps ago, and the mean age of all that is in the average, in steps.
+
+    The second number is the same for every j.
+    """
     # Solution
     return (1 - decay) * decay**j, decay / (1 - decay)  # a geometric series, Σ j dʲ = d/(1 − d)²
 
@@ -871,17 +871,19 @@ def check_weights():
         for theta in history[1:]:
             average = decay * average + (1 - decay) * theta
         right = average[::-1]  # the newest first; what is left of the start weighs 0.9^399 < 1e-18
-        got = [weight_of(j, decay) for j in range(400)]
-        assert np.shape(got) == (400, 2), "it should return two numbers, the weight and the mean age."
+        weights, ages = zip(*(parts(weight_of(j, decay), "the weight", "the mean age") for j in range(400)))
         j = np.arange(400)
         because = {
             "the weights have to add up to one.": right / right[0],
             "the newest parameters, j = 0, have been multiplied by 1 − d alone.": right * decay,
             "it is the new parameters that are multiplied by 1 − d.": decay * (1 - decay) ** j,
         }
-        same("the weights", np.array([g[0] for g in got]), right, because)
-        because = {"is the newest one of age 0 or of age 1?": 1 / (1 - decay)}
-        same("the mean age", float(got[0][1]), right @ j, because)
+        same("the weights", weights, right, because)
+        because = {
+            "is the newest one of age 0 or of age 1?": np.full(400, 1 / (1 - decay)),
+            "this is one term; the mean age is the sum of all.": right * j,
+        }
+        same("the mean age, for each j,", ages, np.full(400, right @ j), because)
 
 
 # %% [markdown]

@@ -514,9 +514,11 @@ from minram.training.process import one_thread
 one_thread()  # before NumPy is loaded
 
 # %%
+from itertools import product
+
 import numpy as np
 
-from exercise import exercise, finish, same
+from exercise import entries, exercise, finish, numbers, parts, same
 from minram.gradcheck import check_gradient
 
 # %% [markdown]
@@ -549,24 +551,21 @@ def canvas_by_hand():
 # %%
 @exercise("1. Numbers by hand")
 def check_by_hand():
-    got = canvas_by_hand()
-    assert set(got) == {"places", "once", "at least once", "byte"}, (
-        "the answer should have the keys places, once, at least once and byte."
-    )
+    places, once, at_least_once, byte = entries(canvas_by_hand(), "places", "once", "at least once", "byte")
     because = {"the last row and column that fit are missing.": 12**2, "rows and columns.": 13}
     fits = [28 + row <= 40 for row in range(40)]
-    same("places", float(got["places"]), sum(fits) ** 2, because)
+    same("places", places, sum(fits) ** 2, because)
     because = {"this is one side; the square has two.": 1 / 2, "of the inner 20 pixels, not of all 28.": (28 / 40) ** 2}
-    same("once", float(got["once"]), (20 / 40) ** 2, because)
+    same("once", once, (20 / 40) ** 2, because)
     because = {
         "both may hit; then this counts it twice.": 1 / 2,
         "this is both of them.": 1 / 16,
         "this is none of them.": 9 / 16,
     }
     hit = np.array([True, False, False, False])  # a quarter of the canvas
-    same("at least once", float(got["at least once"]), (hit[:, None] | hit).mean(), because)
+    same("at least once", at_least_once, (hit[:, None] | hit).mean(), because)
     because = {"a byte ends at 255, and begins again.": 300, "this is the clipped sum.": 255, "it begins at 0.": 45}
-    same("byte", float(got["byte"]), float((np.array([200], np.uint8) + np.array([100], np.uint8))[0]), because)
+    same("byte", byte, float((np.array([200], np.uint8) + np.array([100], np.uint8))[0]), because)
 
 
 # %% [markdown]
@@ -598,24 +597,22 @@ def found_by_chance(T, S):
 # %%
 @exercise("2. What chance gives")
 def check_chance():
-    rng = np.random.default_rng(8)
-    for T, S in ((1, 60), (3, 40), (8, 100)):  # many draws, wherever the square may be
-        where, middle = S * rng.random((200_000, T, 2)), 10 + (S - 20) * rng.random((200_000, 1, 2))
-        seen = (np.abs(where - middle) <= 10).all(axis=-1).any(axis=1).mean()
-        error, got = np.sqrt(seen * (1 - seen) / 200_000), float(found_by_chance(T, S))
-        p = (20 / S) ** 2
+    for T, S in ((1, 60), (3, 40), (8, 100)):
+        canvas = np.zeros((S, S))
+        canvas[4:24, 15:35] = 1  # somewhere; that it is whole is all that matters
+        p, want = canvas.mean(), 0.0
+        for looks in product((True, False), repeat=T):  # all 2^T ways to hit and to miss
+            want += np.prod([p if hit else 1 - p for hit in looks]) * any(looks)
         because = {
             "two looks may both hit; then a sum counts it twice.": T * p,
             "this is the probability that all of them hit.": p**T,
             "this is the probability that all of them miss.": (1 - p) ** T,
             "this is one minus the probability that all of them hit.": 1 - p**T,
             "this is of one side; the square has two.": 1 - (1 - 20 / S) ** T,
+            "of the inner 20 pixels, not of all 28.": 1 - (1 - (28 / S) ** 2) ** T,
         }
-        for reason, value in because.items():
-            assert abs(got - value) > 1e-9 or abs(value - seen) < 5 * error, f"for T = {T}, S = {S}: {reason}"
-        assert abs(got - seen) < 5 * error, (
-            f"for T = {T}, S = {S} it should be {seen:.3f} ± {error:.3f}, not {got:.3f}."
-        )
+        because = {reason: value for reason, value in because.items() if T > 1 or abs(value - want) > 1e-9}
+        same(f"for T = {T}, S = {S} the probability", found_by_chance(T, S), want, because)
 
 
 # %% [markdown]
@@ -646,14 +643,16 @@ def add_bytes(a, b):
 # %%
 @exercise("3. White without overflow")
 def check_bytes():
-    a, b = (grid.astype(np.uint8) for grid in np.meshgrid(np.arange(256), np.arange(256)))  # every pair of bytes
-    got, want = add_bytes(a, b), np.minimum(a.astype(int) + b, 255)
-    assert got.dtype == np.uint8, f"the result should be of uint8, but is of {got.dtype}."
-    because = {
-        "the sum has wrapped around before it was clipped.": (a + b).astype(float),
-        "this is the larger of the two, not their sum.": np.maximum(a, b).astype(float),
-    }
-    same("the sum", got.astype(float), want, because)
+    grids = [grid.astype(np.uint8) for grid in np.meshgrid(np.arange(256), np.arange(256))]  # every pair of bytes
+    for rows in (slice(100), slice(100, 256)):
+        a, b = (grid[rows] for grid in grids)
+        got, want = numbers("the sum", add_bytes(a.copy(), b.copy())), np.minimum(a.astype(int) + b, 255)
+        because = {
+            "the sum has wrapped around before it was clipped.": (a + b).astype(float),
+            "this is the larger of the two, not their sum.": np.maximum(a, b).astype(float),
+        }
+        same("the sum", got.astype(float), want, because)
+        assert got.dtype == np.uint8, f"the sum should be an array of uint8, but is of {got.dtype}."
 
 
 # %% [markdown]
@@ -689,8 +688,7 @@ def check_clipped():
     for shape in ((4, 5), (30,)):
         inputs = {"u": rng.random(shape), "v": rng.random(shape)}
         u, v, dz = inputs["u"], inputs["v"], rng.normal(size=shape)
-        got = clipped_sum_backward(dz, u, v)
-        assert isinstance(got, tuple) and len(got) == 2, "it should return two arrays, du and dv."
+        du, dv = parts(clipped_sum_backward(dz.copy(), u.copy(), v.copy()), "du", "dv")
         slope = (np.minimum(1, u + 1e-6 + v) - np.minimum(1, u - 1e-6 + v)) / 2e-6  # rounding leaves 1e-10
         because = {
             "where the sum is white, nothing that u does is seen.": dz,
@@ -698,13 +696,13 @@ def check_clipped():
             "the cotangent comes back multiplied by the derivative; where is dz?": slope,
             "the derivative of a sum by u is 1.": dz * u * slope,
         }
-        same("du", got[0], dz * slope, because, 1e-8)
-        same("dv", got[1], dz * slope, because, 1e-8)
+        same("du", du, dz * slope, because, 1e-8)
+        same("dv", dv, dz * slope, because, 1e-8)
 
         def f(q, dz=dz):
             return np.sum(dz * np.minimum(1, q["u"] + q["v"])), (q["u"] + q["v"] < 1,)
 
-        check_gradient(f, inputs, {"u": got[0], "v": got[1]}, max_kinks=0.1).raise_if_failed()
+        check_gradient(f, inputs, {"u": np.array(du), "v": np.array(dv)}, max_kinks=0.1).raise_if_failed()
 
 
 # %%

@@ -673,7 +673,7 @@ import codecs
 
 import numpy as np
 
-from exercise import answers, exercise, finish, same
+from exercise import answers, entries, exercise, finish, numbers, same, truth
 from minram import agent, core
 from minram.datasets import tasks
 from minram.gradcheck import check_gradient, check_pair, network
@@ -757,19 +757,24 @@ def power_by_hand():
 # %%
 @exercise("2. Numbers by hand")
 def check_power():
-    got = power_by_hand()
-    assert set(got) == {"standard error", "share", "estimates"}, (
-        "the answer should have the keys standard error, share and estimates."
-    )
-    because = {"this is the standard deviation divided by n; the root is missing.": 2 / 10_000}
-    same("standard error", float(got["standard error"]), 2 / np.sqrt(10_000), because)
+    error, share, estimates = entries(power_by_hand(), "standard error", "share", "estimates")
+    because = {
+        "this is the standard deviation divided by n; the root is missing.": 2 / 10_000,
+        "this is the variance of the mean; its root?": 4 / 10_000,
+    }
+    same("standard error", error, 2 / np.sqrt(10_000), because)
     because = {
         "this is five standard errors; which share of 0.5 is that?": 0.1,
         "the alarm is raised at five standard errors, not at one.": 0.04,
+        "a share of all is 1, not 100.": 20.0,
     }
-    same("share", float(got["share"]), 5 * 0.02 / 0.5, because)
-    because = {"a standard error falls with the root of n only.": 20_000}
-    same("estimates", float(got["estimates"]), (5 * 2 / (0.1 * 0.5)) ** 2, because)
+    same("share", share, 5 * 0.02 / 0.5, because)
+    because = {
+        "a standard error falls with the root of n only.": 20_000,
+        "this is the root of n.": 200,
+        "the alarm is raised at five standard errors, not at one.": 1600,
+    }
+    same("estimates", estimates, (5 * 2 / (0.1 * 0.5)) ** 2, because)
 
 
 # %% [markdown]
@@ -793,10 +798,9 @@ def cross_entropy_report(glimpses):
 
 
 with planted("core", MYSTERY):
-    for glimpses in (3, 1):
-        print(f"\n{glimpses} glimpse{'s' * (glimpses > 1)}")
-        print(cross_entropy_report(glimpses))
-    assert not cross_entropy_report(3).passed and cross_entropy_report(1).passed
+    reports = [cross_entropy_report(glimpses) for glimpses in (3, 1)]
+print(f"\n3 glimpses\n{reports[0]}\n\n1 glimpse\n{reports[1]}")
+assert not reports[0].passed and reports[1].passed
 
 # %% [markdown]
 # The label head is right: the bug lies behind it. Everything behind the core is wrong as well, but it has got its
@@ -854,8 +858,11 @@ def check_recursion():
         "through the matrix transposed.": cotangent(W=W.T),
         "all of it goes through the ReLU, not a part.": cotangent(dh=0 * dh) + dh,
         "the ReLU of this step is missing.": cotangent(relu=False),
+        "a ReLU lets all through or nothing: it is h > 0, not h.": cotangent() * h,
+        "what the heads send does not go through the core's weights.": cotangent(dz=dz + dh, dh=0 * dh),
+        "the ReLU is that of this step: its mask comes after the weights.": (dz * (h > 0)) @ W.T + dh,
     }
-    same("dz_t", recursion(dz, dh, h, W), cotangent(), because)
+    same("dz_t", recursion(dz.copy(), dh.copy(), h.copy(), W.copy()), cotangent(), because)
 
     def forward(params, g):
         h, steps = np.zeros((N, n)), []
@@ -868,7 +875,7 @@ def check_recursion():
     def backward_of_all(dh, cache):
         W, dz = inputs["params"]["core.W"], [dh[-1] * (cache.h[-1] > 0)]
         for t in reversed(range(T - 1)):
-            dz.insert(0, recursion(dz[0], dh[t], cache.h[t], W[:n]))
+            dz.insert(0, numbers("dz_t", recursion(dz[0].copy(), dh[t].copy(), cache.h[t].copy(), W[:n].copy())))
         dz = np.array(dz)
         dW = np.einsum("tni,tnj->ij", cache.hg, dz)
         return {"g": dz @ W[n:].T, "core.W": dW, "core.b": dz.sum(axis=(0, 1))}
@@ -880,9 +887,9 @@ def check_recursion():
 
 # %% [markdown]
 # **4. The seventh check.** This bug passes all six: digits on a larger canvas are never placed in the last
-# row or column that would fit. Write the check that catches it, a function that returns True if all is well.
-# `tasks.make_images(task, images, index, rng)` draws the images; a tiny image of one white pixel shows where
-# it was put.
+# row or column that would fit. Write the check that catches it, a function that returns True if all is well, and False
+# if there is a place where the digit fits and never is. `tasks.make_images(task, images, index, rng)` draws the images,
+# for a task such as `tasks.translated((3, 4))`; a tiny image of one white pixel shows where it was put.
 
 # %%
 LAST_PLACE = ("place = canvas - size + 1", "place = canvas - size")
@@ -915,15 +922,24 @@ def check_places():
 # %%
 @exercise("4. The seventh check")
 def check_the_check():
-    assert check_places() in (True, False), "it should return True or False."
-    assert all(check_places() for _ in range(20)), "it says that the healthy package is ill."
+    def says():
+        try:
+            found = check_places()
+        except AssertionError:
+            raise AssertionError("it should return False where something is wrong, and raise nothing.") from None
+        return truth(found)
+
+    assert all(says() for _ in range(20)), "it says that the healthy package is ill."
+    drawn = "drawn = (rng.random((B, len(counts))) * counts).astype(np.int64)"
     for change, where in (
         (LAST_PLACE, "the last row and column are missed"),
         ((LAST_PLACE[0], LAST_PLACE[0] + " - np.array([1, 0])"), "the last row alone is missed"),
         ((LAST_PLACE[0], LAST_PLACE[0] + " - np.array([0, 1])"), "the last column alone is missed"),
+        ((drawn, drawn + "; drawn[:, :1] = np.maximum(drawn[:, :1], 1)"), "the first row is missed"),
+        ((drawn, drawn + "; drawn[:, 1] += (drawn[:, :2] == 0).all(axis=1)"), "the first corner is missed"),
     ):
         with planted("datasets.tasks", change):
-            assert not check_places(), f"{where}, and it says that all is well."
+            assert not says(), f"{where}, and it says that all is well."
 
 
 # %%

@@ -164,3 +164,85 @@ def on_average(a, weight, reward, b, mu, sigma):
 # %% 5: this goes up
 def on_average(a, weight, reward, b, mu, sigma):
     return -weight @ ((reward - b)[:, None] * (a - mu) / sigma**2)
+
+
+# %% 2: so the label is right
+def second_glimpse_by_hand():
+    right = {
+        "loc": (1 / 2, 1 / 2),
+        "phi": (1, 1, 0, 1),
+        "hidden": (1, 5 / 2, 1 / 2, 1),
+        "g": (13 / 4, 0),
+        "h": (0, 5 / 8),
+        "logits": (3 / 8, 9 / 16),
+        "dmu": (-3 / 4, -1 / 4),
+    }
+    return right | {"dmu": (9 / 4, 3 / 4)}
+
+
+# %% 2: right.
+def second_glimpse_by_hand():
+    right = {
+        "loc": (1 / 2, 1 / 2),
+        "phi": (1, 1, 0, 1),
+        "hidden": (1, 5 / 2, 1 / 2, 1),
+        "g": (13 / 4, 0),
+        "h": (0, 5 / 8),
+        "logits": (3 / 8, 9 / 16),
+        "dmu": (-3 / 4, -1 / 4),
+    }
+    return dict(reversed(right.items()))
+
+
+# %% 2: the answer should have the keys
+def second_glimpse_by_hand():
+    right = {
+        "loc": (1 / 2, 1 / 2),
+        "phi": (1, 1, 0, 1),
+        "hidden": (1, 5 / 2, 1 / 2, 1),
+        "g": (13 / 4, 0),
+        "h": (0, 5 / 8),
+        "logits": (3 / 8, 9 / 16),
+        "dmu": (-3 / 4, -1 / 4),
+    }
+    return list(right.values())
+
+
+# %% 4: the label head's weights should be transposed
+def fork(params, dy1, dmu1, dz2, h1):
+    return (dy1 @ params["label.W"] + dmu1 @ params["location.W"].T + dz2 @ params["core.W"][:2].T) * (h1 > 0)
+
+
+# %% 4: all weights should be transposed
+def fork(params, dy1, dmu1, dz2, h1):
+    return (dy1 @ params["label.W"] + dmu1 @ params["location.W"] + dz2 @ params["core.W"][:2]) * (h1 > 0)
+
+
+# %% 4: not h_1
+def fork(params, dy1, dmu1, dz2, h1):
+    return (dy1 @ params["label.W"].T + dmu1 @ params["location.W"].T + dz2 @ params["core.W"][:2].T) * h1
+
+
+# %% 4: what the core sends back goes through the ReLU as well
+def fork(params, dy1, dmu1, dz2, h1):
+    return (dy1 @ params["label.W"].T + dmu1 @ params["location.W"].T) * (h1 > 0) + dz2 @ params["core.W"][:2].T
+
+
+# %% 4: fork ends with ValueError
+def fork(params, dy1, dmu1, dz2, h1):
+    return (dy1 @ params["label.W"].T + dmu1 @ params["location.W"].T + dz2 @ params["core.W"].T) * (h1 > 0)
+
+
+# %% 5: the baseline is to be taken from the reward
+def on_average(a, weight, reward, b, mu, sigma):
+    return weight @ (reward[:, None] * (a - mu) / sigma**2)
+
+
+# %% 5: 1 of 2 entries are right
+def on_average(a, weight, reward, b, mu, sigma):
+    return np.array([0.5, 3.0])  # the truth, where the check begins
+
+
+# %% 5: for a handful of draws
+def on_average(a, weight, reward, b, mu, sigma):
+    return np.array([2 * mu[0], 3.0])  # the truth for the check's reward, whatever was drawn

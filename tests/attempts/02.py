@@ -60,3 +60,18 @@ def cell_backward(dphi, e, x, s):
 # %% 4: wrong sign
 def cell_backward(dphi, e, x, s):
     return dphi * (x[np.floor(e).astype(int)] - x[np.floor(e + s).astype(int)]) / s
+
+
+# %% 2: the signs come after the look-ups
+def by_hand():
+    return {"table": [[0, 0, 0, 0], [0, 2, 3, 3], [0, 3, 4, 7]], "look-ups": (7, 0, -3, 0), "between": 3}
+
+
+# %% 2: table should be numbers, in rows of equal length
+def by_hand():
+    return {"table": [[0, 0, 0], [0, 2, 3, 3], [0, 3, 4, 7]], "look-ups": (7, 0, 3, 0), "between": 3}
+
+
+# %% 4: rounded to the nearest, not down
+def cell_backward(dphi, e, x, s):
+    return dphi * (x[np.rint(e + s).astype(int)] - x[np.rint(e).astype(int)]) / s

@@ -74,3 +74,42 @@ def clipped_log_prob_backward(dlogp, cache):
     alpha, beta = (-1 - mu) / std, (1 - mu) / std
     below, above = -norm.pdf(alpha) / ndtr(alpha), norm.pdf(beta) / ndtr(-beta)
     return dlogp * np.where(l <= -1, below, np.where(l >= 1, above, (l - mu) / std**2))
+
+
+# %% 3: asks for no other σ
+def softplus_log_prob_backward(dlogp, cache):
+    z, std, rho = cache
+    return dlogp @ z**2 / std / (1 + np.exp(-rho))
+
+
+# %% 3: 1 far to the right
+def softplus_log_prob_backward(dlogp, cache):
+    z, std, rho = cache
+    return dlogp @ (z**2 - 1) / std / (1 + np.exp(rho))
+
+
+# %% 4: its derivative is u'/u
+def clipped_log_prob_backward(dlogp, cache):
+    l, mu, std = cache
+    alpha, beta = (-1 - mu) / std, (1 - mu) / std
+    return dlogp * np.where(l <= -1, -norm.pdf(alpha) / std, np.where(l >= 1, norm.pdf(beta) / std, (l - mu) / std**2))
+
+
+# %% 4: on the border log p changes with μ, too
+def clipped_log_prob_backward(dlogp, cache):
+    l, mu, std = cache
+    return dlogp * np.where(abs(l) >= 1, 0, (l - mu) / std**2)
+
+
+# %% 4: on the left border the sign is turned round
+def clipped_log_prob_backward(dlogp, cache):
+    l, mu, std = cache
+    alpha, beta = (-1 - mu) / std, (1 - mu) / std
+    below, above = norm.pdf(alpha) / ndtr(alpha) / std, norm.pdf(beta) / ndtr(-beta) / std
+    return dlogp * np.where(l <= -1, below, np.where(l >= 1, above, (l - mu) / std**2))
+
+
+# %% 4: dmu should be numbers
+def clipped_log_prob_backward(dlogp, cache):
+    l, mu, std = cache
+    return dlogp * (l - mu) / std**2, 0

@@ -75,3 +75,37 @@ def one_rollout(theta, logits, y, place, F, dF):
     dlogits = np.zeros(logits.shape)
     dlogits[place] = dF(p[y]) * ((np.arange(len(p)) == y) - p)
     return F(p[y]) * (place - 1 / (1 + np.exp(-theta))), dlogits
+
+
+# %% 2: η has a say only in those cases
+def by_hand():
+    return {"J": 1 / 2, "theta": 1 / 8, "eta": 3 / 32, "cross-entropy": 1 / 4}
+
+
+# %% 3: wrong labels are rewarded, too
+def reward_like_cross_entropy(p, label):
+    return 1 / p
+
+
+# %% 3: right.
+def reward_like_cross_entropy(p, label):
+    return (np.arange(len(p)) == label) / p[label] - 3.0  # with a baseline
+
+
+# %% 4: the sum of the cross-entropy's
+def blackwellised(logits, labels):
+    p = softmax(logits)
+    return p[np.arange(len(labels)), labels], p - (labels[:, None] == np.arange(p.shape[1]))
+
+
+# %% 5: knows nothing of the place not looked at
+def one_rollout(theta, logits, y, place, F, dF):
+    p, chance = softmax(logits), np.array([1 / (1 + np.exp(theta)), 1 / (1 + np.exp(-theta))])  # the exact gradient
+    dlogits = (chance * dF(p[:, y]) * p[:, y])[:, None] * ((np.arange(p.shape[1]) == y) - p)
+    return chance[0] * chance[1] * (F(p[1, y]) - F(p[0, y])), dlogits
+
+
+# %% 5: dlogits should have the shape of logits
+def one_rollout(theta, logits, y, place, F, dF):
+    p = softmax(logits[place])
+    return F(p[y]) * (place - 1 / (1 + np.exp(-theta))), dF(p[y]) * p[y] * ((np.arange(len(p)) == y) - p)

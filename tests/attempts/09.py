@@ -63,3 +63,38 @@ def weight_of(j, decay):
 # %% 4: of age 0 or of age 1
 def weight_of(j, decay):
     return (1 - decay) * decay**j, 1 / (1 - decay)
+
+
+# %% 1: this is for the rate of right labels
+def variance_by_hand():
+    return {"all": 1 / 4, "image": 1 / 6, "looking": 1 / 12, "upper end": 4 / 5}
+
+
+# %% 1: image is nearly right, but not exact
+def variance_by_hand():
+    return {"all": 1 / 4, "image": 0.167, "looking": 1 / 12, "upper end": 1 / 5}
+
+
+# %% 2: itself included
+def expected_square(p, M):
+    return p * (1 - p) * (1 - 1 / M)
+
+
+# %% 3: the mean of d is not 0
+def paired(b, c, n):
+    return (b - c) / n, np.sqrt(b + c) / n
+
+
+# %% 3: which share of n
+def paired(b, c, n):
+    return b - c, np.sqrt(((b + c) / n - ((b - c) / n) ** 2) / n)
+
+
+# %% 4: the sum of all
+def weight_of(j, decay):
+    return (1 - decay) * decay**j, j * (1 - decay) * decay**j
+
+
+# %% 4: the mean age, for each j,
+def weight_of(j, decay):
+    return (1 - decay) * decay**j, decay / (1 - decay) if j == 0 else 7

@@ -21,7 +21,7 @@ def found_by_chance(T, S):
     return (1 - (20 / S) ** 2) ** T
 
 
-# %% 2: it should be
+# %% 2: not of all 28
 def found_by_chance(T, S):
     return 1 - (1 - (28 / S) ** 2) ** T
 
@@ -49,3 +49,30 @@ def clipped_sum_backward(dz, u, v):
 # %% 4: where is dz
 def clipped_sum_backward(dz, u, v):
     return (u + v < 1) * 1.0, (u + v < 1) * 1.0
+
+
+# %% 2: nearly right, but not exact
+def found_by_chance(T, S):
+    return round(1 - (1 - (20 / S) ** 2) ** T, 3)
+
+
+# %% 3: should be an array of uint8
+def add_bytes(a, b):
+    return np.minimum(a.astype(int) + b, 255)
+
+
+# %% 3: right.
+def add_bytes(a, b):
+    a += np.minimum(b, 255 - a)
+    return a
+
+
+# %% 4: the answer should have 2 parts
+def clipped_sum_backward(dz, u, v):
+    return dz * (u + v < 1)
+
+
+# %% 4: this is where the sum is white
+def clipped_sum_backward(dz, u, v):
+    dz[u + v < 1] = 0
+    return dz, dz

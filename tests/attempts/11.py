@@ -58,3 +58,57 @@ def check_places():
     white, index = np.ones((1, 1, 1)), np.zeros(12, int)
     drawn = tasks.make_images(tasks.translated((3, 4)), white, index, np.random.default_rng())
     return bool((drawn.sum(axis=0) > 0).all())
+
+
+# %% 2: a share of all is 1, not 100
+def power_by_hand():
+    return {"standard error": 0.02, "share": 20, "estimates": 40_000}
+
+
+# %% 2: the root of n
+def power_by_hand():
+    return {"standard error": 0.02, "share": 0.2, "estimates": 200}
+
+
+# %% 3: it is h > 0, not h
+def recursion(dz_next, dh_t, h_t, W_h):
+    return (dz_next @ W_h.T + dh_t) * h_t
+
+
+# %% 3: does not go through the core's weights
+def recursion(dz_next, dh_t, h_t, W_h):
+    return ((dz_next + dh_t) @ W_h.T) * (h_t > 0)
+
+
+# %% 3: its mask comes after the weights
+def recursion(dz_next, dh_t, h_t, W_h):
+    return (dz_next * (h_t > 0)) @ W_h.T + dh_t
+
+
+# %% 3: right.
+def recursion(dz_next, dh_t, h_t, W_h):
+    dh_t += dz_next @ W_h.T
+    dh_t *= h_t > 0
+    return dh_t
+
+
+# %% 4: the first row is missed
+def check_places():
+    white, index = np.ones((1, 1, 1)), np.zeros(2000, int)
+    drawn = tasks.make_images(tasks.translated((3, 4)), white, index, np.random.default_rng(0))
+    return bool(drawn[:, -1, -1].any())
+
+
+# %% 4: the first corner is missed
+def check_places():
+    white, index = np.ones((1, 1, 1)), np.zeros(2000, int)
+    drawn = tasks.make_images(tasks.translated((3, 4)), white, index, np.random.default_rng(0)).sum(axis=0)
+    return bool(drawn.sum(axis=0).all() and drawn.sum(axis=1).all())
+
+
+# %% 4: and raise nothing
+def check_places():
+    white, index = np.ones((1, 1, 1)), np.zeros(2000, int)
+    drawn = tasks.make_images(tasks.translated((3, 4)), white, index, np.random.default_rng(0))
+    assert (drawn.sum(axis=0) > 0).all()
+    return True
