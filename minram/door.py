@@ -5,6 +5,7 @@ package and change nothing.
 """
 
 import os
+import warnings
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,6 +14,7 @@ from typing import Any
 import numpy as np
 
 from minram.agent import Trajectory, rollout
+from minram.datasets.adapt import turned
 from minram.datasets.data import Dataset
 from minram.datasets.image import read_image, split_batch
 from minram.errors import InputError, check_labels
@@ -78,7 +80,7 @@ class Agent:
         batch = split_batch(image, self.channels)
         looks = []
         for i, one in enumerate([image] if batch is None else batch):
-            x = read_image(one, self.channels)
+            x = self._read(one)
             area, rng = summed_area(x[None], config.background), np.random.default_rng(seed + i)
             looks.append(
                 Look(x, rollout(self.params, config, area, rng, 1, policy, True, start=first), config, self.names)
@@ -102,7 +104,7 @@ class Agent:
         than one, policy="sampled" makes them differ. Raises InputError for what cannot be.
         """
         batch = split_batch(images, self.channels)
-        many = [read_image(one, self.channels) for one in ([images] if batch is None else batch)]
+        many = [self._read(one) for one in ([images] if batch is None else batch)]
         if len({x.shape for x in many}) != 1 or len({x.dtype for x in many}) != 1:
             raise InputError("images of a batch should have one shape and type; resize them, or give them one by one.")
         found = evaluate(self.params, self._plain, np.stack(many), np.zeros(len(many), int), policy, rollouts, seed)
@@ -121,6 +123,17 @@ class Agent:
         labels = np.asarray(labels)
         check_labels(labels, len(p), self.classes)
         return float(np.mean(p.argmax(axis=-1) == labels))
+
+    def _read(self, image: Any) -> Array:
+        """The image as the model takes it; with a warning, where the other way round it would be more as it knows them."""
+        x = read_image(image, self.channels)
+        if turned(x, self.config.background):
+            warnings.warn(
+                "an image is light along its edges and the model's are dark, or the reverse; exchange light and dark, or "
+                "let `minram label` turn, frame and resize a picture from elsewhere.",
+                stacklevel=3,
+            )
+        return x
 
     @property
     def _plain(self) -> Config:

@@ -107,6 +107,17 @@ def test_the_sheets_have_all_that_they_import(tmp_path):
     assert build.main(["exercises", str(folder)]) == 0  # again, over them
 
 
+@pytest.mark.parametrize("command", ["exercises", "assignment"])
+def test_answers_are_not_written_over(command, tmp_path, capsys):
+    solved, first = tmp_path / "06_reinforce.py", tmp_path / "03_backpropagation_by_hand.py"
+    solved.write_text("mine\n", encoding="utf-8")
+    assert build.main([command, str(tmp_path)]) == 2
+    assert f"{solved} is there, with other text, which may be answers; choose another" in capsys.readouterr().err
+    assert solved.read_text(encoding="utf-8") == "mine\n" and not first.exists()
+    solved.unlink()
+    assert build.main([command, str(tmp_path)]) == 0 and first.exists()
+
+
 def test_links_renumbers_sources_and_notebooks(tmp_path, monkeypatch, capsys):
     lines = (links.ROOT / "minram" / "errors.py").read_text(encoding="utf-8").split("\n")
     n = 1 + lines.index("class InputError(ValueError):")

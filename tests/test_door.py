@@ -109,6 +109,14 @@ def test_a_batch_of_images_gives_a_batch_of_looks():
     assert len(AGENT.look(list(IMAGES[:2]))) == len(AGENT.look(IMAGES[:2, :, :, None])) == 2
 
 
+def test_an_image_with_light_and_dark_exchanged_is_warned_of():
+    for ask in (AGENT.look, AGENT.predict, lambda x: list(AGENT.steps(x)), lambda x: AGENT.predict(x[None])):
+        for x in (255 - IMAGES[0], 1 - IMAGES[0] / 255):
+            with pytest.warns(UserWarning, match="light along its edges and the model's are dark"):
+                ask(x)
+        ask(IMAGES[0])  # any warning is an error here
+
+
 def test_images_of_any_size_and_kind_are_the_same_image(tmp_path):
     x = IMAGES[0]
     Image.fromarray(x).save(tmp_path / "x.png")

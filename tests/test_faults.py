@@ -121,6 +121,14 @@ def test_a_log_that_cannot_be_written_is_named_and_the_run_goes_on_later(tmp_pat
     assert cli.main(["train", "--resume", "--out", str(folder)]) == 0
 
 
+def test_a_plain_folder_of_its_name_is_not_taken_for_the_package(tmp_path):
+    """Such as the clone itself, for a script that stands beside it."""
+    (tmp_path / "minram").mkdir()
+    (tmp_path / "script.py").write_text("import minram\nprint(minram.load)\n", encoding="utf-8")
+    done = subprocess.run([sys.executable, "script.py"], cwd=tmp_path, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+
+
 # ---- pictures of a run ----
 
 

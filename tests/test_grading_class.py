@@ -133,6 +133,7 @@ def test_a_class_gets_a_table_and_pages(folder, tmp_path, capsys):
         "bert": "0",
     }
     assert table["anna"]["task4_4"] == "6" and table["anna"]["remarks"] == ""
+    assert "no task was found" in table["'=1+1;b"]["remarks"]
     assert "link.py was not read" in table["bert"]["remarks"] and "pipe.py was not read" in table["bert"]["remarks"]
     assert "large.py was not read" in table["bert"]["remarks"]
     assert not [value for row in rows for value in row if value[:1] in tuple("=+-@\t\r")]

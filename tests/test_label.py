@@ -72,6 +72,17 @@ def test_a_photograph_is_brought_to_the_trained_size():
     assert adapted(x, {})[1] == []  # nothing is known
 
 
+def test_an_empty_page_is_said_to_be_empty(digits):
+    """Only where there is an object is it brought to the middle without a word."""
+    rng = np.random.default_rng(1)
+    for x, said in (
+        (np.full((90, 80), 0.9), "nothing stands out"),
+        (scan(np.zeros((28, 28)), rng), "what little stands out is taken for the object, and brought to the middle"),
+        (scan(digits.x_test[0], rng), "the object is brought to the middle"),
+    ):
+        assert adapted(x, digits.about)[1][:2] == ["light and dark are exchanged", said]
+
+
 @pytest.fixture
 def here(tmp_path, monkeypatch):
     """A folder with the untrained agent a.npz, a run of it in runs/new and an older one, and data."""

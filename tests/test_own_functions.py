@@ -332,6 +332,9 @@ def test_a_layer_that_keeps_its_state():
 def test_outputs_that_cannot_be_checked_are_told():
     with pytest.raises(InputError, match="y holds int64"):
         check_pair(lambda x: (np.arange(3), x), lambda dy, x: x, {"x": np.ones(3)}, rng=rng())
+    for forgotten in (lambda x: x**2, lambda x: (x, x, x)):  # an array of two rows could be taken for y and cache
+        with pytest.raises(InputError, match=r"return \(y, cache\), but returned .* (ndarray|tuple of 3); return both"):
+            check_pair(forgotten, lambda dy, cache: dy, {"x": np.ones((2, 2))}, rng=rng())
     with pytest.raises(InputError, match=r"an array of shape \(3,\); sum its outputs"):
         check_gradient(lambda p: p["x"], at(1, 2, 3), at(1, 1, 1))
 

@@ -248,6 +248,17 @@ def test_a_killed_process_is_one_sentence_and_the_last_checkpoint_whole(tmp_path
     assert outcome(tmp_path / "parts") == outcome(tmp_path / "whole")
 
 
+def test_in_a_browser_none_is_tried(tmp_path, monkeypatch):
+    monkeypatch.setattr(sys, "platform", "emscripten")
+    monkeypatch.setattr(parallel, "Workers", None)  # which would be called
+    said, run = [], fresh(FOUR, tmp_path, DATA)
+    with gradient_makers(run, FOUR, DATA, 9, Own(), 3, said.append) as m:
+        assert type(m) is InProcess
+    assert said == [
+        "Gradients are made in this process alone; others could not be started (Python in a browser has no processes)."
+    ]
+
+
 def test_a_process_that_cannot_begin_leaves_this_one_to_do_it(tmp_path, monkeypatch, method):
     monkeypatch.setattr(parallel, "START", 0)
     monkeypatch.setattr(parallel, "_soon", lambda end: False)  # however fast it is

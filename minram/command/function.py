@@ -55,4 +55,4 @@ def check_function(name: str) -> Report:
 def _what(case: Any) -> str:
     if isinstance(case, tuple):
         return f"({', '.join(type(part).__name__ for part in case)})"
-    return f"a {type(case).__name__}"
+    return f"of type {type(case).__name__}"

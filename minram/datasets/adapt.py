@@ -12,6 +12,7 @@ from minram.datasets.image import resized
 from minram.ops import Array
 
 INK = 0.5  # of the contrast: what belongs to the object
+FAINT = 0.2  # as a contrast: less than a pencil leaves
 
 
 def extent(images: Array) -> float | None:
@@ -34,21 +35,28 @@ def adapted(x: Array, about: dict[str, Any]) -> tuple[Array, list[str]]:
     """
     x, done = (x / np.float32(255) if x.dtype == np.uint8 else x), []
     border, size = about.get("border"), tuple(about.get("shape") or x.shape)[:2]
-    if border is not None:
-        found = float(np.median(_margin(x)))
-        if abs(1 - found - border) + 0.2 < abs(found - border):
-            x = 1 - x
-            done.append("light and dark are exchanged")
+    if border is not None and turned(x, border):
+        x = 1 - x
+        done.append("light and dark are exchanged")
     if about.get("extent") and x.shape[:2] != size:
         low, high = np.median(_margin(x)), np.quantile(x, 0.995)
         if high > low:
             x = np.clip((x - low) / (high - low), 0, 1)
             x = _framed(x, about["extent"])
-            done.append("the object is brought to the middle")
+            little = "what little stands out is taken for the object, and" if high - low < FAINT else "the object is"
+            done.append(f"{little} brought to the middle")
+        else:
+            done.append("nothing stands out")
     if x.shape[:2] != size:
         done.append(f"{x.shape[0]}x{x.shape[1]} pixels became {size[0]}x{size[1]}")
         x = resized(x, size)
     return x.astype(np.float32), done
+
+
+def turned(x: Array, border: float) -> bool:
+    """Whether the edges of an image, bytes or floats in [0, 1], would be nearer to `border` with light for dark."""
+    found = float(np.median(_margin(x))) / (255 if x.dtype == np.uint8 else 1)
+    return abs(1 - found - border) + 0.2 < abs(found - border)
 
 
 def _margin(x):

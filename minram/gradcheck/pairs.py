@@ -64,7 +64,11 @@ class Pair(NamedTuple):
             name: {k: theta.get(k, a) for k, a in x.items()} if isinstance(x, dict) else theta.get(name, x)
             for name, x in self.inputs.items()
         }
-        return self.forward(**given)
+        returned = self.forward(**given)
+        if not (isinstance(returned, tuple) and len(returned) == 2):
+            what = type(returned).__name__ + (f" of {len(returned)}" if isinstance(returned, tuple) else "")
+            raise InputError(f"forward should return (y, cache), but returned a value of type {what}; return both.")
+        return returned
 
     def f(self, v: list) -> Callable[[Params], Any]:
         """Σ v·y as a function of the inputs that are checked."""

@@ -152,6 +152,8 @@ def gradient_makers(
         say("Gradients are made in this process alone, so that a debugger can step through it.")
     elif n > 1:
         try:
+            if sys.platform == "emscripten":  # trying it may end Pyodide
+                raise OSError("Python in a browser has no processes")
             maker = Workers(run, config, dataset, n_steps, own, n)
         except Exception as error:  # whatever a system, a pickle or a half-imported script can raise
             say(f"Gradients are made in this process alone; others could not be started ({error}).")

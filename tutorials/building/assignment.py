@@ -7,7 +7,7 @@ Those with fixed numbers have become functions of the numbers, so that `grade` c
 import shutil
 from pathlib import Path
 
-from building.lessons import TUTORIALS, lessons, notebook_text, read_cells
+from building.lessons import TUTORIALS, lessons, notebook_text, read_cells, write_sheets
 from minram.errors import InputError
 
 
@@ -24,16 +24,16 @@ def run(args):
 
     if args.folder.resolve() == TUTORIALS:
         raise InputError(f"{args.folder} has the lessons, which the sheets would replace; choose another folder.")
-    args.folder.mkdir(parents=True, exist_ok=True)
-    shutil.copy(TUTORIALS / "exercise.py", args.folder)
+    texts = {}
     for number in sheets.NUMBERS:
         (lesson,) = lessons([number])
         text = sheets.text_of(number) if args.with_solutions else sheets.handout(number)
         path = args.folder / lesson.name
         if args.notebooks:
             path, text = path.with_suffix(".ipynb"), notebook_text(notebook(text))
-        path.write_text(text, encoding="utf-8", newline="\n")
-        print(path)
+        texts[path] = text
+    write_sheets(texts)
+    shutil.copy(TUTORIALS / "exercise.py", args.folder)
 
 
 def notebook(text):

@@ -9,7 +9,7 @@ import re
 import shutil
 from pathlib import Path
 
-from building.lessons import TUTORIALS, lessons
+from building.lessons import TUTORIALS, lessons, write_sheets
 from minram.errors import InputError
 
 SHARED = ("lesson.py", "exercise.py", "graph.py", "planting.py", "without_display.py")  # what lessons import
@@ -30,13 +30,10 @@ def run(args):
     folder = args.folder
     if folder.resolve() == TUTORIALS:
         raise InputError(f"{folder} has the lessons, which their sheets would replace; choose another folder.")
-    folder.mkdir(parents=True, exist_ok=True)
+    write_sheets({folder / path.name: sheet(path.read_text(encoding="utf-8")) for path in lessons()})
     for name in SHARED:
         shutil.copy(TUTORIALS / name, folder)
     shutil.copytree(TUTORIALS / "checkpoints", folder / "checkpoints", dirs_exist_ok=True)
-    for path in lessons():
-        (folder / path.name).write_text(sheet(path.read_text(encoding="utf-8")), encoding="utf-8", newline="\n")
-        print(folder / path.name)
 
 
 def sheet(text):

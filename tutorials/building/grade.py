@@ -57,4 +57,4 @@ def run(args):
     said = Counter((m.task, reason) for result in results for m in result.marks if m.tried for reason in m.reasons)
     for (task, reason), times in said.most_common(5):
         print(f"{times:4d} × {task}: {reason}")
-    print(target / "marks.csv")
+    print(f"The class: {target / 'marks.csv'}; for each student a page in {target / 'pages'}")

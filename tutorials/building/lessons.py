@@ -41,6 +41,20 @@ def read_cells(text):
     return cells
 
 
+def write_sheets(sheets):
+    """Write {path: text}, and print the paths.
+
+    Raises InputError, before anything is written, where a file of that name holds something else: somebody's answers.
+    """
+    for path, text in sheets.items():
+        if path.exists() and path.read_text(encoding="utf-8") != text:
+            raise InputError(f"{path} is there, with other text, which may be answers; choose another folder.")
+    for path, text in sheets.items():
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(text, encoding="utf-8", newline="\n")
+        print(path)
+
+
 def notebook_text(nb):
     """A notebook as the text of its file."""
     return json.dumps(nb, indent=1, ensure_ascii=False, sort_keys=True) + "\n"

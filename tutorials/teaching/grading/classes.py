@@ -15,6 +15,7 @@ from teaching.grading.marks import Mark, mark, request
 KINDS = (".py", ".ipynb")
 LARGEST, MOST = 2**21, 20  # bytes of a file, files of a student
 OURS = ("exercise.py", "graph.py", "lesson.py", "without_display.py")  # handed out with the sheets
+NONE_FOUND = "no task was found: the assignment's functions are called task3_1 and so on, the exercises' otherwise"
 
 
 class Student(NamedTuple):
@@ -101,6 +102,8 @@ def grade(all_students, key, sandbox, processes=1):
 
     with ThreadPoolExecutor(processes) as pool:
         for student, records in zip(all_students, pool.map(run, all_students)):
+            if all(record.get("ended") == "missing" for record in records.values()):
+                student = student._replace(remarks=(*student.remarks, NONE_FOUND))
             yield Result(student, tuple(_mark(task, records[task["name"]], sandbox.limits) for task in key["tasks"]))
 
 
