@@ -100,11 +100,11 @@ def test_the_error_over_longer_steps_is_the_seventh_decile():
         k = round(p["x"][0] / 1e-8)
         return 1 + (a * (1 + 1e-6 * k) * (-1) ** k if k > begin else 0.0)
 
-    assert coarse(f) == pytest.approx(8e-9 / np.sqrt(20), rel=1e-3)
-    assert coarse(lambda p: f(p, 8)) == pytest.approx(8e-9 / np.sqrt(20), rel=1e-3)  # in 12 of the 20
+    assert coarse(f) == pytest.approx(8e-9 / np.sqrt(20), rel=1e-3, abs=0)
+    assert coarse(lambda p: f(p, 8)) == pytest.approx(8e-9 / np.sqrt(20), rel=1e-3, abs=0)  # in 12 of the 20
     assert coarse(lambda p: f(p, 16)) < 1e-12  # in 4
     pieces = [coarse(lambda p, k=k: (f(p), (p["x"][0] > k * 1e-8,)), signature=(False,)) for k in (0.5, 3.5, 4.5)]
-    assert pieces == [0.0, 0.0, pytest.approx(8e-9 / np.sqrt(20), rel=1e-3)]  # four on the base's piece make one third
+    assert pieces == [0.0, 0.0, pytest.approx(8e-9 / np.sqrt(20), rel=1e-3, abs=0)]  # four on the base's piece make one third
     assert coarse(lambda p: np.nan) == 0.0
 
 
@@ -113,9 +113,9 @@ def test_stairs_are_taken_for_what_they_rise_in_twenty_steps():
         return lambda p: 1 + height * np.floor(p["x"][0] / 2e-6 + 1e-6) * 2e-6
 
     for height in (1.0, 1e-3, 1.3e-6):  # 10⁻⁴ of it at 10⁻⁴, 2·10⁻⁷ in twenty steps
-        assert coarse(stairs(height)) == pytest.approx(2e-7 * height, rel=1e-4)
+        assert coarse(stairs(height)) == pytest.approx(2e-7 * height, rel=1e-4, abs=0)
     assert coarse(stairs(1e-6)) == 0.0  # less than 1000 ε
-    assert coarse(lambda p: (1e-3 - 1) + stairs(1e-6)(p), 1e-3) == pytest.approx(2e-13, rel=1e-3)  # of f, which is less
+    assert coarse(lambda p: (1e-3 - 1) + stairs(1e-6)(p), 1e-3) == pytest.approx(2e-13, rel=1e-3, abs=0)  # of f, which is less
     for jump in (1e-6, 7e-5):  # one step alone, before both of the long ones or between them
         assert coarse(lambda p, jump=jump: 1 + 0.1 * (p["x"][0] > jump)) == 0.0
 
@@ -181,7 +181,7 @@ def test_a_one_sided_slope_has_twelve_times_the_rounding_error():
         # Where it bends too fast the steps become shorter: this is the third.
         bent = lambda p, f=f: f({"x": 1000 * p["x"]}) / 1000  # noqa: E731
         slope, error = _one_sided(bent, lambda t: at(t), (1e-3, (), EPS), 1e-3)
-        assert abs(slope - 1) < 1e-5 and error == pytest.approx(12 * EPS / (1e-3 * EPS ** (2 / 12)))
+        assert abs(slope - 1) < 1e-5 and error == pytest.approx(12 * EPS / (1e-3 * EPS ** (2 / 12)), abs=0)
 
 
 # ---- second differences ----
@@ -282,6 +282,45 @@ def test_the_noise_of_second_derivatives_is_that_of_f(scale):
         product = lambda p, d, e=e: {"x": scale * (1 + e) * (H @ d["x"])}  # noqa: E731
         report = check_second(f, lambda p: {"x": scale * (B + H @ p["x"])}, at(0, 0), hvp=product)
         assert [row.passed for row in report.rows] == [True, True, True, passes]
+
+
+@pytest.mark.parametrize("slope, share", [(0.0, 1.0), (1e-4, 0.5), (1.0, 0.0)])
+def test_what_rounding_may_do_to_second_derivatives(slope, share):
+    """Ten roundings ε: of g over steps of STEP, for H d, H u and each entry; and of the terms of the two products.
+
+    With an rtol of nearly 0, a row's relative error is its error in units of that. H is not symmetric, so that there
+    is an error; share: how much of the noise of the two products is that of their terms.
+    """
+    skew, b, asked = H + np.array([[0.0, 0.1], [-0.2, 0.0]]), slope * B, []
+
+    def grad(p):
+        asked.append(p["x"].copy())
+        return {"x": b + skew @ p["x"]}
+
+    products = {"hvp": lambda p, d: {"x": 1.001 * (skew @ d["x"])}}
+    report = check_second(lambda p: b @ p["x"], grad, at(0, 0), n=1, rtol=1e-30, **products)
+    noise = {name: report[name].abs_err / report[name].rel_err * 1e-30 for name in ("symmetry", "x")}
+    d, u = asked[1] / (STEP / 2), asked[5] / (STEP / 2)  # after the gradient itself, two pairs of steps along each
+    Hd, Hu = skew @ d, skew @ u
+    of_g = 10 * EPS / STEP * np.abs(b) @ (np.abs(d) + np.abs(u))
+    of_terms = 10 * EPS * (np.abs(Hd) @ np.abs(u) + np.abs(Hu) @ np.abs(d))
+    assert noise["symmetry"] == pytest.approx(of_g + of_terms, rel=1e-6, abs=0)
+    assert noise["x"] == pytest.approx(10 * EPS / STEP * max(np.abs(b).max(), np.abs(Hd).max()), rel=1e-6, abs=0)
+    assert of_terms / (of_g + of_terms) == pytest.approx(share, abs=0.3)
+
+
+def test_a_product_with_the_hessian_has_the_shapes_of_the_parameters():
+    for product, fault in (
+        ({}, "'x' is wrong: missing"),
+        ({"x": np.ones(3)}, r"'x' is wrong: shape \(3\)"),
+        ({"x": np.ones(2), "y": np.ones(2)}, "'y' is wrong: not a parameter"),
+    ):
+        with pytest.raises(InputError, match=fault):
+            check_second(quadratic, lambda p: {"x": B + H @ p["x"]}, at(0, 0), hvp=lambda p, d, made=product: made)
+    none = {"none": np.empty((0, 3))}
+    grad = lambda p: {"x": B + H @ p["x"]} | none  # noqa: E731
+    report = check_second(quadratic, grad, at(0, 0) | none, hvp=lambda p, d: {"x": H @ d["x"]} | none)
+    assert report.passed and (report["none"].shape, report["none"].checked) == ((3, 0, 3), 0)
 
 
 def test_rows_of_second_derivatives_have_n_directions():
