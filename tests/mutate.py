@@ -89,7 +89,7 @@ TESTS = {
     "minram/training/signals.py": "test_train test_cli",
     "minram/training/step.py": "test_train test_classifiers",
     "minram/training/streams.py": "test_run",
-    "minram/training/train.py": "test_train test_run test_cli test_balance test_training_diagnosis",
+    "minram/training/train.py": "test_train test_run test_cli test_balance test_parallel test_training_diagnosis",
 }
 
 

@@ -6,7 +6,7 @@ import pytest
 from minram.errors import InputError
 from minram.gradcheck import check_gradient, check_pair, check_second
 from minram.gradcheck.differences import STEP, _one_sided
-from minram.gradcheck.fitness import _coarse_error, _in_single_precision, base_point
+from minram.gradcheck.fitness import _coarse_error, _in_single_precision, base_point, unchanged
 from minram.gradcheck.kinks import find_kink, kink_finding
 from minram.gradcheck.outputs import is_floating, leaves, like
 from minram.gradcheck.pairs import Pair
@@ -41,6 +41,12 @@ def test_1e_10_of_f_from_call_to_call_is_too_much(value):
     ):
         with pytest.raises(InputError, match=sentence):
             base_point(in_turn(size, value), at(0.7), rng())
+
+
+def test_a_parameter_that_is_not_a_number_is_unchanged_if_it_stays_so():
+    unchanged(at(0.7, np.nan), at(0.7, np.nan))
+    with pytest.raises(InputError, match="leave its params alone"):
+        unchanged(at(0.7, np.nan), at(0.7, 1))
 
 
 def test_what_differs_is_asked_ten_times():
@@ -367,6 +373,46 @@ def test_an_entry_beside_a_kink_is_excused_for_the_slope_of_its_side_alone():
             assert (f"yours, {a:.4g}, is the slope on its side" in finding.text) == excused
             assert f"at x(0) = 1e-06, 1e-06 away (slopes {1:.4g} and {5:.4g}; " in finding.text
         assert theta["x"] == [place]
+
+
+def test_a_kink_is_seen_above_a_hundred_roundings():
+    """Of |x| D(h) is 2h, and the second of the steps has to see it too."""
+    for share, found in ((0.999, True), (1.001, False)):
+        base = (0.0, (), share * 2 * (STEP / 4) / 100)
+        assert bool(find_kink(lambda p: abs(p["x"][0]), lambda t: at(t), base, STEP)) == found
+
+
+def test_a_kink_within_a_thousandth_of_the_step_is_at_the_point():
+    """With so much noise that the second step is the last that sees it."""
+    for sign in (1, -1):
+        for share, there in ((0.98, True), (1.02, False)):
+            delta = sign * share * 1e-3 * STEP / 4
+            f = lambda p, delta=delta: abs(p["x"][0] - delta)  # noqa: E731
+            kink = find_kink(f, lambda t: at(t), (f(at(0)), (), 0.9 * 2 * (STEP / 4) / 100), STEP)
+            assert kink.at == (0 if there else pytest.approx(delta, rel=1e-6, abs=0))
+
+
+def test_a_jump_of_f_itself_is_a_kink_at_the_point():
+    kink = find_kink(lambda p: 7.0 + (p["x"][0] > 0), lambda t: at(t), (7.0, (), EPS), STEP)
+    assert kink.at == kink.left == 0 and kink.right > 1e6
+
+
+@pytest.mark.parametrize("old, within", [(0.5, STEP), (-0.5, STEP), (1000.0, 1000 * STEP), (-1000.0, 1000 * STEP)])
+def test_a_kink_is_looked_for_as_far_as_a_step_goes(old, within):
+    """The step is relative to a large parameter, as that of the difference is.
+
+    A jump J that is δ away makes J (1 − δ/h) of D(h), and of the next, shorter step at least 0.6 of it should be
+    left: 1 − 4δ/h > 0.6 (1 − δ/h), so δ < h 2/17 = 0.1176 h.
+    """
+    for away, found in ((0.117 * within, True), (0.1185 * within, False)):
+
+        def f(p, kink=old + away):
+            return abs(p["x"][0] - kink) + 7
+
+        theta = at(old)
+        kinks, findings = kink_finding(f, theta, "x", np.array([-1.0]), [0], (f(theta), (), 1e3 * EPS))
+        assert (kinks == [0]) == bool(findings) == found
+        assert not found or f"= {old + away:.3g}, {away:.1g} away" in findings[0].text
 
 
 def test_three_kinks_are_described_and_of_more_it_is_said_how_many():
