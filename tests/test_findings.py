@@ -352,9 +352,13 @@ def test_along_directions_only_a_factor_is_looked_for():
 def test_single_precision_is_an_error_of_16_roundings_of_the_largest():
     eps = diagnosis.SINGLE
     for share, told in ((15.9, True), (16.1, False)):
-        a = np.array([4.0, 0.7, 0.3])
-        found = dict(diagnosis.imprecise(seen(a + np.array([0, share * eps * 4, 0]), a)))
-        assert ("single precision" in found) == told
+        for a in (np.array([4.0, 0.7, 0.3]), np.array([0.1, 4.0, 0.3]), np.array([0.02, -0.01, 0.0])):
+            found = dict(diagnosis.imprecise(seen(a + np.array([0, 0, share * eps * np.abs(a).max()]), a)))
+            assert ("single precision" in found) == told
+    for nothing in (np.empty(0), np.full(3, np.nan)):  # was compared
+        assert list(diagnosis.imprecise(seen(nothing, nothing))) == []
+    assert list(diagnosis.imprecise(seen([1e-9, 0.0], [0.0, 0.0]))) == []
+    assert list(diagnosis.imprecise(seen([4.0, 16 * eps * 4], [4.0, 0.0])))  # no more than 16
     (found,) = diagnosis.imprecise(seen(a.astype(np.float32), a))
     assert found.text.endswith("of the largest entry: all its numbers are single-precision ones")
     (found,) = diagnosis.imprecise(seen(a * (1 + 3e-7), a))

@@ -144,6 +144,10 @@ def test_a_parameter_is_in_single_precision_where_rounding_it_should_be_seen():
     assert names(1.1 * edge) == big and names(0.9 * edge) == []
     assert names(1.1 * edge, scale=1e6) == big and names(0.9 * edge, scale=1e6) == []
     assert names(1e-3, sigma=0.9e-6 * min(changes)) == big and names(1e-3, sigma=1.1e-6 * min(changes)) == []
+    # Exactly: of a step t it is seen what the rounded one is long, of which a rounding of x + t is a share.
+    single, steps = (lambda a: np.float64(np.float32(a))), (1e-4, 5e-5)
+    seen = min(1e-3 * abs(single(x + t) - single(x)) * abs(x + t - single(x + t)) / t for t in steps)
+    assert names(1e-3, sigma=0.9999e-3 * seen) == big and names(1e-3, sigma=1.0001e-3 * seen) == []
     step = lambda p: 1.0 + (p["x"][0] > x + 1e-5)  # noqa: E731  # a step shows the same at both places
     assert list(_in_single_precision(step, theta, d, 1.0, 0.0)) == []
 
