@@ -69,7 +69,7 @@ TESTS = {
     "minram/training/balance.py": "test_balance",
     "minram/training/by_hand.py": "test_by_hand test_trace",
     "minram/training/classifiers.py": "test_classifiers test_balance",
-    "minram/training/jobs.py": "test_tables test_tables_run",
+    "minram/training/jobs.py": "test_recipes test_tables test_tables_run",
     "minram/training/config.py": "test_config test_recipes",
     "minram/training/contradictions.py": "test_config",
     "minram/training/diagnosis.py": "test_training_diagnosis",
@@ -89,7 +89,7 @@ TESTS = {
     "minram/training/signals.py": "test_train test_cli",
     "minram/training/step.py": "test_train test_classifiers",
     "minram/training/streams.py": "test_run",
-    "minram/training/train.py": "test_train test_run test_cli test_balance test_training_diagnosis",
+    "minram/training/train.py": "test_train test_run test_cli test_balance test_parallel test_training_diagnosis",
 }
 
 

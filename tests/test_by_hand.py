@@ -56,6 +56,12 @@ def test_draws_are_those_that_were_written_down():
     assert np.array_equal(many.loc[0], [by_hand.START] * 2)
 
 
+def test_a_label_is_guessed_after_each_glimpse():
+    for rollouts in (1, 3):
+        t = by_hand.follow(by_hand.parameters(), rollouts=rollouts)
+        assert t.logits.shape == (2, rollouts, 2) and not np.array_equal(t.logits[0], t.logits[1])
+
+
 def test_the_draws_that_training_asks_for_are_those_too():
     """As in tutorials/one_step.py: a run whose first location is uniform and whose generator is this one."""
     rng, t = by_hand.Draws(by_hand.NOISE), by_hand.follow(by_hand.parameters())

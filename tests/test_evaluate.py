@@ -71,6 +71,8 @@ def test_the_same_seed_gives_the_same_bits():
     a, b, c = (evaluate(PARAMS, SHORT, DATA.x_train, DATA.y_train, "sampled", 2, seed=s) for s in (0, 0, 1))
     np.testing.assert_array_equal(a.probabilities, b.probabilities)
     assert (a.probabilities != c.probabilities).any()
+    unsaid = evaluate(PARAMS, SHORT, DATA.x_train, DATA.y_train, "sampled", 2)
+    np.testing.assert_array_equal(unsaid.probabilities, a.probabilities)
 
 
 def test_large_canvases_are_made_a_few_at_a_time(monkeypatch):

@@ -10,6 +10,8 @@ from minram.gradcheck import diagnosis, factors, mistakes
 from minram.gradcheck.diagnosis import explain
 from minram.gradcheck.evidence import Seen
 from minram.gradcheck.factors import readings
+from minram.gradcheck.probe import _said
+from minram.gradcheck.report import Row
 
 NOISE, RTOL = 1e-12, 1e-7
 N = np.array([[1.3, -0.4, 2.2, 0.8], [0.7, 3.1, -1.9, 1.6], [-2.7, 0.9, 1.1, -0.6]])  # no sum or ratio is another's
@@ -350,9 +352,13 @@ def test_along_directions_only_a_factor_is_looked_for():
 def test_single_precision_is_an_error_of_16_roundings_of_the_largest():
     eps = diagnosis.SINGLE
     for share, told in ((15.9, True), (16.1, False)):
-        a = np.array([4.0, 0.7, 0.3])
-        found = dict(diagnosis.imprecise(seen(a + np.array([0, share * eps * 4, 0]), a)))
-        assert ("single precision" in found) == told
+        for a in (np.array([4.0, 0.7, 0.3]), np.array([0.1, 4.0, 0.3]), np.array([0.02, -0.01, 0.0])):
+            found = dict(diagnosis.imprecise(seen(a + np.array([0, 0, share * eps * np.abs(a).max()]), a)))
+            assert ("single precision" in found) == told
+    for nothing in (np.empty(0), np.full(3, np.nan)):  # was compared
+        assert list(diagnosis.imprecise(seen(nothing, nothing))) == []
+    assert list(diagnosis.imprecise(seen([1e-9, 0.0], [0.0, 0.0]))) == []
+    assert list(diagnosis.imprecise(seen([4.0, 16 * eps * 4], [4.0, 0.0])))  # no more than 16
     (found,) = diagnosis.imprecise(seen(a.astype(np.float32), a))
     assert found.text.endswith("of the largest entry: all its numbers are single-precision ones")
     (found,) = diagnosis.imprecise(seen(a * (1 + 3e-7), a))
@@ -447,3 +453,40 @@ def test_masks_of_entries_and_of_units():
     assert text == "right but for the 2 of 12 entries whose ReLU is closed: its mask is forgotten or another's"
     assert list(diagnosis.masked(seen(N + 1, N, masks=(np.zeros((3, 4), bool),)))) == []  # with nothing right
     assert "mask" in dict(diagnosis.masked(seen(np.where(closed, N + 1, N)[0], N[0], masks=(rows,))))  # of a bias
+
+
+# ---- row by row ----
+
+
+def rows_said(analytic, numeric, whole=None, **more):
+    """What the gradients (rows of dy, …) show beside their sum, or that which was given for the whole of dy."""
+    a, n = np.asarray(analytic, dtype=np.float64), np.asarray(numeric, dtype=np.float64)
+    row = Row("W", a.shape[1:], seen=seen(a.sum(axis=0) if whole is None else whole, n.sum(axis=0), **more))
+    return {f.name: f.text for f in _said(row, a, n, np.full(n.shape, NOISE))}
+
+
+def test_rows_should_add_up_to_1e_9_of_the_largest_sum():
+    rows = np.array([[1.0, -2.0, 0.5, 3.0], [2.0, 5.0, -1.0, 3.0]])  # the largest is 7, of |−2| and |5|
+    for sign in (1, -1):
+        for share, there in ((0.99, False), (1.01, True)):
+            whole = rows.sum(axis=0) + np.array([0, 0, sign * share * 7e-9, 0])
+            assert ("not linear" in rows_said(rows, rows, whole)) == there
+
+
+def test_rows_that_are_the_same_to_1e_12_ignore_dy():
+    for share, there in ((0.99, True), (1.01, False)):
+        rows = np.array([[3.0, -4.0], [3.0, -4.0 - share * 4e-12]])
+        found = rows_said(rows, np.array([[1.0, 2.0], [5.0, 7.0]]))
+        assert ("dy ignored" in found) == there
+        assert not there or found == {"dy ignored": "the same gradient whatever dy is (2 tried)"}
+    assert "dy ignored" not in rows_said(np.zeros((2, 2)), np.array([[1.0, 2.0], [5.0, 7.0]]))
+
+
+def test_the_facts_at_hand_and_the_row_are_in_what_is_said_of_rows():
+    rows = np.stack([N, 2 * N + 1, N**2, N - 5])
+    wrong = rows.copy()
+    wrong[2] *= 7.3
+    (text,) = rows_said(wrong, rows, facts={"M": 7.3}).values()
+    assert text.startswith("with one row of dy after the other: at row of dy: 2: factor 7.3 (12 of 12 entries); M: ")
+    (text,) = rows_said(wrong, rows).values()
+    assert "row of dy: 2: factor 7.3" in text and "M:" not in text

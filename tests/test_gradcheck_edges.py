@@ -6,7 +6,7 @@ import pytest
 from minram.errors import InputError
 from minram.gradcheck import check_gradient, check_pair, check_second
 from minram.gradcheck.differences import STEP, _one_sided
-from minram.gradcheck.fitness import _coarse_error, _in_single_precision, base_point
+from minram.gradcheck.fitness import _coarse_error, _in_single_precision, base_point, unchanged
 from minram.gradcheck.kinks import find_kink, kink_finding
 from minram.gradcheck.outputs import is_floating, leaves, like
 from minram.gradcheck.pairs import Pair
@@ -41,6 +41,12 @@ def test_1e_10_of_f_from_call_to_call_is_too_much(value):
     ):
         with pytest.raises(InputError, match=sentence):
             base_point(in_turn(size, value), at(0.7), rng())
+
+
+def test_a_parameter_that_is_not_a_number_is_unchanged_if_it_stays_so():
+    unchanged(at(0.7, np.nan), at(0.7, np.nan))
+    with pytest.raises(InputError, match="leave its params alone"):
+        unchanged(at(0.7, np.nan), at(0.7, 1))
 
 
 def test_what_differs_is_asked_ten_times():
@@ -100,11 +106,11 @@ def test_the_error_over_longer_steps_is_the_seventh_decile():
         k = round(p["x"][0] / 1e-8)
         return 1 + (a * (1 + 1e-6 * k) * (-1) ** k if k > begin else 0.0)
 
-    assert coarse(f) == pytest.approx(8e-9 / np.sqrt(20), rel=1e-3)
-    assert coarse(lambda p: f(p, 8)) == pytest.approx(8e-9 / np.sqrt(20), rel=1e-3)  # in 12 of the 20
+    assert coarse(f) == pytest.approx(8e-9 / np.sqrt(20), rel=1e-3, abs=0)
+    assert coarse(lambda p: f(p, 8)) == pytest.approx(8e-9 / np.sqrt(20), rel=1e-3, abs=0)  # in 12 of the 20
     assert coarse(lambda p: f(p, 16)) < 1e-12  # in 4
     pieces = [coarse(lambda p, k=k: (f(p), (p["x"][0] > k * 1e-8,)), signature=(False,)) for k in (0.5, 3.5, 4.5)]
-    assert pieces == [0.0, 0.0, pytest.approx(8e-9 / np.sqrt(20), rel=1e-3)]  # four on the base's piece make one third
+    assert pieces == [0.0, 0.0, pytest.approx(8e-9 / np.sqrt(20), rel=1e-3, abs=0)]  # four on the base's piece make one third
     assert coarse(lambda p: np.nan) == 0.0
 
 
@@ -113,9 +119,9 @@ def test_stairs_are_taken_for_what_they_rise_in_twenty_steps():
         return lambda p: 1 + height * np.floor(p["x"][0] / 2e-6 + 1e-6) * 2e-6
 
     for height in (1.0, 1e-3, 1.3e-6):  # 10⁻⁴ of it at 10⁻⁴, 2·10⁻⁷ in twenty steps
-        assert coarse(stairs(height)) == pytest.approx(2e-7 * height, rel=1e-4)
+        assert coarse(stairs(height)) == pytest.approx(2e-7 * height, rel=1e-4, abs=0)
     assert coarse(stairs(1e-6)) == 0.0  # less than 1000 ε
-    assert coarse(lambda p: (1e-3 - 1) + stairs(1e-6)(p), 1e-3) == pytest.approx(2e-13, rel=1e-3)  # of f, which is less
+    assert coarse(lambda p: (1e-3 - 1) + stairs(1e-6)(p), 1e-3) == pytest.approx(2e-13, rel=1e-3, abs=0)  # of f, which is less
     for jump in (1e-6, 7e-5):  # one step alone, before both of the long ones or between them
         assert coarse(lambda p, jump=jump: 1 + 0.1 * (p["x"][0] > jump)) == 0.0
 
@@ -138,6 +144,10 @@ def test_a_parameter_is_in_single_precision_where_rounding_it_should_be_seen():
     assert names(1.1 * edge) == big and names(0.9 * edge) == []
     assert names(1.1 * edge, scale=1e6) == big and names(0.9 * edge, scale=1e6) == []
     assert names(1e-3, sigma=0.9e-6 * min(changes)) == big and names(1e-3, sigma=1.1e-6 * min(changes)) == []
+    # Exactly: of a step t it is seen what the rounded one is long, of which a rounding of x + t is a share.
+    single, steps = (lambda a: np.float64(np.float32(a))), (1e-4, 5e-5)
+    seen = min(1e-3 * abs(single(x + t) - single(x)) * abs(x + t - single(x + t)) / t for t in steps)
+    assert names(1e-3, sigma=0.9999e-3 * seen) == big and names(1e-3, sigma=1.0001e-3 * seen) == []
     step = lambda p: 1.0 + (p["x"][0] > x + 1e-5)  # noqa: E731  # a step shows the same at both places
     assert list(_in_single_precision(step, theta, d, 1.0, 0.0)) == []
 
@@ -181,7 +191,7 @@ def test_a_one_sided_slope_has_twelve_times_the_rounding_error():
         # Where it bends too fast the steps become shorter: this is the third.
         bent = lambda p, f=f: f({"x": 1000 * p["x"]}) / 1000  # noqa: E731
         slope, error = _one_sided(bent, lambda t: at(t), (1e-3, (), EPS), 1e-3)
-        assert abs(slope - 1) < 1e-5 and error == pytest.approx(12 * EPS / (1e-3 * EPS ** (2 / 12)))
+        assert abs(slope - 1) < 1e-5 and error == pytest.approx(12 * EPS / (1e-3 * EPS ** (2 / 12)), abs=0)
 
 
 # ---- second differences ----
@@ -284,6 +294,45 @@ def test_the_noise_of_second_derivatives_is_that_of_f(scale):
         assert [row.passed for row in report.rows] == [True, True, True, passes]
 
 
+@pytest.mark.parametrize("slope, share", [(0.0, 1.0), (1e-4, 0.5), (1.0, 0.0)])
+def test_what_rounding_may_do_to_second_derivatives(slope, share):
+    """Ten roundings ε: of g over steps of STEP, for H d, H u and each entry; and of the terms of the two products.
+
+    With an rtol of nearly 0, a row's relative error is its error in units of that. H is not symmetric, so that there
+    is an error; share: how much of the noise of the two products is that of their terms.
+    """
+    skew, b, asked = H + np.array([[0.0, 0.1], [-0.2, 0.0]]), slope * B, []
+
+    def grad(p):
+        asked.append(p["x"].copy())
+        return {"x": b + skew @ p["x"]}
+
+    products = {"hvp": lambda p, d: {"x": 1.001 * (skew @ d["x"])}}
+    report = check_second(lambda p: b @ p["x"], grad, at(0, 0), n=1, rtol=1e-30, **products)
+    noise = {name: report[name].abs_err / report[name].rel_err * 1e-30 for name in ("symmetry", "x")}
+    d, u = asked[1] / (STEP / 2), asked[5] / (STEP / 2)  # after the gradient itself, two pairs of steps along each
+    Hd, Hu = skew @ d, skew @ u
+    of_g = 10 * EPS / STEP * np.abs(b) @ (np.abs(d) + np.abs(u))
+    of_terms = 10 * EPS * (np.abs(Hd) @ np.abs(u) + np.abs(Hu) @ np.abs(d))
+    assert noise["symmetry"] == pytest.approx(of_g + of_terms, rel=1e-6, abs=0)
+    assert noise["x"] == pytest.approx(10 * EPS / STEP * max(np.abs(b).max(), np.abs(Hd).max()), rel=1e-6, abs=0)
+    assert of_terms / (of_g + of_terms) == pytest.approx(share, abs=0.3)
+
+
+def test_a_product_with_the_hessian_has_the_shapes_of_the_parameters():
+    for product, fault in (
+        ({}, "'x' is wrong: missing"),
+        ({"x": np.ones(3)}, r"'x' is wrong: shape \(3\)"),
+        ({"x": np.ones(2), "y": np.ones(2)}, "'y' is wrong: not a parameter"),
+    ):
+        with pytest.raises(InputError, match=fault):
+            check_second(quadratic, lambda p: {"x": B + H @ p["x"]}, at(0, 0), hvp=lambda p, d, made=product: made)
+    none = {"none": np.empty((0, 3))}
+    grad = lambda p: {"x": B + H @ p["x"]} | none  # noqa: E731
+    report = check_second(quadratic, grad, at(0, 0) | none, hvp=lambda p, d: {"x": H @ d["x"]} | none)
+    assert report.passed and (report["none"].shape, report["none"].checked) == ((3, 0, 3), 0)
+
+
 def test_rows_of_second_derivatives_have_n_directions():
     def grad(p):
         return {"x": B + H @ p["x"]}
@@ -328,6 +377,46 @@ def test_an_entry_beside_a_kink_is_excused_for_the_slope_of_its_side_alone():
             assert (f"yours, {a:.4g}, is the slope on its side" in finding.text) == excused
             assert f"at x(0) = 1e-06, 1e-06 away (slopes {1:.4g} and {5:.4g}; " in finding.text
         assert theta["x"] == [place]
+
+
+def test_a_kink_is_seen_above_a_hundred_roundings():
+    """Of |x| D(h) is 2h, and the second of the steps has to see it too."""
+    for share, found in ((0.999, True), (1.001, False)):
+        base = (0.0, (), share * 2 * (STEP / 4) / 100)
+        assert bool(find_kink(lambda p: abs(p["x"][0]), lambda t: at(t), base, STEP)) == found
+
+
+def test_a_kink_within_a_thousandth_of_the_step_is_at_the_point():
+    """With so much noise that the second step is the last that sees it."""
+    for sign in (1, -1):
+        for share, there in ((0.98, True), (1.02, False)):
+            delta = sign * share * 1e-3 * STEP / 4
+            f = lambda p, delta=delta: abs(p["x"][0] - delta)  # noqa: E731
+            kink = find_kink(f, lambda t: at(t), (f(at(0)), (), 0.9 * 2 * (STEP / 4) / 100), STEP)
+            assert kink.at == (0 if there else pytest.approx(delta, rel=1e-6, abs=0))
+
+
+def test_a_jump_of_f_itself_is_a_kink_at_the_point():
+    kink = find_kink(lambda p: 7.0 + (p["x"][0] > 0), lambda t: at(t), (7.0, (), EPS), STEP)
+    assert kink.at == kink.left == 0 and kink.right > 1e6
+
+
+@pytest.mark.parametrize("old, within", [(0.5, STEP), (-0.5, STEP), (1000.0, 1000 * STEP), (-1000.0, 1000 * STEP)])
+def test_a_kink_is_looked_for_as_far_as_a_step_goes(old, within):
+    """The step is relative to a large parameter, as that of the difference is.
+
+    A jump J that is δ away makes J (1 − δ/h) of D(h), and of the next, shorter step at least 0.6 of it should be
+    left: 1 − 4δ/h > 0.6 (1 − δ/h), so δ < h 2/17 = 0.1176 h.
+    """
+    for away, found in ((0.117 * within, True), (0.1185 * within, False)):
+
+        def f(p, kink=old + away):
+            return abs(p["x"][0] - kink) + 7
+
+        theta = at(old)
+        kinks, findings = kink_finding(f, theta, "x", np.array([-1.0]), [0], (f(theta), (), 1e3 * EPS))
+        assert (kinks == [0]) == bool(findings) == found
+        assert not found or f"= {old + away:.3g}, {away:.1g} away" in findings[0].text
 
 
 def test_three_kinks_are_described_and_of_more_it_is_said_how_many():

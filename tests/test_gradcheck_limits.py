@@ -414,6 +414,20 @@ def test_the_remainders_are_those_of_a_step_as_long_as_the_parameters():
     np.testing.assert_allclose(result.remainders[:4], 25 * result.steps[:4] ** 2, rtol=1e-6)  # of |hd|², ε·25/h² off
 
 
+def test_steps_of_any_type_are_taken_in_double_precision():
+    """Differences over steps in single precision would be single-precision ones."""
+    p, f = {"x": np.array([0.3])}, lambda q: np.exp(q["x"][0])
+    g = {"x": np.exp(p["x"])}
+    for steps in (np.array([0.5, 0.25, 2.0**-10], np.float32), [1, 2, 4]):
+        same = np.array(steps, np.float64)
+        for got, want in zip(v_curve(f, p, g, rng(), steps)[1].values(), v_curve(f, p, g, rng(), same)[1].values()):
+            np.testing.assert_array_equal(got, want, strict=True)
+        result, wanted = taylor_slope(f, p, g, rng(), steps), taylor_slope(f, p, g, rng(), same)
+        np.testing.assert_array_equal(result.steps, same, strict=True)
+        np.testing.assert_array_equal(result.remainders, wanted.remainders, strict=True)
+        assert result[2:] == wanted[2:]
+
+
 def test_remainders_are_taken_where_they_are_above_a_hundred_roundings():
     """1 + x² at 0: σ is ε/2, and of two steps both must be seen for a slope."""
     p, g = {"x": np.zeros(1)}, {"x": np.zeros(1)}

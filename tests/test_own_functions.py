@@ -100,6 +100,28 @@ def test_a_function_that_changes_its_params_is_told_so(check):
     p = at(1, 2)
     with pytest.raises(InputError, match=r"leave its params alone, but changed params\['x'\] in place"):
         check(add_in_place, p, at(1, 1))
+    for change, name in ((lambda q: q.pop("y", 0), "y"), (lambda q: q.setdefault("z", q["x"]), "z")):
+        both = {"x": np.ones(2), "y": np.ones(1)}
+        with pytest.raises(InputError, match=rf"leave its params alone, but changed params\['{name}'\] in place"):
+            check(lambda q, change=change: np.sum(q["x"] ** 2) + 0 * np.sum(change(q)), both, both)
+
+
+@pytest.mark.parametrize(
+    "check", [check_gradient, lambda f, p, g: check_directions(f, p, g, rng=rng()), check_complex_step]
+)
+def test_what_f_changes_at_its_last_call_is_seen(check):
+    p, calls = {"x": np.ones(2), "y": np.ones(1)}, []
+
+    def f(q, late=None):
+        calls.append(1)
+        if len(calls) == late:
+            q["x"][0] += 1e-9  # while it is y that is moved
+        return np.sum(q["x"]) + np.sum(q["y"])
+
+    assert check(f, p, p).passed
+    last, calls[:] = len(calls), []
+    with pytest.raises(InputError, match="leave its params alone"):
+        check(lambda q: f(q, last), p, p)
 
 
 def test_the_callers_params_are_as_they_were():

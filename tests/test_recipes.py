@@ -1,4 +1,4 @@
-"""Defaults, ranges and recipes are those of settings.json: what a run means is changed on purpose, and there too.
+"""Defaults, ranges, recipes and ablations are those of settings.json: what a run means is changed on purpose, and there too.
 
 After such a change: python tests/test_recipes.py
 """
@@ -8,6 +8,7 @@ from dataclasses import fields
 from pathlib import Path
 
 from minram.training.config import Config
+from minram.training.jobs import EIGHT, QUICK, V1
 from minram.training.recipes import RECIPES, SMALL, recipe
 
 PATH = Path(__file__).with_name("settings.json")
@@ -26,7 +27,9 @@ def changed(config):
 def today():
     """All of it, as JSON has it."""
     recipes = {name: [one.text, one.minutes, one.error, changed(recipe(name))] for name, one in RECIPES.items()}
-    return json.loads(json.dumps({"settings": settings(), "recipes": recipes, "small": changed(SMALL)}))
+    ablations = {"now": [QUICK, EIGHT], "first protocol": list(V1.values())}
+    lists = {"settings": settings(), "recipes": recipes, "small": changed(SMALL), "ablations": ablations}
+    return json.loads(json.dumps(lists))
 
 
 def test_settings_and_recipes_are_what_they_were():
@@ -34,6 +37,12 @@ def test_settings_and_recipes_are_what_they_were():
     for part in kept.keys() | now.keys():
         assert kept[part] == now[part]
         assert list(kept[part]) == list(now[part])  # their order is that of the lists that are printed
+
+
+def test_each_ablation_is_another_run_and_fits_its_recipe():
+    for ablated in (QUICK, EIGHT, *V1.values()):
+        configs = [ablated.job(name).config for name in ablated.changes]
+        assert len(set(map(str, configs))) == len(configs)
 
 
 def test_a_choice_has_the_names_that_it_is_said_to_have():

@@ -256,6 +256,11 @@ def test_the_seed_makes_the_parameters(tmp_path):
         runs.append(run.fresh(SHORT.changed(seed=seed), tmp_path / str(seed), DATA))
     first, second = (r.params["glimpse.what.W"] for r in runs)
     assert (first != second).all()
+    for seed, made in enumerate(runs):  # by the stream that is theirs, and no other
+        want = init_params(SHORT, streams.stream(seed, streams.PARAMETERS), DATA.n_classes)
+        assert want.keys() == made.params.keys()
+        for name, a in want.items():
+            np.testing.assert_array_equal(made.params[name], a, strict=True)
 
 
 # ---- checkpoints of runs ----

@@ -734,3 +734,13 @@ def test_metrics_are_means_over_the_epoch(tmp_path):
     for line in lines:
         assert line["reward"] == pytest.approx(1 - line["error"], abs=1e-6)  # float32 means of 8 numbers
         assert line["advantage_square"] == line["baseline_error"] == 0  # with one glimpse nothing is decided
+
+
+def test_the_line_of_an_epoch_says_how_fast_it_was_and_what_is_left():
+    config = SHORT.changed(epochs=20)
+    record = {"epoch": 3, "loss": 0.12341, "reward": 0.96123, "seconds": 10.0}
+    line = train._line(config, record | {"val_error": 0.03214}, 3, 123_450)
+    want = "epoch   3/20  loss 0.1234  reward 0.9612  validation error  3.21 %  12,345 images/s  57 s left"
+    assert line == want  # 10 s for 3 epochs, and 17 more
+    assert train._line(config, record, 2.5, 123_450) == want.replace(" 3.21 %", "    – ").replace("57 s", "70 s")
+    assert "  50 images/s  0 s left" in train._line(config, record | {"seconds": 0.0}, 3, 50)  # by a coarse clock

@@ -112,8 +112,8 @@ def _through_time(seen, indices):
 def imprecise(seen: Seen) -> Iterator[Finding]:
     """Off by about the rounding of single precision: of the largest entry, no more than 16 ε."""
     a, n, known = seen.analytic, seen.numeric, seen.known
-    largest = np.abs(np.abs(n[known]).max(initial=0.0))
-    off = np.abs(a - n)[known].max(initial=0.0) / max(largest, 1e-300)
+    largest = np.abs(n[known]).max(initial=1e-300)
+    off = np.abs(a - n)[known].max(initial=0.0) / largest
     if known.sum() > 1 and off <= 16 * SINGLE:
         exact = bool(np.all(a == a.astype(np.float32))) and bool(np.any(a != a.astype(np.float16)))
         text = "all its numbers are single-precision ones" if exact else "the size of what single precision rounds"

@@ -66,8 +66,8 @@ def base_point(
 
 def unchanged(theta: Params, before: Params) -> None:
     """Raise InputError if f has written into its params."""
-    for name, x in theta.items():
-        if not np.array_equal(x, before[name], equal_nan=True):
+    for name in before | theta:
+        if not (name in theta and name in before and np.array_equal(theta[name], before[name], equal_nan=True)):
             raise InputError(
                 f"f should leave its params alone, but changed params[{name!r}] in place; work on a copy (x = x + 1, "
                 "not x += 1)."

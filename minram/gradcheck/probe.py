@@ -49,7 +49,7 @@ def _stacked(pair, theta, names, v, n_rows):
         for name in names:
             x, a = theta[name], grads[name]
             numeric, error = np.array([slope(x, j) for j in range(x.size)]).T.reshape(2, *x.shape)
-            for stack, array in zip(found[name], (a, numeric, SIGMAS * (error + EPS * np.abs(a).max(initial=0.0)))):
+            for stack, array in zip(found[name], (a, numeric, SIGMAS * (error + EPS * np.abs(a).max()))):
                 stack.append(array)
     return {name: tuple(np.array(stack) for stack in stacks) for name, stacks in found.items()}
 
@@ -61,7 +61,7 @@ def _row(w, i):
 def _said(row: Row, analytic: np.ndarray, numeric: np.ndarray, noise: np.ndarray) -> tuple[Finding, ...]:
     """What the rows show, or whether the backward pass is no linear map of dy at all."""
     assert row.seen is not None
-    whole, size = row.seen.analytic, np.abs(analytic).max(initial=0.0)
+    whole, size = row.seen.analytic, np.abs(analytic).max()
     if size and np.all(np.abs(analytic - analytic[0]) <= 1e-12 * size):
         return (Finding("dy ignored", f"the same gradient whatever dy is ({len(analytic)} tried)"),)
     if np.any(np.abs(analytic.sum(axis=0) - whole) > 1e-9 * np.abs(analytic).sum(axis=0).max()):

@@ -62,7 +62,7 @@ def check_second(
                 rows[name] += zip(given[name].ravel(), Hd[name].ravel(), [noise] * g[name].size)
     report = []
     for name, entries in rows.items():
-        a, b, noise = np.array(entries, dtype=np.float64).T
+        a, b, noise = np.array(entries, dtype=np.float64).reshape(-1, 3).T  # of an empty parameter there are none
         tolerance = curvature_rtol if name == "curvature" else rtol
         shape = (n, *params[name].shape) if name in params and hvp else (n,)
         where = [np.unravel_index(i, shape) for i in range(len(a))]
