@@ -133,6 +133,7 @@ def same(name, got, want, because=None, tolerance=1e-9):
         assert not close(value), f"{name}: {reason}"
     assert not close(-want), f"{name} has the wrong sign."
     assert not _nearly(got, want), f"{name} {NEARLY}"
+    assert got.ndim == 0 or not close(0 * want), f"{name} is 0 everywhere."
     factor = (got * want).sum() / (want * want).sum() if want.any() and want.size > 1 else 0  # one number always fits
     assert factor == 0 or not close(factor * want), f"{name} is {factor:.4g} times what it should be: {_why(factor)}"
     if got.ndim == 0:
