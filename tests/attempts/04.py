@@ -119,7 +119,7 @@ def my_core_backward(W, dh, hg, h):
     return dz @ W[D:].T, np.einsum("tni,tnj->ij", hg, dz), dz.sum(axis=(0, 1))
 
 
-# %% 4: does step 1 write to the index −1
+# %% 4: does step 1 write to index −1
 def my_core_backward(W, dh, hg, h):
     D, dz = h.shape[-1], dh.copy()
     for t in reversed(range(len(h))):
