@@ -115,12 +115,14 @@ def fold(cell):
         tags.append("remove-input")
     elif "solution" in tags:
         folded = "a solution"
+    elif "planted" in tags:
+        folded = "the mistakes that the assertions have to catch"
     elif "hide-input" in tags:
         folded = "the code of the picture"
     elif re.match("import |from ", "".join(cell["source"])):
         folded = "what is imported"
     if folded:
-        tags.append("hide-input")
+        tags += [] if "hide-cell" in tags else ["hide-input"]
         cell["metadata"]["mystnb"] = {"code_prompt_show": f"Show {folded}", "code_prompt_hide": f"Hide {folded}"}
 
 

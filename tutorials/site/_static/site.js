@@ -8,5 +8,31 @@ function markWide() {
     if (formula.offsetWidth > room.clientWidth) formula.classList.add("wide");
   }
 }
+// A comma stays with the formula before it, and a bracket with the one after it.
+function glue(formula) {
+  const before = formula.previousSibling, after = formula.nextSibling, held = document.createElement("span");
+  const open = before && before.nodeType === Node.TEXT_NODE && /[(\[]+$/.exec(before.data);
+  const close = after && after.nodeType === Node.TEXT_NODE && /^[,.;:!?)\]]+/.exec(after.data);
+  if (!open && !close) return;
+  held.className = "held";
+  formula.replaceWith(held);
+  if (open) held.append(before.splitText(open.index));
+  held.append(formula);
+  if (close) {
+    after.splitText(close[0].length);
+    held.append(after);
+  }
+}
+// A picture is a link to itself: on a phone its words are small.
+function linkToItself(picture) {
+  const link = document.createElement("a");
+  link.href = picture.src;
+  picture.replaceWith(link);
+  link.append(picture);
+}
+document.addEventListener("DOMContentLoaded", () => {
+  document.querySelectorAll("article span.math").forEach(glue);
+  document.querySelectorAll("article img").forEach((picture) => picture.closest("a") || linkToItself(picture));
+});
 window.addEventListener("load", () => window.MathJax && MathJax.startup.promise.then(markWide));
 window.addEventListener("resize", markWide);
