@@ -1,5 +1,6 @@
 import numpy as np
 import pytest
+from scipy.special import softmax
 
 from helpers import close
 from minram.errors import InputError
@@ -132,6 +133,8 @@ def test_it_trains_is_stored_and_evaluated_as_an_agent_is(tmp_path, model, shape
     assert stored == c and meta["val_error"] == evaluate(params, c, data.x_val, data.y_val).error
     got = evaluate(params, c, data.x_test, data.y_test)
     assert got.wrong.shape == (1, 10) and got.probabilities.shape == (1, 10, 3)
+    logits, _ = classifier_forward(params, data.x_test)
+    np.testing.assert_allclose(got.probabilities[0], softmax(logits, axis=1), rtol=1e-5)  # float32, of few numbers
     np.testing.assert_array_equal(got.wrong, evaluate(params, c, data.x_test, data.y_test, "sampled").wrong)
     # The bright band says the label; one of three by chance.
     assert got.error < 2 / 3

@@ -471,6 +471,7 @@ def test_rows_should_add_up_to_1e_9_of_the_largest_sum():
         for share, there in ((0.99, False), (1.01, True)):
             whole = rows.sum(axis=0) + np.array([0, 0, sign * share * 7e-9, 0])
             assert ("not linear" in rows_said(rows, rows, whole)) == there
+    assert "not linear" not in rows_said([[1, 0], [0, 0]], [[1, 0], [0, 0]], [1, 1e-9])  # to the last bit
 
 
 def test_rows_that_are_the_same_to_1e_12_ignore_dy():

@@ -110,7 +110,7 @@ def test_the_error_over_longer_steps_is_the_seventh_decile():
     assert coarse(lambda p: f(p, 8)) == pytest.approx(8e-9 / np.sqrt(20), rel=1e-3, abs=0)  # in 12 of the 20
     assert coarse(lambda p: f(p, 16)) < 1e-12  # in 4
     pieces = [coarse(lambda p, k=k: (f(p), (p["x"][0] > k * 1e-8,)), signature=(False,)) for k in (0.5, 3.5, 4.5)]
-    # Four on the base's piece make one third.
+    # Four on the base's piece make one third difference.
     assert pieces == [0.0, 0.0, pytest.approx(8e-9 / np.sqrt(20), rel=1e-3, abs=0)]
     assert coarse(lambda p: np.nan) == 0.0
 
@@ -122,8 +122,8 @@ def test_stairs_are_taken_for_what_they_rise_in_twenty_steps():
     for height in (1.0, 1e-3, 1.3e-6):  # 10⁻⁴ of it at 10⁻⁴, 2·10⁻⁷ in twenty steps
         assert coarse(stairs(height)) == pytest.approx(2e-7 * height, rel=1e-4, abs=0)
     assert coarse(stairs(1e-6)) == 0.0  # less than 1000 ε
-    # Of f, which is less.
-    assert coarse(lambda p: (1e-3 - 1) + stairs(1e-6)(p), 1e-3) == pytest.approx(2e-13, rel=1e-3, abs=0)
+    small = coarse(lambda p: (1e-3 - 1) + stairs(1e-6)(p), 1e-3)  # of f, which is less
+    assert small == pytest.approx(2e-13, rel=1e-3, abs=0)
     for jump in (1e-6, 7e-5):  # one step alone, before both of the long ones or between them
         assert coarse(lambda p, jump=jump: 1 + 0.1 * (p["x"][0] > jump)) == 0.0
 

@@ -1,3 +1,5 @@
+import tracemalloc
+
 import numpy as np
 import pytest
 
@@ -443,3 +445,18 @@ def test_float32_is_float64_to_rounding():
     t16 = rollout(half, config, area, None, every_step=True, frozen=t)
     grads16 = backward(half, t16, Cotangents(*(x.astype(np.float64) for x in v)))
     assert any((np.abs(grads16[name] - grads64[name]) > bound[name]).any() for name in grads)
+
+
+def test_the_backward_pass_writes_over_its_cotangents():
+    """Of the large arrays it makes two, ∂L/∂h and ∂L/∂g; products of one step, and masks, are small beside them."""
+    config = TINY.changed(glimpses=8, core_units=40, glimpse_units=40, flow=())
+    params, images = init_params(config, np.random.default_rng(0), 3), np.random.default_rng(1).random((500, 6, 6))
+    t = rollout(params, config, summed_area(images), np.random.default_rng(2))
+    ones = Cotangents(*(np.ones_like(a) for a in (t.logits, t.mu, t.log_std, t.baseline)))
+    tracemalloc.start()
+    try:
+        backward(params, t, ones, config.flow)
+        peak = tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
+    assert 2 < peak / t.core.h.nbytes < 2.6

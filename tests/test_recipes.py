@@ -1,4 +1,4 @@
-"""Defaults, ranges, recipes and ablations are those of settings.json: a meaning is changed on purpose, and there too.
+"""Defaults, ranges, recipes, ablations are those of settings.json: what a run means is changed on purpose, and there.
 
 After such a change: python tests/test_recipes.py
 """
