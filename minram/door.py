@@ -125,12 +125,12 @@ class Agent:
         return float(np.mean(p.argmax(axis=-1) == labels))
 
     def _read(self, image: Any) -> Array:
-        """The image as the model takes it; with a warning, where the other way round it would be more as it knows them."""
+        """The image as the model takes it; with a warning where light and dark seem to be exchanged."""
         x = read_image(image, self.channels)
         if turned(x, self.config.background):
             warnings.warn(
-                "an image is light along its edges and the model's are dark, or the reverse; exchange light and dark, or "
-                "let `minram label` turn, frame and resize a picture from elsewhere.",
+                "an image is light along its edges and the model's are dark, or the reverse; exchange light and dark, "
+                "or let `minram label` turn, frame and resize a picture from elsewhere.",
                 stacklevel=3,
             )
         return x
