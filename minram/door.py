@@ -125,7 +125,7 @@ class Agent:
         return float(np.mean(p.argmax(axis=-1) == labels))
 
     def _read(self, image: Any) -> Array:
-        """The image as the model takes it; with a warning, where the negative would be more as it knows images."""
+        """The image as the model takes it; with a warning where light and dark seem to be exchanged."""
         x = read_image(image, self.channels)
         if turned(x, self.config.background):
             warnings.warn(

@@ -30,7 +30,12 @@ function linkToItself(picture) {
   picture.replaceWith(link);
   link.append(picture);
 }
+// In a table a name breaks after its signs, not anywhere.
+function breakable(name) {
+  if (!name.children.length) name.innerHTML = name.innerHTML.replace(/[/_.=](?=\w)/g, "$&<wbr>");
+}
 document.addEventListener("DOMContentLoaded", () => {
+  document.querySelectorAll("article td code.literal .pre").forEach(breakable);
   document.querySelectorAll("article span.math").forEach(glue);
   document.querySelectorAll("article img").forEach((picture) => picture.closest("a") || linkToItself(picture));
 });
