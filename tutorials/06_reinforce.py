@@ -349,9 +349,9 @@ assert ends["0.5 / n"] < 0.5 * min(ends["0.1, all the time"], ends["0.1 / n²"])
 #
 # What is random in a rollout? The first location $l_1$, and the actions $a_1, \ldots, a_{T-1}$, the raw samples. All
 # else is a *function* of these. With the image $x$ given, the location of the next glimpse is the clipped sample,
-# $l_{t+1} = \operatorname{clip}(a_t)$, and what is observed is $s_t = (l_t, \rho(x, l_t))$. So the trajectory is $\tau
-# = (l_1, a_1, \ldots, a_{T-1})$ (lesson 1 had the label in the list, too; see below), and its density, by the chain
-# rule of probability, one factor for every random thing that happens, in order:
+# $l_{t+1} = \operatorname{clip}(a_t)$, and what is observed is $s_t = (l_t, \rho(x, l_t))$. So the trajectory is
+# $\tau = (l_1, a_1, \ldots, a_{T-1})$ (lesson 1 had the label in the list, too; see below), and its density, by the
+# chain rule of probability, one factor for every random thing that happens, in order:
 #
 # $$
 # p_\theta(\tau) = p(l_1) \prod_{t=1}^{T-1} \pi_\theta(a_t \mid s_{1:t}).
@@ -1136,8 +1136,8 @@ def estimates_by_hand():
 # %% [markdown] tags=["hints"]
 # <details><summary>Exercise 2, first hint</summary>
 #
-# Lesson 3 has the derivative of $-\log p_c$ by each logit. For a softmax, that of $\log p_a$ by $y_j$ is $[j = a] -
-# p_j$.
+# Lesson 3 has the derivative of $-\log p_c$ by each logit. For a softmax, that of $\log p_a$ by $y_j$ is
+# $[j = a] - p_j$.
 #
 # </details>
 # <details><summary>Exercise 2, second hint</summary>
