@@ -1,8 +1,8 @@
 """What the package needs of Python is what Pyodide, Python in a browser, has.
 
-Pyodide itself is not run here, but it was by hand (tutorials/README.md, "In a browser"). A process of its own is denied what Pyodide lacks: modules that are missing there, new
-threads, processes and signal handlers. What is not shown by this: that the numerical wheels which Pyodide brings agree
-with ours, and how fast they are.
+Pyodide itself is not run here, but it was by hand (tutorials/README.md, "In a browser"). A process of its own is
+denied what Pyodide lacks: modules that are missing there, new threads, processes and signal handlers. What is not
+shown by this: that the numerical wheels which Pyodide brings agree with ours, and how fast they are.
 """
 
 import subprocess
