@@ -57,6 +57,7 @@ def test_draws_are_those_that_were_written_down():
 
 
 def test_a_label_is_guessed_after_each_glimpse():
+    assert by_hand.CONFIG.label_steps == "every"  # as in the rollouts, for those who train with it
     for rollouts in (1, 3):
         t = by_hand.follow(by_hand.parameters(), rollouts=rollouts)
         assert t.logits.shape == (2, rollouts, 2) and not np.array_equal(t.logits[0], t.logits[1])

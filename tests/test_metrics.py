@@ -56,6 +56,21 @@ def test_metrics_that_no_training_can_have_left_are_refused(change):
         check_metrics([LINE | change])
 
 
+def test_a_number_may_be_a_rounding_of_1e_6_above_its_range_and_nothing_below():
+    for error, sound in (
+        (0.0, True),
+        (1 + 1e-6, True),
+        (np.nextafter(0, -1), False),
+        (np.nextafter(1 + 1e-6, 2), False),
+    ):
+        changed = LINE | {"error": float(error)}
+        if sound:
+            check_metrics([changed])
+        else:
+            with pytest.raises(ValueError, match="error in line 1 is not a number from 0 to 1"):
+                check_metrics([changed])
+
+
 @pytest.mark.parametrize("records", [None, {}, "x", [None], [[1]], [LINE, LINE], [VALIDATED]])
 def test_metrics_are_a_list_of_epochs(records):
     with pytest.raises(ValueError):

@@ -744,3 +744,12 @@ def test_the_line_of_an_epoch_says_how_fast_it_was_and_what_is_left():
     assert line == want  # 10 s for 3 epochs, and 17 more
     assert train._line(config, record, 2.5, 123_450) == want.replace(" 3.21 %", "    – ").replace("57 s", "70 s")
     assert "  50 images/s  0 s left" in train._line(config, record | {"seconds": 0.0}, 3, 50)  # by a coarse clock
+
+
+def test_the_processor_s_time_is_that_of_all_epochs(tmp_path, monkeypatch):
+    """With a clock that is a second further each time it is asked: at each step, and after what ends an epoch."""
+    clock = iter(range(100, 10**6))
+    monkeypatch.setattr(train.time, "process_time", lambda: float(next(clock)))
+    result = train.train(SHORT.changed(epochs=3), tmp_path, dataset=DATA)
+    steps = len(DATA.x_train) // SHORT.batch_size
+    assert [segment["processor_seconds"] for segment in result["segments"]] == [3.0 * (steps + 1)]
