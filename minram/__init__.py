@@ -9,11 +9,13 @@ Nothing is loaded before it is used.
 """
 
 import importlib
-from typing import TYPE_CHECKING, Any
 
 __version__ = "0.1.0"
 
+TYPE_CHECKING = False  # to type checkers it is True; typing takes longer to load than all the rest
 if TYPE_CHECKING:
+    from typing import Any
+
     from minram.door import Agent, Look, Step, TrainedRun, load, train
     from minram.errors import InputError
 
@@ -22,7 +24,7 @@ _NAMES["InputError"] = "minram.errors"
 __all__ = ["Agent", "InputError", "Look", "Step", "TrainedRun", "load", "train"]
 
 
-def __getattr__(name: str) -> Any:
+def __getattr__(name: str) -> "Any":
     if name in _NAMES:
         return getattr(importlib.import_module(_NAMES[name]), name)
     raise AttributeError(f"module 'minram' has no attribute {name!r}; it has {', '.join(__all__)}, and its modules")

@@ -24,7 +24,7 @@ import paper  # noqa: E402
 import record  # noqa: E402
 import run as runner  # noqa: E402
 import status  # noqa: E402
-import trials  # noqa: E402
+import tuning  # noqa: E402
 import verify  # noqa: E402
 from minram.training.jobs import ABLATED, Job  # noqa: E402
 
@@ -145,13 +145,13 @@ def test_a_trial_is_of_validation_alone_and_its_seed_is_no_reported_one(started,
 
 
 def test_the_table_of_trials_says_what_differs(monkeypatch):
-    job = trials.trial_job("mnist-2", "slow", ["learning_rate=1e-4", "epochs=4"], 3)
+    job = tuning.trial_job("mnist-2", "slow", ["learning_rate=1e-4", "epochs=4"], 3)
     assert job.settings == {"learning_rate": 1e-4, "epochs": 4, "seed": 3}
     kept = {"recipe": "mnist-2", "seed": 3, "kind": "trials", "name": "slow", "seconds": 600}
     kept["settings"] = json.loads(job.config.to_json())
     epochs = [{"val_error": e / 100, "error": e / 200} for e in (8.0, 4.0, 3.0, 2.5)]
-    monkeypatch.setattr(trials, "metrics", lambda stem: epochs if stem == "trials/mnist-2/slow-s3" else None)
-    line = trials.trials_table({job.stem: kept, "quick-s20": {"recipe": "quick"}})[2:]
+    monkeypatch.setattr(tuning, "metrics", lambda stem: epochs if stem == "trials/mnist-2/slow-s3" else None)
+    line = tuning.trials_table({job.stem: kept, "quick-s20": {"recipe": "quick"}})[2:]
     assert line == ["| mnist-2 | slow, seed 3 | `learning_rate=0.0001` | 4 | 10 | 2.50 | 1.25 |"]
 
 

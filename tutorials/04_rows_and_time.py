@@ -731,7 +731,7 @@ one_thread()  # before NumPy is loaded
 # %%
 import numpy as np
 
-from exercise import answers, exercise, finish, same
+from exercise import answers, entries, exercise, finish, numbers, parts, same
 from minram.core import CoreCache, core_backward, core_forward  # noqa: F811
 from minram.gradcheck import check_pair
 
@@ -822,8 +822,7 @@ def cotangents_by_hand():
 # %%
 @exercise("2. Numbers by hand")
 def check_by_hand():
-    got = cotangents_by_hand()
-    assert set(got) == {"dz", "dW_h", "dW_g"}, "the answer should have the keys dz, dW_h and dW_g."
+    got_dz, got_dW_h, got_dW_g = entries(cotangents_by_hand(), "dz", "dW_h", "dW_g")
     delta, g, step = np.array([1.0, 10.0, 100.0, 1000.0]), np.array([2.0, 1.0, 3.0, 4.0]), 1e-6
 
     def L(W_h=-1.0, W_g=2.0, added=(0, 0, 0, 0)):  # Σ δ_t h_t; added: to each z_t
@@ -846,10 +845,10 @@ def check_by_hand():
         "each step needs what comes back from the next one, and its gate.": [1, 10, 100, 1000],
         "W_h is negative: what comes back changes its sign.": [1, 0, 100 + 1000, 1000],
     }
-    same("dz", got["dz"], [slope(added=unit[t]) for t in range(4)], because, tolerance=1e-6)
+    same("dz", got_dz, [slope(added=unit[t]) for t in range(4)], because, tolerance=1e-6)
     because = {"which h did it multiply? The one before.": 4 - 6 * 900 + 2 * 1000}
-    same("dW_h", float(got["dW_h"]), slope(W_h=step), because, tolerance=1e-6)
-    same("dW_g", float(got["dW_g"]), slope(W_g=step), {"a weight adds up its uses.": 4000}, tolerance=1e-6)
+    same("dW_h", got_dW_h, slope(W_h=step), because, tolerance=1e-6)
+    same("dW_g", got_dW_g, slope(W_g=step), {"a weight adds up its uses.": 4000}, tolerance=1e-6)
 
 
 # %% [markdown]
@@ -891,9 +890,9 @@ def check_rows():
             "this is the mean over the steps; the weight is used at each, and uses add up.": wanted / T,
         }
         if T > 1:
-            same("dW", weight_gradient(x, dz), wanted, because)
+            same("dW", weight_gradient(x.copy(), dz.copy()), wanted, because)
         else:
-            same("dW", weight_gradient(x, dz), wanted)
+            same("dW", weight_gradient(x.copy(), dz.copy()), wanted)
 
 
 # %% [markdown]
@@ -937,8 +936,8 @@ def check_core():
         W, b, g = rng.standard_normal((D + F, D)) / 2, rng.standard_normal(D) / 2, rng.standard_normal((T, N, F))
         hg, h = steps_of(lambda hg, h, W, b: core_forward({"core.W": W, "core.b": b}, hg)[0], g, W, b)
         dh = rng.standard_normal(h.shape)
-        got = my_core_backward(W, dh.copy(), hg, h)
-        assert isinstance(got, tuple) and len(got) == 3, "the answer should be three arrays: dg, dW, db."
+        got = parts(my_core_backward(W.copy(), dh.copy(), hg.copy(), h.copy()), "dg", "dW", "db")
+        got[0] = numbers("dg", got[0])
         dg, grads = core_backward({"core.W": W, "core.b": b}, dh.copy(), CoreCache(hg, h))
         assert np.shape(got[0]) == dg.shape, f"dg should have the shape {dg.shape}, but has {np.shape(got[0])}."
         off = np.abs(got[0] - dg).max(axis=(1, 2)) / np.abs(dg).max()  # of each step
@@ -1030,17 +1029,22 @@ def slow_backward(dh, cache):
 @exercise("5. A core that forgets slowly")
 def check_slow():
     rng = np.random.default_rng(3)
+
+    def backward(dh, cache):
+        got = parts(slow_backward(dh.copy(), tuple(a.copy() for a in cache)), "dg", "dW", "db")
+        return tuple(numbers(name, a) for name, a in zip(("dg", "dW", "db"), got))
+
     for T, N, D, F in ((1, 2, 3, 2), (4, 3, 5, 2), (6, 2, 3, 3)):
         W, b, g = rng.standard_normal((D + F, D)), rng.standard_normal(D) / 2, rng.standard_normal((T, N, F))
         inputs = {"g": g, "W": W, "b": b}
         report = check_pair(
-            slow_forward, slow_backward, inputs, rng=rng, signature=lambda cache: (cache[1] > 0,), max_kinks=0.2
+            slow_forward, backward, inputs, rng=rng, signature=lambda cache: (cache[1] > 0,), max_kinks=0.2
         )
         if report.passed:
             continue
         _, cache = slow_forward(g, W, b)
         dh = rng.standard_normal((T, N, D))
-        dg = np.asarray(slow_backward(dh.copy(), cache)[0])
+        dg = backward(dh, cache)[0]
         assert dg.shape == g.shape, f"dg should have the shape {g.shape}, but has {dg.shape}."
         gate = cache[1][-1] > 0
         because = {
@@ -1056,7 +1060,7 @@ def check_slow():
             h, cache = slow_forward(g, zeros, np.full(D, 20.0))  # every gate open
             dh = np.zeros_like(h)
             dh[-1] = 1
-            dg = np.asarray(slow_backward(dh, cache)[0])
+            dg = backward(dh, cache)[0]
             assert dg[-2].any(), "with W_h = 0 and the last step judged, nothing comes back: the direct way is missing."
             ratio = dg[0, 0, 0] / dg[-1, 0, 0] + 0.0  # no −0
             assert np.isclose(ratio, 0.75 ** (T - 1)), (
@@ -1064,7 +1068,7 @@ def check_slow():
             )
             shut = cache[1].copy()
             shut[1:-1] = -1.0  # all gates but those of the first and the last step
-            dg = np.asarray(slow_backward(dh.copy(), (cache[0], shut, zeros))[0])
+            dg = backward(dh, (cache[0], shut, zeros))[0]
             assert np.isclose(dg[0, 0, 0] / dg[-1, 0, 0], 0.75 ** (T - 1)), (
                 "with gates shut on the way, less comes back by the direct way; but it passes no gate."
             )

@@ -27,7 +27,7 @@ from pretrained import pretrain
 from record import RUNS
 from status import status
 from table import rebuild
-from trials import trial_job
+from tuning import trial_job
 from verify import verify
 
 SEEDS = {"ablations": range(20, 25), "ladder": range(20, 23), "paper": range(20, 23)}

@@ -18,7 +18,7 @@ from minram.training.jobs import ABLATED
 from paper import CLAIMS, HEADLINES, ROWS, TASKS
 from pretrained import DATA
 from record import HERE, load_results, load_v1, outcomes
-from trials import trials_table
+from tuning import trials_table
 
 N_PAPER = 10_000  # test images behind the paper's figures
 
