@@ -4,6 +4,7 @@ Where the extra `site` is not installed all of this skips, and where there is no
 in tmp_path: `pytest tests/test_site.py --basetemp=DIR` keeps them in DIR.
 """
 
+import ast
 import html
 import os
 import re
@@ -190,10 +191,30 @@ def test_search_finds_a_function(site, browser):
         ("a mean of the *other* rows_ and [it] <br>", r"a mean of the *other* rows\_ and \[it\] \<br\>"),
         ("    h_t = ReLU(z),    h_0 = 0",
          "$$\n\\begin{gathered}\nh_{t} = \\mathrm{ReLU}(z),\\\\\nh_{0} = 0\n\\end{gathered}\n$$"),
+        ("    h = ReLU(z)\n    g   = h W",
+         "$$\n\\begin{gathered}\nh = \\mathrm{ReLU}(z)\\\\\ng   = h W\n\\end{gathered}\n$$"),
+        ("    border    w |μ − clip(μ)|² outside|inside\n    log-loss  of −log p",
+         "| | |\n|:--|:--|\n| border | $w \\vert \\mu  - \\mathrm{clip}(\\mu )\\vert ^{2}$ outside\\|inside |\n"
+         "| log-loss | of $-\\log  p$ |"),
     ],
 )  # fmt: skip
 def test_formulas_of_docstrings_are_set(text, wanted):
     assert markdown(text) == wanted + "\n"
+
+
+def test_no_words_run_together_in_a_formula():
+    """Words that follow each other are prose, of which mathematics drops the spaces."""
+    texts = [ast.get_docstring(node) for path in (ROOT / "minram").rglob("*.py") for node in documented(path)]
+    assert len(texts) > 500
+    together = re.compile(r"(\\mathrm\{\w{2,}\}\s+){2}")
+    assert not [found[0] for text in texts for found in [together.search(markdown(text))] if found]
+    assert together.search(r"$\mathrm{mean} \mathrm{over} n$")
+
+
+def documented(path):
+    nodes = ast.walk(ast.parse(path.read_text(encoding="utf-8")))
+    kinds = (ast.Module, ast.ClassDef, ast.FunctionDef)
+    return [node for node in nodes if isinstance(node, kinds) and ast.get_docstring(node)]
 
 
 def test_what_is_no_formula_stays():

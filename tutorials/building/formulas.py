@@ -30,7 +30,7 @@ STRONG = re.compile(rf"[{''.join(GREEK)}∂∇·×≈≤≥≠~←∞⟨∈{SUPE
 OPERATOR = re.compile(r"[-=+/<>|·×≈≤≥≠~←−]+")
 NAME = re.compile(
     r"d?[A-Za-z]|d?(log|exp|tanh|max|min|softmax|onehot|ReLU|Re|Im|logits|logp|loss|label)"
-    "|background|floor|rtol|ih"
+    "|background|floor|rtol|ih|clip"
 )
 INDEX = re.compile(r"_(?:\{[^{}]*\}|[A-Za-z]+|\d+)")
 IDENTIFIER = re.compile(r"\b(?!p_label)(?:[a-z]{2,}_[a-z_]{2,}|[a-z]_[a-z]{3,})\b")  # log_std, x_shape, but not h_t
@@ -51,7 +51,11 @@ def _block(block, files):
     if block.lstrip().startswith(">>>"):
         return "```pycon\n" + "\n".join(line.strip() for line in lines) + "\n```"
     if all(line.startswith("    ") for line in lines):
-        parts = [part for line in lines for part in re.split(r" {3,}", line.strip())]
+        rows = [re.fullmatch(r" {4}([a-z-]{2,}) {2,}(\S.*)", line) for line in lines]
+        if all(rows):  # a name each, and what it is: words and formulas
+            return "| | |\n|:--|:--|\n" + "\n".join(f"| {row[1]} | {_cell(row[2])} |" for row in rows)
+        # Several in a line stand apart; what stands apart before a "=" is only aligned.
+        parts = [part for line in lines for part in re.split(r" {3,}(?!=)", line.strip())]
         latex = [to_latex(part) for part in parts]
         if all(latex) and any(STRONG.search(part) for part in parts):
             return "$$\n\\begin{gathered}\n" + "\\\\\n".join(latex) + "\n\\end{gathered}\n$$"
@@ -60,6 +64,11 @@ def _block(block, files):
         rows = [re.split(r"  +", line, maxsplit=1) for line in lines]
         return "| | |\n|:--|:--|\n" + "\n".join(f"| {files(name)} | {inline(text)} |" for name, text in rows)
     return inline(" ".join(line.strip() for line in lines))
+
+
+def _cell(text):
+    """A paragraph in a table, where a | of mathematics would end the cell; others are escaped."""
+    return re.sub(r"\$[^$]*\$", lambda formula: formula[0].replace("|", r"\vert "), inline(text))
 
 
 def inline(text):

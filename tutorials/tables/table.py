@@ -139,7 +139,7 @@ def _line(s):
     was = "" if s.whole else f"{percent_mean(s.v1):.2f} ({len(s.v1)})" if s.v1 else ""
     theirs = f"{percent_mean(s.paper):.2f} ({len(s.paper)})" if s.paper else ""
     if s.mean is None:
-        return f"| {s.row.text} | {s.row.paper:.2f} | no reported run yet | | | | | | | {theirs} | {was} |"
+        return f"| {s.row.text} | {s.row.paper:.2f} | not yet | | | | | | | {theirs} | {was} |"
     ours = f"**{100 * s.mean.mean:.2f}**" if s.verdict == "at or below" else f"{100 * s.mean.mean:.2f}"
     seeds = ", ".join(f"{r['seed']}: {100 * r['mean']['test_error']:.2f}" for r in s.runs)
     ways = " | ".join("–" if (e := s.error(way)) is None else f"{e:.2f}" for way in ("sampled", "average_10"))
