@@ -219,7 +219,7 @@ def test_a_row_is_the_mean_of_its_seeds_with_an_interval_and_a_verdict():
     assert f"| 7 glimpses | 1.07 | **0.62** | {interval} | at or below | {seeds} | 0.62 | 0.62 | 2 | 1.30 (1) |" in text
     assert re.search(r"\| 6 glimpses \| 1.12 \| 1.12 \| .* \| tie \| 20: 1.12 ", text)
     assert re.search(r"\| 2 glimpses \| 3.79 \| 9.00 \| .* \| above \| 20: 9.00 ", text)
-    assert "| 5 glimpses | 1.34 | no reported run yet | | | | | | |  | 0.88 (1) |" in text
+    assert "| 5 glimpses | 1.34 | not yet | | | | | | |  | 0.88 (1) |" in text
     assert re.search(r"\| convolutional \| 1.21 \| 1.16 \| .* \| tie \| 0: 1.16 \| – \| – \|", text)  # v1's
     assert "12 of 26 rows have a reported run: 1 at or below, 10 are ties, 1 above." in text
     assert "Without a reported run yet: MNIST 28×28, 3 glimpses; " in text
