@@ -191,6 +191,7 @@ def test_search_finds_a_function(site, browser):
         ("a mean of the *other* rows_ and [it] <br>", r"a mean of the *other* rows\_ and \[it\] \<br\>"),
         ("    h_t = ReLU(z),    h_0 = 0",
          "$$\n\\begin{gathered}\nh_{t} = \\mathrm{ReLU}(z),\\\\\nh_{0} = 0\n\\end{gathered}\n$$"),
+        ("Held:\n- one `a` of\n  two\n- h_t, too", "Held:\n\n- one `a` of two\n- $h_{t}$, too"),
         ("    h = ReLU(z)\n    g   = h W",
          "$$\n\\begin{gathered}\nh = \\mathrm{ReLU}(z)\\\\\ng   = h W\n\\end{gathered}\n$$"),
         ("    border    w |μ − clip(μ)|² outside|inside\n    log-loss  of −log p",

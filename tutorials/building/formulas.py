@@ -63,7 +63,10 @@ def _block(block, files):
     if files and all(re.match(r"\w+  +\S", line) for line in lines):
         rows = [re.split(r"  +", line, maxsplit=1) for line in lines]
         return "| | |\n|:--|:--|\n" + "\n".join(f"| {files(name)} | {inline(text)} |" for name, text in rows)
-    return inline(" ".join(line.strip() for line in lines))
+    first, *points = re.split(r"\n(?=- )", block)
+    paragraphs = [inline(" ".join(line.strip() for line in part.removeprefix("- ").split("\n"))) for part in points]
+    text = inline(" ".join(line.strip() for line in first.split("\n")))
+    return "\n\n".join([text, "\n".join(f"- {point}" for point in paragraphs)]) if points else text
 
 
 def _cell(text):
