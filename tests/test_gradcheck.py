@@ -13,6 +13,7 @@ from minram.gradcheck import (
     check_directions,
     check_gradient,
     check_pair,
+    pairs,
     taylor_slope,
     v_curve,
 )
@@ -515,3 +516,11 @@ def test_v_curve():
         assert abs(slope - order) < 0.1, name  # the next term is below 0.1 of it
         assert error[-1] > 1e3 * error.min()
     assert errors["forward"].min() > errors["central"].min() > errors["five-point"].min()
+
+
+def test_a_pair_s_generator_chooses_its_entries_too(monkeypatch):
+    given = {}
+    monkeypatch.setattr(pairs, "check_gradient", lambda *_, **options: given.update(options) or Report())
+    rng = np.random.default_rng(0)
+    check_pair(lambda x: (2 * x, None), lambda dy, cache: 2 * dy, {"x": np.ones(3)}, rng=rng, entries=1)
+    assert given["rng"] is rng and given["entries"] == 1

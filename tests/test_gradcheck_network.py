@@ -11,6 +11,8 @@ from minram.training import config
 from minram.training.recipes import SMALL
 from tiny import TINY
 
+SIGMA = ["", "fixed", "learned", "", "fixed", "learned"]
+
 
 def test_every_parameter_of_every_objective_is_right():
     reports = network.report(SMALL)
@@ -20,6 +22,7 @@ def test_every_parameter_of_every_objective_is_right():
     names = {row.name for _, report in reports for row in report.rows if row.analytic}
     assert names == set(params)  # and none of them only by a gradient of 0
     assert len({title for title, _ in reports}) == len(reports) == 6
+    assert [title.partition(" (σ ")[2].partition(")")[0] for title, _ in reports] == SIGMA
 
 
 def test_a_planted_fault_fails(monkeypatch):
