@@ -7,7 +7,7 @@ from minram.agent import backward, init_params
 from minram.command import cli
 from minram.gradcheck import check_gradient, network
 from minram.pictures.convergence import draw_convergence
-from minram.training import config
+from minram.training import config, run  # noqa: F401, run: not first loaded while Config is another
 from minram.training.recipes import SMALL
 from tiny import TINY
 
