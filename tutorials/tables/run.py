@@ -35,10 +35,10 @@ SEEDS = {"ablations": range(20, 25), "ladder": range(20, 23), "paper": range(20,
 
 def row_job(name, seed):
     """The Job of a row by its name, such as mnist-7 or paper/mnist-7. Raises InputError for any other name."""
-    kind, _, of = name.rpartition("/")
-    if of not in RECIPES or kind not in ("", "paper"):
+    kind, _, recipe = name.rpartition("/")
+    if recipe not in RECIPES or kind not in ("", "paper"):
         raise InputError(f"there is no row {name!r}; take a recipe, or paper/ before {', '.join(HEADLINES.values())}.")
-    return ladder.paper_job(of, seed) if kind else Job(of, seed)
+    return ladder.paper_job(recipe, seed) if kind else Job(recipe, seed)
 
 
 def all_jobs():
