@@ -10,8 +10,8 @@ from minram.gradcheck import diagnosis, factors, mistakes
 from minram.gradcheck.diagnosis import explain
 from minram.gradcheck.evidence import Seen
 from minram.gradcheck.factors import readings
-from minram.gradcheck.probe import _said
-from minram.gradcheck.report import Row
+from minram.gradcheck.probe import _said, probe
+from minram.gradcheck.report import Report, Row
 
 NOISE, RTOL = 1e-12, 1e-7
 N = np.array([[1.3, -0.4, 2.2, 0.8], [0.7, 3.1, -1.9, 1.6], [-2.7, 0.9, 1.1, -0.6]])  # no sum or ratio is another's
@@ -66,8 +66,8 @@ def test_an_explanation_explains_two_entries_one_of_them_wrong():
     assert seen([2.0, 4.0], [1.0, 4.0]).explained_by(np.array([2.0, 4.0]))
     assert not seen([2.0, 4.0], [2.0, 4.0]).explained_by(np.array([2.0, 4.0]))  # nothing is wrong
     assert not seen([2.0, 4.0], [1.0, 4.0]).explained_by(np.array([2.0, 5.0]))
-    for other in (np.nan, 0.0, 1.9 * NOISE):  # one alone is told
-        assert not seen([2.0, 1.9 * NOISE], [1.0, 0.0]).explained_by(np.array([2.0, other]))
+    for other in (np.nan, 0.0, 2 * NOISE):  # one alone is told
+        assert not seen([2.0, 2 * NOISE], [1.0, 0.0]).explained_by(np.array([2.0, other]))
     assert seen([2.0, 2.1 * NOISE], [1.0, 0.0]).explained_by(np.array([2.0, 2.1 * NOISE]))
     # What is wrong is elsewhere, where nothing is expected that could be seen.
     assert not seen([2.0, 4.0, 1.0], [2.0, 4.0, 3.0]).explained_by(np.array([2.0, 4.0, np.nan]))
@@ -242,6 +242,14 @@ def test_every_factor_of_the_chain_rule(text):
     assert texts(mistakes.scaled_by_parameter, n / value, n) == []
     same = np.full((2, 3), 0.3)  # of one value for all it would be any factor
     assert texts(mistakes.scaled_by_parameter, n * 0.3, n, theta=same) == []
+
+
+def test_a_factor_that_is_infinite_somewhere_explains_nothing():
+    theta, n = np.array([0.0, 0.3, 0.9, 1.4]), N[0]
+    with np.errstate(divide="ignore"):
+        analytic = np.where(theta == 0, 5.0, n / theta)
+    assert texts(mistakes.scaled_by_parameter, analytic, n, theta=theta) == []
+    assert len(texts(mistakes.scaled_by_parameter, analytic[1:], n[1:], theta=theta[1:])) == 1
 
 
 # ---- moved ----
@@ -453,6 +461,7 @@ def test_masks_of_entries_and_of_units():
     assert text == "right but for the 2 of 12 entries whose ReLU is closed: its mask is forgotten or another's"
     assert list(diagnosis.masked(seen(N + 1, N, masks=(np.zeros((3, 4), bool),)))) == []  # with nothing right
     assert "mask" in dict(diagnosis.masked(seen(np.where(closed, N + 1, N)[0], N[0], masks=(rows,))))  # of a bias
+    assert list(diagnosis.masked(seen(3.0, 2.0, masks=(rows, rows[0])))) == []  # one number alone
 
 
 # ---- row by row ----
@@ -491,3 +500,52 @@ def test_the_facts_at_hand_and_the_row_are_in_what_is_said_of_rows():
     assert text.startswith("with one row of dy after the other: at row of dy: 2: factor 7.3 (12 of 12 entries); M: ")
     (text,) = rows_said(wrong, rows).values()
     assert "row of dy: 2: factor 7.3" in text and "M:" not in text
+
+
+class Tried:
+    """A pair that writes down each cotangent that it is asked with."""
+
+    def __init__(self, shape):
+        self.shape, self.cotangents = shape, []
+
+    def f(self, v):
+        self.cotangents.append(v)
+        return lambda p: np.float64(p["x"].sum())
+
+    def gradients(self, v):
+        return {"x": np.ones(self.shape)}
+
+
+ONES = {n: np.ones(n) for n in (1, 2, 3, 5)}
+
+
+@pytest.mark.parametrize(
+    "v, size, times",
+    [
+        ([ONES[2]], 3, 2),
+        ([ONES[1]], 3, 0),  # of one row the whole is all there is
+        ([ONES[2], None], 3, 2),
+        ([ONES[2], np.ones((2, 4))], 3, 2),
+        ([ONES[2], ONES[3]], 3, 0),  # which row belongs to which?
+        ([ONES[2], np.array(1.0)], 3, 0),
+        ([np.array(1.0)], 3, 0),
+        ([ONES[5]], 1000, 5),  # four calls an entry and row: 20,000
+        ([ONES[5]], 1001, 0),
+    ],
+)
+def test_rows_are_tried_one_by_one_where_that_can_say_something_and_takes_20_000_calls_at_most(v, size, times):
+    pair, unrelated = Tried(size), np.random.default_rng(0).standard_normal((2, size))
+    report = Report((Row("x", (size,), verdict="wrong", seen=seen(*unrelated)),))
+    probe(report, pair, {"x": np.ones(size)}, v)
+    assert len(pair.cotangents) == times
+    for i, alone in enumerate(pair.cotangents):
+        for given, w in zip(alone, v):
+            assert (given is None) if w is None else np.array_equal(given, np.where(np.arange(len(w)).reshape(
+                -1, *[1] * (w.ndim - 1)) == i, w, 0))  # fmt: skip
+
+
+def test_rows_are_tried_only_for_what_has_no_name_yet():
+    for numeric, times in ((N**3 + 1, 2), (-N, 0)):
+        pair = Tried(N.shape)
+        probe(Report((Row("x", N.shape, verdict="wrong", seen=seen(N, numeric)),)), pair, {"x": N}, [ONES[2]])
+        assert len(pair.cotangents) == times

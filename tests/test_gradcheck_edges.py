@@ -6,7 +6,7 @@ import pytest
 from minram.errors import InputError
 from minram.gradcheck import check_gradient, check_pair, check_second
 from minram.gradcheck.differences import STEP, _one_sided
-from minram.gradcheck.fitness import _coarse_error, _in_single_precision, base_point, unchanged
+from minram.gradcheck.fitness import _coarse_error, _in_single_precision, _rounding, base_point, unchanged
 from minram.gradcheck.kinks import find_kink, kink_finding
 from minram.gradcheck.outputs import is_floating, leaves, like
 from minram.gradcheck.pairs import Pair
@@ -93,6 +93,22 @@ def test_steps_relative_to_a_small_parameter_see_its_noise_too(x):
 
     with pytest.raises(InputError, match="has a rounding error of"):
         base_point(f, at(x), rng())
+
+
+def test_the_rounding_error_is_the_root_of_the_mean_square():
+    """Values that go up and down by a: third differences of 8a, and the root of 1 + 9 + 9 + 1 = 20 times a σ."""
+    for value, a in ((1.0, 1e-9), (-300.0, 1e-9), (0.0, 1e-300)):
+
+        def f(p, value=value, a=a):
+            return value + a * (-1) ** round(p["x"][0] / 1e-10)
+
+        _, sigma, _ = _rounding(f, at(0), at(1), value + a, ())
+        # Roundings of the values, ε/2 of 300 each, are 1e-4 of a at most.
+        assert sigma == pytest.approx(8 * a / np.sqrt(20), rel=1e-3, abs=0)
+        odd = lambda p, f=f, a=a: f(p) + 3 * a * (round(p["x"][0] / 1e-10) == 24)  # noqa: E731  # one of 21 is 11a
+        assert _rounding(odd, at(0), at(1), value + a, ())[1] == pytest.approx(
+            a * np.sqrt((20 * 64 + 11**2) / 21 / 20), rel=1e-3, abs=0
+        )
 
 
 def coarse(f, value=1.0, signature=()):
@@ -194,6 +210,19 @@ def test_a_one_sided_slope_has_twelve_times_the_rounding_error():
         bent = lambda p, f=f: f({"x": 1000 * p["x"]}) / 1000  # noqa: E731
         slope, error = _one_sided(bent, lambda t: at(t), (1e-3, (), EPS), 1e-3)
         assert abs(slope - 1) < 1e-5 and error == pytest.approx(12 * EPS / (1e-3 * EPS ** (2 / 12)), abs=0)
+
+
+def test_a_one_sided_slope_takes_ten_of_its_standard_errors():
+    """Of t³ the slope is 0, and the two that are compared differ by h²/2; ten standard errors are 120 σ/h."""
+    for share, calls in ((9.9, 4), (10.1, 9)):  # then the other side, not defined at its first point, and h·SHRINK
+        asked, h = [], 1e-3
+
+        def f(p, asked=asked):
+            asked.append(p["x"][0])
+            return asked[-1] ** 3 if asked[-1] >= 0 else np.nan
+
+        _one_sided(f, lambda t: at(t), (0.0, (), h**3 / 24 / share), h)
+        assert len(asked) == calls
 
 
 # ---- second differences ----
@@ -396,6 +425,12 @@ def test_a_kink_within_a_thousandth_of_the_step_is_at_the_point():
             f = lambda p, delta=delta: abs(p["x"][0] - delta)  # noqa: E731
             kink = find_kink(f, lambda t: at(t), (f(at(0)), (), 0.9 * 2 * (STEP / 4) / 100), STEP)
             assert kink.at == (0 if there else pytest.approx(delta, rel=1e-6, abs=0))
+
+
+def test_a_kink_is_looked_for_in_eight_steps_of_which_each_is_a_quarter():
+    asked = []
+    find_kink(lambda p: asked.append(p["x"][0]) or p["x"][0] ** 2, lambda t: at(t), (0.0, (), EPS), STEP)
+    assert asked == [sign * STEP / 4**k for k in range(8) for sign in (1, -1)]
 
 
 def test_a_jump_of_f_itself_is_a_kink_at_the_point():

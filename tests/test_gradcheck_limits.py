@@ -15,6 +15,7 @@ from minram.gradcheck import (
     check_directions,
     check_gradient,
     check_pair,
+    check_second,
     differences,
     taylor_slope,
     v_curve,
@@ -204,6 +205,16 @@ def test_a_kink_is_tried_again_with_a_shorter_step():
         # The shortest are 1e-8, and 0.5 plus that is rounded to ε/4.
         np.testing.assert_allclose(far / far[:, :1], [SHRINK ** np.arange(tries)] * lines, rtol=1e-8)
         assert lines > 1 or far[0, 0] == pytest.approx(STEP / 2, rel=1e-9)
+
+
+def test_second_derivatives_take_three_steps_for_a_slope_and_four_for_a_curvature():
+    f = Watched(lambda p: p["x"][0], moved=True)
+    check_second(f, lambda p: {"x": np.ones(1)}, {"x": np.full(1, 0.5)}, rng=rng(), n=1)
+    replay = rng()
+    random_direction({"x": np.ones(1)}, replay)  # the one of the base point
+    d, far = random_direction({"x": np.ones(1)}, replay)["x"], np.ravel(f.asked)[BASE:] - 0.5
+    curvature = np.outer(EPS ** (1 / 6) * 4.0 ** -np.arange(4), [1, -1, 2, -2]).ravel()
+    np.testing.assert_allclose(far, d * [*STEP / 2 * SHRINK ** np.arange(3), *curvature], rtol=1e-7)
 
 
 def count(f, sigma, h=0.01):

@@ -348,6 +348,15 @@ def test_an_account_of_a_training_is_one_that_a_training_can_have_left(finished,
             run.Progress.read(meta, config, 3)
 
 
+def test_the_metrics_in_an_account_are_checked_as_those_of_the_file_are(finished):
+    meta = run.load_params(finished / "last.npz")[2]
+    del meta["config"]
+    first, *others = meta["metrics"]
+    for wrong in ({"loss": "much"}, {"error": 1.5}, {"epoch": 2}):
+        with pytest.raises(ValueError, match="line 1"):
+            run.Progress.read(meta | {"metrics": [first | wrong, *others]}, SHORT, 3)
+
+
 def test_a_file_for_people_has_a_line_for_each_setting(tmp_path):
     run.fresh(SHORT, tmp_path, DATA, {"reward": "mine"})
     assert len((tmp_path / "config.json").read_text().splitlines()) > 40
