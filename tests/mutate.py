@@ -75,7 +75,7 @@ TESTS = {
     "minram/training/diagnosis.py": "test_training_diagnosis",
     "minram/training/evaluate.py": "test_evaluate test_train",
     "minram/training/metrics.py": "test_metrics test_run",
-    "minram/training/models.py": "test_train test_classifiers test_run test_evaluate test_balance",
+    "minram/training/models.py": "test_train test_classifiers test_run test_evaluate test_balance test_bench",
     "minram/training/optim.py": "test_optim",
     "minram/training/origin.py": "test_origin",
     "minram/training/own.py": "test_door test_balance",
@@ -87,7 +87,7 @@ TESTS = {
     "minram/training/run.py": "test_run test_origin test_metrics test_train test_cli test_balance",
     "minram/training/shards.py": "test_parallel test_train",
     "minram/training/signals.py": "test_train test_cli",
-    "minram/training/step.py": "test_train test_classifiers",
+    "minram/training/step.py": "test_train test_classifiers test_bench",
     "minram/training/streams.py": "test_run",
     "minram/training/train.py": "test_train test_run test_cli test_balance test_parallel test_training_diagnosis",
 }

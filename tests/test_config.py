@@ -207,3 +207,16 @@ def test_the_list_names_every_setting():
     lines = describe_settings().splitlines()
     assert [line.partition("=")[0] for line in lines] == NAMES
     assert all(", ".join(RANGES[name].names) in line for name, line in zip(NAMES, lines) if name in CHOICES)
+
+
+def test_of_a_long_value_or_name_sixty_characters_are_shown():
+    for wrong in ({"epochs": "x" * 61}, {"x" * 61: 1}):
+        with pytest.raises(InputError) as caught:
+            Config.from_dict(wrong)
+        assert "x" * 60 in str(caught.value) and "x" * 61 not in str(caught.value)
+
+
+def test_an_agent_with_random_locations_has_no_others():
+    for wanted in ("sampled", "mean"):
+        assert Config().rollout_policy(wanted) == wanted
+        assert Config(policy="random", flow="label").rollout_policy(wanted) == "random"

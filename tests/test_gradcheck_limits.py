@@ -480,6 +480,10 @@ def test_the_five_smallest_steps_are_fitted():
     assert abs(result.slope - 2) < 1e-3
     shuffled = taylor_slope(lambda q: q["x"][0] ** 2 + q["x"][0] ** 6, p, {"x": np.zeros(1)}, rng(), steps[::-1])
     assert shuffled.slope == pytest.approx(result.slope)
+    steps = np.linspace(0.3, 1, 8)  # each of these has a slope of its own
+    line = np.polyfit(np.log(steps[:5]), np.log(steps[:5] ** 2 + steps[:5] ** 6), 1)
+    result = taylor_slope(lambda q: q["x"][0] ** 2 + q["x"][0] ** 6, p, {"x": np.zeros(1)}, rng(), steps)
+    assert result.slope == pytest.approx(line[0], rel=1e-9)
 
 
 def test_the_curves_are_relative_errors():

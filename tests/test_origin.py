@@ -12,6 +12,7 @@ from minram.errors import InputError
 from minram.pictures import show
 from minram.storage import checkpoint
 from minram.training import run, train
+from minram.training.origin import require_same
 from tiny import SHORT, dataset, save_npz
 
 DATA = dataset()
@@ -133,3 +134,11 @@ def test_a_best_epoch_ahead_of_the_checkpoint_is_made_again(tmp_path, folders):
     train.train(SHORT, folder, True, dataset=DATA)
     for name, a in run.load_params(folder / "best.npz")[0].items():
         np.testing.assert_array_equal(a, run.load_params(folders / "one" / "best.npz")[0][name])
+
+
+def test_three_of_the_other_settings_are_named(tmp_path):
+    changes = {"batch_size": 2, "epochs": 9, "validate_every": 5, "seed": 7}
+    for n in (3, 4):
+        other = SHORT.changed(dict(list(changes.items())[:n]))
+        with pytest.raises(InputError, match=r"other settings \(batch_size, epochs, validate_every\) than"):
+            require_same(tmp_path / "best.npz", SHORT, other)

@@ -1,11 +1,13 @@
 """The parts of a minibatch: their sum, and the same bits whoever makes them; and what is left when a process goes."""
 
 import contextlib
+import gc
 import os
 import signal
 import subprocess
 import sys
 import time
+import weakref
 from functools import partial
 from multiprocessing import Pipe
 from pathlib import Path
@@ -280,10 +282,15 @@ def test_nothing_is_left_behind(tmp_path, method):
     workers.close()
     assert children() == []
     assert (set(os.listdir("/dev/shm")) if os.path.isdir("/dev/shm") else set()) <= before
+    there = weakref.ref(workers)
+    del workers
+    gc.collect()
+    assert there() is None  # nor is it waited for at the end
 
 
 TRAINING = """
 import sys
+import weakref
 sys.path.insert(0, sys.argv[2])
 from pathlib import Path
 from minram.training import parallel, train

@@ -113,14 +113,15 @@ def test_metrics_of_labels_by_hand():
 
 
 def test_metrics_of_looking_by_hand():
-    mu = np.array([[[0.0, 0.0], [0.5, 0.0]], [[0.0, 0.5], [3.0, 0.0]]])  # (2 steps, 2 images, 2)
+    mu = np.array([[[0.0, 0.0], [0.5, 0.0]], [[0.0, 0.5], [3.0, 2.0]]])  # (2 steps, 2 images, 2)
     h = np.zeros((3, 2, 4))
     h[1, 1, 2] = h[2, 0, 0] = 1
     got = of_looking(mu, h, np.log([0.1, 0.2]))
     assert got["dead"] == 0.5 and got["outside"] == 0.25 and got["std"] == pytest.approx([0.1, 0.2])
-    # Variances of x and y over images: 0.0625 + 0 and 0.25 + 0.0625, as 3 is seen as 1; over steps 0.0625 for both.
+    # Variances of x and y over images: 0.0625 + 0 and 0.25 + 0.0625, as 3 and 2 are seen as 1.
     assert got["spread_images"] == pytest.approx(np.sqrt((0.0625 + 0.3125) / 2))
-    assert got["spread_steps"] == pytest.approx(np.sqrt((0.0625 + 0.0625) / 2))
+    # Over steps: 0 + 0.0625, and 0.0625 + 0.25.
+    assert got["spread_steps"] == pytest.approx(np.sqrt((0.0625 + 0.3125) / 2))
     assert "outside" not in of_looking(mu[:0], h[:1], np.zeros(2))
 
 
