@@ -470,6 +470,13 @@ def test_three_kinks_are_described_and_of_more_it_is_said_how_many():
     )
 
 
+def test_of_wrong_entries_the_first_twenty_are_looked_at():
+    x = np.zeros(23)
+    row = check_gradient(lambda p: np.sum(np.abs(p["x"])), {"x": x}, {"x": np.full(23, 0.5)})["x"]
+    assert row.verdict == "wrong" and ", and 17 more. Return" in row.findings[0].text  # than three
+    assert np.flatnonzero(row.seen.known).tolist() == [20, 21, 22]
+
+
 # ---- pairs ----
 
 

@@ -415,6 +415,18 @@ def test_channels_are_known_from_the_arrays():
     assert ram.layers_of(config, params) == ram.layers(config, 3, (9, 8, 3)) != ram.layers(config, 3, (9, 8))
 
 
+@pytest.mark.parametrize("model, first", [("ram", "glimpse.what"), ("fc", "hidden1"), ("conv", "conv")])
+def test_where_arrays_are_missing_or_empty_one_channel_and_one_class_are_expected(model, first):
+    """So that a file without them has the wrong shapes, or none."""
+    config = TINY.changed(model=model)
+    for params in ({}, {f"{first}.W": np.zeros((0, 7)), "label.b": np.zeros(1)}):
+        got = MODELS[model].layers_of(config, params)
+        want = MODELS[model].layers(config, 1, (28, 28))
+        if model != "ram":  # how large the images are nothing else can say
+            want["hidden1"] = (0, *want["hidden1"][1:])
+        assert got == want
+
+
 @pytest.mark.parametrize("about", [None, [], {}, {"names": "ab"}, {"names": ["a", 1]}, {"names": ["a", "b", "c"]}])
 def test_names_of_classes_are_one_a_class_or_none(about):
     assert run.class_names({"about": about}, 2) == ()
