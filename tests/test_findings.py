@@ -213,6 +213,8 @@ def test_a_factor_has_to_be_seen_twice_more_often_than_not():
         assert ("factor by index" in said(mistakes.scaled_by_index, N[:2] * c, numeric)) == told
     small = np.where(np.arange(3)[:, None] == 1, 1.9 * NOISE, N)  # a row that cannot be seen
     assert "factor by index" in said(mistakes.scaled_by_index, small * c[:4], small)
+    unseen = np.where(np.arange(4) < 2, 0.0, N[:2])  # columns that show nothing speak neither for it nor against it
+    assert "factor by index" in said(mistakes.scaled_by_index, unseen * c, unseen)
 
 
 def test_in_three_dimensions_two_axes_are_named():
@@ -282,7 +284,11 @@ def test_reversed_and_shifted():
             assert texts(mistakes.moved, analytic, N) == [want]
             np.moveaxis(analytic, axis, 0)[end + 1 if end == 0 else -2] = 50.0
             assert texts(mistakes.moved, analytic, N) == []
+    # What changes nothing is no mistake: an axis of one number, a row for a column, a palindrome.
+    for same in (N[:1], N[:, :1], np.where(N[:1] == 2.2, np.nan, N[:1]), np.array([1.0, 3.0, 1.0])):
+        assert texts(mistakes.moved, -same, same) == []
     assert texts(mistakes.moved, [9.0, 1.0], [1.0, 2.0]) == []  # two numbers shift into one
+    assert texts(mistakes.moved, [[9.0, 8.0, 7.0, 6.0], N[0]], N[:2]) == []  # and two rows into one
     assert texts(mistakes.moved, [9.0, 1.0, 2.0], [1.0, 2.0, 4.0]) == [
         "shifted by one along axis 0 (index i holds that of i−1)"
     ]

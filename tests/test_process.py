@@ -6,7 +6,8 @@ import sys
 
 import pytest
 
-from minram.training.process import VARIABLES, one_thread
+from minram.training import process
+from minram.training.process import VARIABLES, kernel, machine, one_thread
 
 
 def test_one_thread_sets_all_variables_or_none():
@@ -48,3 +49,44 @@ def test_an_openblas_that_is_loaded_is_told_as_well():
     if before == "set()":
         pytest.skip("NumPy has another BLAS")
     assert (before, after) == ("{2}", "{1}")
+
+
+def test_a_machine_is_its_processor_kernel_threads_and_cores(monkeypatch):
+    for name in VARIABLES:
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setattr(process, "usable_cores", lambda: 3)
+    monkeypatch.setattr(process, "_processor", lambda: "one of mine")
+    assert machine() == {"processor": "one of mine", "kernel": kernel(), "threads": None, "cores": 3}
+    for threads, name in enumerate(reversed(VARIABLES), start=2):  # the first that is set is the one that counts
+        monkeypatch.setenv(name, str(threads))
+        assert machine()["threads"] == str(threads)
+
+
+def test_the_cores_are_those_that_this_process_may_use(monkeypatch):
+    if hasattr(os, "sched_getaffinity"):
+        assert process.usable_cores() == len(os.sched_getaffinity(0))
+        monkeypatch.setattr(os, "sched_getaffinity", lambda pid: {4, 7, 9})
+        assert process.usable_cores() == 3
+        monkeypatch.delattr(os, "sched_getaffinity")
+    for count, cores in ((5, 5), (None, 1)):
+        monkeypatch.setattr(os, "cpu_count", lambda count=count: count)
+        assert process.usable_cores() == cores
+
+
+@pytest.mark.parametrize(
+    "text, name",
+    [
+        ("processor : 0\nmodel name\t: An X 1: fast \nmodel name\t: Another\n", "An X 1: fast"),
+        ("processor : 0\n", "of the system"),
+        (None, "of the system"),
+    ],
+)
+def test_the_processor_is_the_first_that_the_system_lists(tmp_path, monkeypatch, text, name):
+    listed = tmp_path / "cpuinfo"
+    if text is not None:
+        listed.write_text(text)
+    monkeypatch.setattr(process, "open", lambda path: open(listed) if path == "/proc/cpuinfo" else None, raising=False)
+    monkeypatch.setattr(process.platform, "processor", lambda: "of the system")
+    assert process._processor() == name
+    monkeypatch.setattr(process.platform, "processor", lambda: "")
+    assert (text and name in text) or process._processor() == process.platform.machine()

@@ -70,6 +70,7 @@ def test_what_is_given_stays():
     config, said = propose(QUICK.changed(patch_size=9), (64, 64), 50_000, given)
     assert (config.patch_size, config.scales, config.glimpses, config.epochs) == (9, (1, 2, 4), 6, 12)
     assert said == "For 50,000 images of 64x64: scales=1,2,4 rollouts=4 (--set says otherwise)."
+    assert propose(QUICK.changed(patch_size=9), (64, 64, 3), 50_000, given)[1] == said  # colours are not among them
     assert propose(QUICK, (28, 28), 50_000) == (QUICK, "")
     config, _ = propose(QUICK.changed(batch_size=100), (28, 28), 800, {"batch_size"})
     assert (config.batch_size, config.epochs) == (100, 750)  # 6,000 steps of 100
