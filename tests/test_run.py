@@ -358,7 +358,9 @@ def test_the_metrics_in_an_account_are_checked_as_those_of_the_file_are(finished
 
 
 def test_a_file_for_people_has_a_line_for_each_setting(tmp_path):
-    run.fresh(SHORT, tmp_path, DATA, {"reward": "mine"})
+    began = run.fresh(SHORT, tmp_path, DATA, {"reward": "mine"})
+    (tmp_path / "other").mkdir()
+    assert began.progress.own == {"reward": "mine"} and run.fresh(SHORT, tmp_path / "other", DATA).progress.own == {}
     assert len((tmp_path / "config.json").read_text().splitlines()) > 40
     assert json.loads((tmp_path / "config.json").read_text())["own"] == {"reward": "mine"}
 
