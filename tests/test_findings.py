@@ -213,6 +213,7 @@ def test_a_factor_has_to_be_seen_twice_more_often_than_not():
         assert ("factor by index" in said(mistakes.scaled_by_index, N[:2] * c, numeric)) == told
     small = np.where(np.arange(3)[:, None] == 1, 1.9 * NOISE, N)  # a row that cannot be seen
     assert "factor by index" in said(mistakes.scaled_by_index, small * c[:4], small)
+    assert said(mistakes.scaled_by_index, N * c, np.where(np.arange(4) == 1, 0.0, N)) == {}  # 0 has no such factor
     unseen = np.where(np.arange(4) < 2, 0.0, N[:2])  # columns that show nothing speak neither for it nor against it
     assert "factor by index" in said(mistakes.scaled_by_index, unseen * c, unseen)
 
@@ -337,6 +338,11 @@ def test_right_sums_of_wrong_entries():
     assert "axis 0" in said(mistakes.added, N + [[0.5], [-0.75], [0.25]] * np.array([[1, 0, 0, 0]]), N)["wrong axis"]
     assert said(mistakes.added, analytic, HOLE) == {}  # of all entries, or not at all
     assert said(mistakes.added, N + np.array([1e-3, -1e-3 + 1e-5, 0, 0]), N) == {}
+    for one in (N, N[:1], N[:, :1]):  # wrong, but by less than the sum may be: of one number the sum is the number
+        assert "wrong axis" not in said(mistakes.added, one + 1.5 * RTOL * np.abs(one), one)
+    off = 8 * RTOL * np.array([1.0, -1.0, 0.0])  # the sum of |entries| is 4, twice that times rtol is allowed
+    for share, told in ((0.99, False), (1.01, True)):
+        assert bool(said(mistakes.added, np.array([1.0, 1.0, 2.0]) + share * off, [1.0, 1.0, 2.0])) == told
     zero = N - N.mean(axis=1, keepdims=True)  # sums of 0 are right by chance alone
     assert said(mistakes.added, zero * 1.5, zero) == {}
     assert said(mistakes.added, [1.5, 1.5], [1.0, 2.0]) == {} != said(mistakes.added, [1.5, 1.5, 3], [1.0, 2.0, 3])

@@ -5,7 +5,7 @@ import pytest
 
 from minram.errors import InputError
 from minram.gradcheck import check_gradient, check_pair, check_second
-from minram.gradcheck.differences import STEP, _one_sided
+from minram.gradcheck.differences import STEP, _one_sided, five_point
 from minram.gradcheck.fitness import _coarse_error, _in_single_precision, _rounding, base_point, unchanged
 from minram.gradcheck.kinks import find_kink, kink_finding
 from minram.gradcheck.outputs import is_floating, leaves, like
@@ -223,6 +223,20 @@ def test_a_one_sided_slope_takes_ten_of_its_standard_errors():
 
         _one_sided(f, lambda t: at(t), (0.0, (), h**3 / 24 / share), h)
         assert len(asked) == calls
+
+
+def test_a_step_that_leaves_the_domain_is_shortened_eight_times():
+    """Of each pair of points the second is outside; on the one side there are four points more."""
+    asked = []
+
+    def f(p):
+        asked.append(p["x"][0])
+        return np.exp(asked[-1]) if asked[-1] >= 0 else np.nan
+
+    slope, _ = five_point(f, lambda t: at(t), (1.0, (), EPS), 1e-3)
+    assert abs(slope - 1) < 1e-11
+    shorter = EPS ** (np.arange(8) / 12)
+    np.testing.assert_allclose(asked, [*np.outer(1e-3 * shorter / 2, [1, -1]).ravel(), *1e-3 * np.arange(1, 5) / 4])
 
 
 # ---- second differences ----

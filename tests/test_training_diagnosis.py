@@ -125,6 +125,14 @@ def test_metrics_of_looking_by_hand():
     assert "outside" not in of_looking(mu[:0], h[:1], np.zeros(2))
 
 
+def test_spreads_are_means_of_variances_in_both_directions():
+    x = np.random.default_rng(0).uniform(-1, 1, (3, 5, 2))  # steps, images, directions
+    got = of_looking(x, np.ones((4, 5, 1)), np.zeros(2))
+    images = np.mean([np.var(x[t, :, 0]) + np.var(x[t, :, 1]) for t in range(3)])
+    steps = np.mean([np.var(x[:, n, 0]) + np.var(x[:, n, 1]) for n in range(5)])
+    assert (got["spread_images"], got["spread_steps"]) == pytest.approx((np.sqrt(images), np.sqrt(steps)))
+
+
 def test_coverage():
     assert coverage(Config(patch_size=8, scales=(1, 2), glimpses=6), (256, 256)) == 6 * 16**2 / 256**2
     assert coverage(Config(patch_size=8, scales=(1, 2), glimpses=6), (28, 28)) == 1

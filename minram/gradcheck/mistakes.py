@@ -138,8 +138,10 @@ def added(seen: Seen) -> Iterator[Finding]:
         if np.all(seen.close(n + c * seen.theta)) and np.ptp(theta) > 1e-6 * np.abs(theta).max():
             yield Finding("decay", f"the difference is {c:.6g} times the parameter: weight decay in one of the two?")
     for k in range(a.ndim if known.all() and a.size > 2 else 0):
-        slack = 2 * (seen.rtol * np.maximum(np.abs(a), np.abs(n)) + seen.noise).sum(axis=k)
-        right = n.sum(axis=k)
-        if a.shape[k] > 1 and np.all(np.abs(a.sum(axis=k) - right) <= slack) and np.any(np.abs(right) > 10 * slack):
+        slack = 2 * (seen.rtol * np.maximum(np.abs(a), np.abs(n)) + seen.noise).sum(axis=k, keepdims=True)
+        right = n.sum(axis=k, keepdims=True)
+        # An entry is off by more than a sum may be, and a sum is far from 0, where it would be right by chance.
+        wrong = np.any(np.abs(a - n) > slack) and np.any(np.abs(right) > 10 * slack)
+        if wrong and np.all(np.abs(a.sum(axis=k, keepdims=True) - right) <= slack):
             text = "entries are wrong, their sums are right: summed over another axis, or added in wrong places"
             yield Finding("wrong axis", f"along {seen.axis(k)} {text}")
