@@ -46,6 +46,12 @@ def test_wrong_is_beyond_the_tolerance_once(share, wrong):
         assert seen([0.0], [sign * share * NOISE]).wrong == [wrong]
 
 
+def test_what_is_the_same_to_the_last_bit_is_right_where_nothing_is_allowed():
+    for value in (0.0, 3.0):
+        exact = Seen(np.array([value]), np.array([value]), np.zeros(1), 0.0)
+        assert not exact.wrong and exact.close(value)
+
+
 def test_what_is_made_of_other_entries_is_close_within_twice_that():
     for share, close in ((1.99, True), (2.01, False)):
         assert seen([share * NOISE], [1.0]).close(0.0) == [close]
@@ -136,7 +142,7 @@ def test_every_reading_of_a_number():
             (reading,) = readings(factor, {"σ": value})
             assert reading.startswith(begins)
     assert readings(1.0, {"σ": 1.0, "N": 1}) == []  # which would explain everything
-    assert readings(-0.3, {"σ": -0.3}) == []  # no size
+    assert readings(-0.3, {"σ": -0.3}) == readings(0.3, {"σ": 0, "M": 0.0}) == []  # no size
     column = np.array([0.3, 7.0])
     assert len(readings(column, {"σ": column, "other": np.ones(3), "M": 5})) == 1
     assert readings(np.array([0.3, 7.5]), {"σ": column}) == []  # all of them, or none
@@ -362,6 +368,17 @@ def test_what_is_not_finite_is_counted_and_what_is_right_has_no_finding():
     assert explain(seen(N, N)) == [] and explain(seen(N, HOLE)) == []
     (found,) = explain(seen(N + N**3 * np.sign(N), HOLE))
     assert found == ("unknown", "11 of 11 entries are wrong, and no mistake known here explains them")
+
+
+@pytest.mark.parametrize("others, text", [(1, "the other one is right"), (2, "the other 2 are right"), (0, None)])
+def test_where_one_of_several_is_wrong_that_is_said(others, text):
+    wrong = Row("W", N.shape, verdict="wrong", seen=seen(-N, N))
+    rows = [Row(f"ok{i}", (1,)) for i in range(others)]
+    *rest, found = diagnosis.diagnose([*rows, wrong])
+    assert [f.text for f in found if f.name == "only one parameter"] == [f"only W is wrong, {text}"] * bool(text)
+    assert rest == [()] * others and found[0].name == "sign"
+    for twice in ([wrong, wrong, *rows], [*rows, wrong, Row("W", ())], [*rows, wrong._replace(verdict="zero")]):
+        assert "only one parameter" not in [f.name for each in diagnosis.diagnose(twice) for f in each]
 
 
 def test_along_directions_only_a_factor_is_looked_for():
