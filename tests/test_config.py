@@ -131,6 +131,10 @@ def test_a_canvas_has_two_sides(wrong):
 def test_contradictions_are_refused_with_the_fix(settings, fix):
     with pytest.raises(InputError, match=re.escape(fix)):
         Config().changed(settings.split())
+    # Of a default only `changed` knows that it was named.
+    if settings not in ("distractor_size=8", "canvas=60x60", "task=translated distractors=4"):
+        with pytest.raises(InputError, match=re.escape(fix)):
+            Config.from_dict(dict(text.split("=") for text in settings.split()))
 
 
 @pytest.mark.parametrize(

@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 
 from minram.gradcheck import diagnosis, factors, mistakes
+from minram.gradcheck.checks import numbers
 from minram.gradcheck.diagnosis import explain
 from minram.gradcheck.evidence import Seen
 from minram.gradcheck.factors import readings
@@ -154,6 +155,13 @@ def test_products_of_two_counts():
     assert readings(1 / 21, facts) == ["1/(N·M): a mean over both where the sum belongs"]
     assert readings(33, facts) == readings(1 / 77, facts) == []  # lengths of axes are many: none with another
     assert readings(9, facts) == []
+
+
+def test_lengths_of_axes_are_facts_unless_they_have_a_name():
+    arrays = {"W": np.ones((4, 3)), "b": np.ones(3), "x": np.ones((5, 3)), "y": np.ones(())}
+    assert numbers({}, arrays) == {"W.shape[0]": 4, "W.shape[1] or b.shape[0]": 3, "x.shape[0]": 5}
+    facts = {"M": 4, "σ": np.ones(3)}
+    assert numbers(facts, arrays) == facts | {"W.shape[1] or b.shape[0]": 3, "x.shape[0]": 5}
 
 
 # ---- one factor ----
@@ -349,6 +357,10 @@ def test_right_sums_of_wrong_entries():
     off = 8 * RTOL * np.array([1.0, -1.0, 0.0])  # the sum of |entries| is 4, twice that times rtol is allowed
     for share, told in ((0.99, False), (1.01, True)):
         assert bool(said(mistakes.added, np.array([1.0, 1.0, 2.0]) + share * off, [1.0, 1.0, 2.0])) == told
+    for share, told in ((0.99, False), (1.01, True)):  # a sum should be ten times what it is allowed to be off
+        n, noise = np.array([1.0, -1.0, share * 10 * 6e-3]), np.full(3, 1e-3)
+        found = list(mistakes.added(Seen(n + np.array([0.5, -0.5, 0.0]), n, noise, 0.0)))
+        assert [f.name for f in found] == ["wrong axis"] * told
     zero = N - N.mean(axis=1, keepdims=True)  # sums of 0 are right by chance alone
     assert said(mistakes.added, zero * 1.5, zero) == {}
     assert said(mistakes.added, [1.5, 1.5], [1.0, 2.0]) == {} != said(mistakes.added, [1.5, 1.5, 3], [1.0, 2.0, 3])
