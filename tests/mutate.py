@@ -27,7 +27,7 @@ METHOD = ("ops", "sensor", "glimpse", "core", "heads", "policy", "agent", "reinf
 
 # The tests of each file. Of all of them those come first that have seen the most faults in the least time.
 EDGES = "test_gradcheck_limits test_gradcheck_edges test_gradcheck test_own_functions"
-GRADCHECK = f"{EDGES} test_gradcheck_network test_diagnosis"
+GRADCHECK = f"{EDGES} test_findings test_gradcheck_network test_diagnosis"
 SOURCES = "test_sources test_data test_door"
 TESTS = {
     "minram/ops.py": "test_ops test_network test_arguments",
@@ -52,7 +52,7 @@ TESTS = {
     "minram/gradcheck/pairs.py": f"{EDGES} test_diagnosis",
     "minram/gradcheck/probe.py": "test_findings test_diagnosis test_own_functions",
     "minram/gradcheck/report.py": GRADCHECK,
-    "minram/gradcheck/second.py": "test_gradcheck_edges test_own_functions",
+    "minram/gradcheck/second.py": "test_gradcheck_edges test_own_functions test_gradcheck_limits",
     "minram/gradcheck/taylor.py": GRADCHECK,
     "minram/storage/reading.py": "test_reading test_fuzzing test_sources",
     "minram/storage/writing.py": "test_writing test_run test_train test_faults",

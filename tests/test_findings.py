@@ -357,6 +357,10 @@ def test_right_sums_of_wrong_entries():
     off = 8 * RTOL * np.array([1.0, -1.0, 0.0])  # the sum of |entries| is 4, twice that times rtol is allowed
     for share, told in ((0.99, False), (1.01, True)):
         assert bool(said(mistakes.added, np.array([1.0, 1.0, 2.0]) + share * off, [1.0, 1.0, 2.0])) == told
+    for share, told in ((0.99, True), (1.01, False)):  # off by rtol of the larger of the two, here of 1e6, twice
+        n = np.array([1.0, -1.0, 10.0])
+        a = n + np.array([1e6, -1e6, share * 4 * RTOL * 1e6])
+        assert ("wrong axis" in said(mistakes.added, a, n)) == told
     for share, told in ((0.99, False), (1.01, True)):  # a sum should be ten times what it is allowed to be off
         n, noise = np.array([1.0, -1.0, share * 10 * 6e-3]), np.full(3, 1e-3)
         found = list(mistakes.added(Seen(n + np.array([0.5, -0.5, 0.0]), n, noise, 0.0)))

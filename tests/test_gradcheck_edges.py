@@ -225,6 +225,15 @@ def test_a_one_sided_slope_takes_ten_of_its_standard_errors():
         assert len(asked) == calls
 
 
+def test_where_the_side_that_is_defined_has_kinks_there_is_no_slope():
+    def f(p):
+        return (1.0 if p["x"][0] >= 0 else np.nan), (p["x"][0] > 0,)
+
+    assert np.isnan(five_point(f, lambda t: at(t), (1.0, (False,), EPS), 1e-3)).all()
+    with pytest.raises(InputError, match="smooth on one side of its params at least"):
+        five_point(lambda p: np.nan if p["x"][0] else 1.0, lambda t: at(t), (1.0, (), EPS), 1e-3)
+
+
 def test_a_step_that_leaves_the_domain_is_shortened_eight_times():
     """Of each pair of points the second is outside; on the one side there are four points more."""
     asked = []
@@ -376,6 +385,29 @@ def test_a_product_with_the_hessian_has_the_shapes_of_the_parameters():
     grad = lambda p: {"x": B + H @ p["x"]} | none  # noqa: E731
     report = check_second(quadratic, grad, at(0, 0) | none, hvp=lambda p, d: {"x": H @ d["x"]} | none)
     assert report.passed and (report["none"].shape, report["none"].checked) == ((3, 0, 3), 0)
+
+
+def test_gradients_of_other_shapes_have_no_second_derivatives():
+    for given in ({}, {"x": np.ones(3)}, {"x": np.ones(2, np.float32)}):
+        with pytest.raises(InputError, match="'x' is wrong"):
+            check_second(quadratic, lambda p, made=given: made, at(0, 0))
+
+
+@pytest.mark.parametrize("kinks, verdict", [(1, "ok"), (2, "kinks")])
+def test_one_in_five_directions_may_meet_a_kink(kinks, verdict):
+    """Steps along the first directions, and these alone, are on another piece."""
+    replay = rng()
+    replay.standard_normal(2)  # the direction of the base point
+    d = replay.standard_normal((5, 2, 2))[:, 0]  # of each pair the first
+    crossing = d[:kinks] / np.linalg.norm(d[:kinks], axis=1, keepdims=True)
+
+    def f(p):
+        length = np.linalg.norm(p["x"])
+        return quadratic(p), (bool(length) and bool(np.any(np.abs(crossing @ p["x"]) > (1 - 1e-9) * length)),)
+
+    report = check_second(f, lambda p: {"x": B + H @ p["x"]}, at(0, 0), rng=rng(), n=5)
+    for name in ("gradient", "curvature"):
+        assert (report[name].kinks, report[name].verdict) == (kinks, verdict)
 
 
 def test_rows_of_second_derivatives_have_n_directions():

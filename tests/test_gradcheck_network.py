@@ -97,6 +97,16 @@ def test_at_full_size_directions_go_through_all_parameters():
     assert "T = 3, float64" in title
 
 
+def test_the_numbers_at_hand_are_named_in_every_part(monkeypatch):
+    """A gradient that is M times too large along directions, and entry by entry."""
+    right = network.backward
+    monkeypatch.setattr(network, "backward", lambda *args: {k: 7 * g for k, g in right(*args).items()})
+    (_, part), *_ = network.report(TINY.changed(rollouts=7), entries=2)
+    texts = [text for findings in part.diagnosis for name, text in findings if name == "factor"]
+    wrong = [row for row in part.rows if row.verdict == "wrong"]
+    assert len(texts) == len(wrong) > 10 and all("; M: a sum where the mean belongs" in text for text in texts)
+
+
 def test_the_command_checks_the_default_model_at_full_size(monkeypatch, capsys):
     """gradcheck --full, with a small model in the place of the default one, which takes half a minute."""
     monkeypatch.setattr(config, "Config", lambda: SMALL)
