@@ -387,6 +387,15 @@ def test_a_product_with_the_hessian_has_the_shapes_of_the_parameters():
     assert report.passed and (report["none"].shape, report["none"].checked) == ((3, 0, 3), 0)
 
 
+def test_only_the_entries_of_a_product_are_places():
+    """In slopes along random directions no more than a factor can be seen."""
+    wrong = {"hvp": lambda p, d: {"x": -(H @ d["x"])}}
+    report = check_second(quadratic, lambda p: {"x": 3 * B + 5 * H @ p["x"]}, at(0, 0), **wrong)
+    assert [report[name].seen.projected for name in ("gradient", "curvature", "x")] == [True, True, False]
+    assert [report[name].seen.axes for name in ("gradient", "curvature", "x")] == [("d",)] * 3
+    assert report["symmetry"].seen is None and report["symmetry"].passed
+
+
 def test_gradients_of_other_shapes_have_no_second_derivatives():
     for given in ({}, {"x": np.ones(3)}, {"x": np.ones(2, np.float32)}):
         with pytest.raises(InputError, match="'x' is wrong"):
