@@ -21,7 +21,8 @@ os.environ |= {"OPENBLAS_NUM_THREADS": "1", "OMP_NUM_THREADS": "1"}  # a fork ke
 
 STAY = ("numpy", "scipy.special", "scipy.stats", "matplotlib.figure", "PIL.Image", "hypothesis.extra.numpy", "pytest")
 SLOW = 8  # seconds: tests that take longer are left out
-LEAST = 10  # seconds that all tests of a mutant may take, beside three times what they took before
+EACH = 60  # seconds of the processor that a test may take, with fixtures that tests left out would have made
+LEAST = 40  # seconds that all tests of a mutant may take, beside twelve times what they took: a machine may be busy
 FIRST = 30  # so many tests are taken out of their order: of more, fixtures would be made again and again
 
 
@@ -54,21 +55,19 @@ class Runner:
         slow = [test for test, t in durations.items() if t > SLOW]
         worth = {test: (self.kills[test] + 0.3) / (t + 0.02) for test, t in durations.items()}
         first = sorted(worth, key=worth.__getitem__, reverse=True)[:FIRST]
-        limit = LEAST + 3 * sum(t for t in durations.values() if t <= SLOW)
-        for patience in (1, 4):  # a machine that is busy may have had no time for tests that pass
-            code, failed, _ = self._run(tests, first, slow, patience * limit)
-            if code is not None:
-                break
+        limit = LEAST + 12 * sum(t for t in durations.values() if t <= SLOW)
+        code, failed, _ = self._run(tests, first, slow, limit)
         if failed:
             self.kills[failed] += 1
         return ("endless" if code is None else "killed" if code else "SURVIVED"), failed
 
     def _run(self, tests, first, slow, seconds):
-        """→ exit code, or None if it took longer; the test that failed, if one did; how long each took."""
+        """→ exit code, or None if it or a test took longer; the test that failed, if one did; how long each took."""
         with tempfile.TemporaryDirectory() as temporary:  # what a killed test leaves behind goes with it
             report = Path(temporary) / "report.json"
-            words = [str(self.root), temporary, json.dumps(tests.split()), json.dumps([first, slow])]
+            words = [str(self.root), temporary, json.dumps(tests.split()), json.dumps([first, slow, EACH])]
             code = (forked if sys.platform == "linux" else started)(words, seconds)
+            code = None if hasattr(signal, "SIGPROF") and code == -signal.SIGPROF else code
             found = json.loads(report.read_text()) if report.exists() else {"failed": "", "durations": {}}
         return code, found["failed"], found["durations"]
 
@@ -135,8 +134,8 @@ def run(root: str, temporary: str, tests: str, order: str) -> int:
 class Watch:
     """A plugin that puts some tests first, leaves some out, and writes down which failed and how long each took."""
 
-    def __init__(self, first: list[str], slow: list[str], report: Path) -> None:
-        self.slow = set(slow)
+    def __init__(self, first: list[str], slow: list[str], each: float, report: Path) -> None:
+        self.slow, self.each = set(slow), each
         self.place = {test: i for i, test in enumerate(first)}
         self.report, self.failed, self.durations = report, "", {}
 
@@ -144,6 +143,12 @@ class Watch:
         """Those that are not named stay in their order."""
         items[:] = [item for item in items if item.nodeid not in self.slow]
         items.sort(key=lambda item: self.place.get(item.nodeid, len(self.place)))
+
+    def pytest_runtest_setup(self):
+        """Called by pytest before each test, and before its fixtures. A loop without end takes the processor's time."""
+        if hasattr(signal, "setitimer"):
+            signal.signal(signal.SIGPROF, signal.SIG_DFL)  # which ends the process, whatever it is in
+            signal.setitimer(signal.ITIMER_PROF, self.each)
 
     def pytest_runtest_logreport(self, report):
         """Called by pytest three times for each test."""
