@@ -147,6 +147,7 @@ def test_every_reading_of_a_number():
     column = np.array([0.3, 7.0])
     assert len(readings(column, {"σ": column, "other": np.ones(3), "M": 5})) == 1
     assert readings(np.array([0.3, 7.5]), {"σ": column}) == []  # all of them, or none
+    assert readings(np.array([0.09, 49.0]), {"σ": np.array([0.3, -7.0])}) == []  # one of which is no size
 
 
 def test_products_of_two_counts():
@@ -228,6 +229,8 @@ def test_a_factor_has_to_be_seen_twice_more_often_than_not():
     small = np.where(np.arange(3)[:, None] == 1, 1.9 * NOISE, N)  # a row that cannot be seen
     assert "factor by index" in said(mistakes.scaled_by_index, small * c[:4], small)
     assert said(mistakes.scaled_by_index, N * c, np.where(np.arange(4) == 1, 0.0, N)) == {}  # 0 has no such factor
+    faint = np.where(np.arange(2)[:, None] == 1, 1.9 * NOISE, N[:2])  # so that a factor is seen in one row alone
+    assert said(mistakes.scaled_by_index, faint * c, faint) == {}
     unseen = np.where(np.arange(4) < 2, 0.0, N[:2])  # columns that show nothing speak neither for it nor against it
     assert "factor by index" in said(mistakes.scaled_by_index, unseen * c, unseen)
 

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from minram.errors import InputError
-from minram.gradcheck import check_gradient, check_pair, check_second
+from minram.gradcheck import check_gradient, check_pair, check_second, fitness
 from minram.gradcheck.differences import STEP, _one_sided, five_point
 from minram.gradcheck.fitness import _coarse_error, _in_single_precision, _rounding, base_point, unchanged
 from minram.gradcheck.kinks import find_kink, kink_finding
@@ -109,6 +109,19 @@ def test_the_rounding_error_is_the_root_of_the_mean_square():
         assert _rounding(odd, at(0), at(1), value + a, ())[1] == pytest.approx(
             a * np.sqrt((20 * 64 + 11**2) / 21 / 20), rel=1e-3, abs=0
         )
+
+
+def test_the_better_of_two_directions_is_the_one_with_the_smaller_error(monkeypatch):
+    """The second, along steps relative to each parameter, is tried where the first is beyond 1e-10."""
+    for errors, sigmas, want in (((2e-10, 3e-11), (1e-15, 4e-15), 4e-15), ((2e-10, 3e-10), (4e-15, 1e-15), None)):
+        rounding = iter(zip(errors, sigmas))
+        monkeypatch.setattr(fitness, "_rounding", lambda f, theta, d, *base, r=rounding: (*next(r), d))
+        monkeypatch.setattr(fitness, "_in_single_precision", lambda *given: [])
+        if want:
+            assert base_point(lambda p: 1.0, at(0.5), rng()) == (1.0, (), want)
+        else:
+            with pytest.raises(InputError, match="has a rounding error of 2e-10"):
+                base_point(lambda p: 1.0, at(0.5), rng())
 
 
 def coarse(f, value=1.0, signature=()):

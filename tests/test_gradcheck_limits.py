@@ -148,6 +148,16 @@ def test_the_share_of_kinks_that_directions_allow():
         assert (row.kinks, row.verdict) == (kinks, verdict)
 
 
+def test_a_complex_step_takes_the_value_and_no_signature():
+    p, g = {"x": np.array([0.5, -2.0])}, {"x": np.array([3.0, 0.0])}
+
+    def f(q):
+        on = q["x"].real > 0
+        return 3 * np.sum(q["x"] * on), (on, 1j * on)
+
+    assert check_complex_step(f, p, g).passed and not check_complex_step(f, p, {"x": np.ones(2)}).passed
+
+
 def test_an_empty_parameter_has_no_gradient_to_show():
     p, g = {"x": np.ones(2), "none": np.empty((0, 3))}, {"x": np.full(2, 2.0), "none": np.empty((0, 3))}
 
