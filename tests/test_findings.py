@@ -229,6 +229,10 @@ def test_a_factor_has_to_be_seen_twice_more_often_than_not():
     small = np.where(np.arange(3)[:, None] == 1, 1.9 * NOISE, N)  # a row that cannot be seen
     assert "factor by index" in said(mistakes.scaled_by_index, small * c[:4], small)
     assert said(mistakes.scaled_by_index, N * c, np.where(np.arange(4) == 1, 0.0, N)) == {}  # 0 has no such factor
+    # Of each column the largest entry tells its factor: of the others rounding may be a third.
+    low = np.where(np.arange(3)[:, None] == 0, 3 * NOISE, N)
+    off = c * low + np.where(low == 3 * NOISE, NOISE, 0)
+    assert set(said(mistakes.scaled_by_index, off, low)) == {"factor by index"}
     faint = np.where(np.arange(2)[:, None] == 1, 1.9 * NOISE, N[:2])  # so that a factor is seen in one row alone
     assert said(mistakes.scaled_by_index, faint * c, faint) == {}
     unseen = np.where(np.arange(4) < 2, 0.0, N[:2])  # columns that show nothing speak neither for it nor against it

@@ -351,6 +351,15 @@ def test_the_number_of_directions():
     assert check_directions(loss, make_params(), gradient(make_params()), rng=rng())["all"].checked == 5
 
 
+def test_along_directions_there_are_slopes_and_no_places():
+    wrong = {name: g[::-1] for name, g in gradient(make_params()).items()}
+    report = check_directions(loss, make_params(), wrong, rng=rng(), facts={"M": 3})
+    for row in report.rows:
+        assert row.verdict == "wrong" and row.seen.projected and row.seen.analytic.shape == (5,)
+        assert row.seen.facts == {"M": 3, "W.shape[0] or W.shape[1]": 4}
+    assert [name for name, _ in report.diagnosis[0]] == ["unknown"]
+
+
 def test_a_pair_hands_its_options_on():
     inputs = {"x": np.full((5, 3), 0.5), "W": np.linspace(-1, 1, 12).reshape(3, 4), "b": np.full(4, 0.3)}
 
@@ -561,3 +570,5 @@ def test_a_finding_stands_under_its_row_with_a_hanging_indent():
     _, _, first, second, last = str(Report((row,))).splitlines()
     assert first.startswith("    kink: word") and len(first) <= 118 < len(first) + len(" word")
     assert second.startswith(" " * 8 + "word") and len(second) <= 118 and last == "0 of 1 ok"
+    found = Finding("odd", " ".join("a" * 100))  # 4 + 5 + 55·2 − 1
+    assert len(str(Report((Row("W", (2,), 2, verdict="wrong", findings=(found,)),))).splitlines()[2]) == 118
