@@ -124,6 +124,15 @@ def test_the_better_of_two_directions_is_the_one_with_the_smaller_error(monkeypa
                 base_point(lambda p: 1.0, at(0.5), rng())
 
 
+def test_the_second_direction_is_relative_to_each_parameter(monkeypatch):
+    asked, theta = [], at(0.5, -4.0, 0.0, 1.0)
+    monkeypatch.setattr(fitness, "_rounding", lambda f, theta, d, *base: asked.append(d["x"]) or (1e-9, 1e-9, d))
+    with pytest.raises(InputError, match="has a rounding error of"):
+        base_point(lambda p: 1.0, theta, rng())
+    normal = rng().standard_normal(4)
+    np.testing.assert_array_equal(asked, [normal * [1, 4, 1, 1], normal * [0.5, 4, 0, 1]])
+
+
 def coarse(f, value=1.0, signature=()):
     return _coarse_error(f, at(0), at(1), value, signature)
 

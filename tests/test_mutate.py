@@ -90,7 +90,7 @@ def test_a_fault_is_killed_by_the_test_that_is_named_or_survives_or_never_ends(t
     monkeypatch.setattr(trials.sys, "platform", "linux")
     for name, text in {
         "minram/__init__.py": "",
-        "minram/one.py": "def f(n):\n    while n < 3:\n        n += 1\n    return n, 7\n",
+        "minram/one.py": "import time\ndef f(n):\n    while n < 3:\n        n += 1\n    time.sleep(400 * 0)\n    return n, 7\n",
         "tests/test_one.py": "from minram.one import f\n"
         "def test_a(): assert f(5)[0] == 5\ndef test_b(): assert f(0)[0] == 3\n",
         "pyproject.toml": "",
@@ -105,12 +105,13 @@ def test_a_fault_is_killed_by_the_test_that_is_named_or_survives_or_never_ends(t
         "while n < 4:": ("killed", "tests/test_one.py::test_b"),
         "return n, 8": ("SURVIVED", ""),
         "n += 0": ("endless", ""),
+        "time.sleep(400 * 1)": ("endless", ""),  # which takes none of the processor
     }.items():
-        monkeypatch.setattr(trials, "EACH", 2)  # seconds of the processor, however busy the machine is
+        monkeypatch.setattr(trials, "EACH", 2 if verdict[0] == "endless" else 60)
         with mutate.planted(tmp_path, found[after]):
             assert runner.verdict("test_one") == verdict
     assert runner.kills == {"tests/test_one.py::test_b": 1}
-    assert (tmp_path / "minram" / "one.py").read_text().startswith("def f(n):\n    while n < 3")
+    assert (tmp_path / "minram" / "one.py").read_text().startswith("import time\ndef f(n):\n    while n < 3")
 
 
 def test_times_are_read_from_a_run_of_all_tests(tmp_path):

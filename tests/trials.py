@@ -21,7 +21,8 @@ os.environ |= {"OPENBLAS_NUM_THREADS": "1", "OMP_NUM_THREADS": "1"}  # a fork ke
 
 STAY = ("numpy", "scipy.special", "scipy.stats", "matplotlib.figure", "PIL.Image", "hypothesis.extra.numpy", "pytest")
 SLOW = 8  # seconds: tests that take longer are left out
-EACH = 60  # seconds of the processor that a test may take, with fixtures that tests left out would have made
+EACH = 60  # seconds of the processor that a test may take, with fixtures that tests left out would have made; of the
+# clock twice that, as one that waits for another process takes none
 LEAST = 40  # seconds that all tests of a mutant may take, beside twelve times what they took: a machine may be busy
 FIRST = 30  # so many tests are taken out of their order: of more, fixtures would be made again and again
 
@@ -67,7 +68,7 @@ class Runner:
             report = Path(temporary) / "report.json"
             words = [str(self.root), temporary, json.dumps(tests.split()), json.dumps([first, slow, EACH])]
             code = (forked if sys.platform == "linux" else started)(words, seconds)
-            code = None if hasattr(signal, "SIGPROF") and code == -signal.SIGPROF else code
+            code = None if hasattr(signal, "SIGPROF") and code in (-signal.SIGPROF, -signal.SIGALRM) else code
             found = json.loads(report.read_text()) if report.exists() else {"failed": "", "durations": {}}
         return code, found["failed"], found["durations"]
 
@@ -145,10 +146,11 @@ class Watch:
         items.sort(key=lambda item: self.place.get(item.nodeid, len(self.place)))
 
     def pytest_runtest_setup(self):
-        """Called by pytest before each test, and before its fixtures. A loop without end takes the processor's time."""
+        """Called by pytest before each test, and before its fixtures. What has no end takes time, or waits."""
         if hasattr(signal, "setitimer"):
-            signal.signal(signal.SIGPROF, signal.SIG_DFL)  # which ends the process, whatever it is in
-            signal.setitimer(signal.ITIMER_PROF, self.each)
+            for name, timer, seconds in (("PROF", signal.ITIMER_PROF, 1), ("ALRM", signal.ITIMER_REAL, 2)):
+                signal.signal(getattr(signal, f"SIG{name}"), signal.SIG_DFL)  # ends the process, whatever it is in
+                signal.setitimer(timer, seconds * self.each)
 
     def pytest_runtest_logreport(self, report):
         """Called by pytest three times for each test."""
