@@ -197,6 +197,8 @@ def test_one_factor_for_all():
     spoilt = np.where(np.arange(12).reshape(3, 4) == 7, 1 + 3e-7, 1.0) * 3 * N
     assert said(mistakes.scaled, spoilt, N) == {} and said(mistakes.scaled, [3.3], [1.0]) == {}
     assert set(said(mistakes.scaled, [-3.3], [3.3])) == {"sign"}
+    uneven = N * (1 + 1.5 * RTOL * (-1) ** np.arange(12).reshape(3, 4))  # wrong, but on the whole by no factor
+    assert seen(uneven, N).wrong.all() and said(mistakes.scaled, uneven, N) == {}
     # The noise of the numeric gradient is multiplied too: 4·10⁻¹² is within 2·3·10⁻¹² of it.
     assert "factor" in said(mistakes.scaled, [3.0, 6.0, 4 * NOISE], [1.0, 2.0, 0.0])
 

@@ -90,7 +90,8 @@ def test_a_fault_is_killed_by_the_test_that_is_named_or_survives_or_never_ends(t
     monkeypatch.setattr(trials.sys, "platform", "linux")
     for name, text in {
         "minram/__init__.py": "",
-        "minram/one.py": "import time\ndef f(n):\n    while n < 3:\n        n += 1\n    time.sleep(400 * 0)\n    return n, 7\n",
+        "minram/one.py": "import time\ndef f(n):\n    while n < 3:\n        n += 1\n"
+        "    time.sleep(400 * 0)\n    return n, 7\n",
         "tests/test_one.py": "from minram.one import f\n"
         "def test_a(): assert f(5)[0] == 5\ndef test_b(): assert f(0)[0] == 3\n",
         "pyproject.toml": "",
