@@ -9,9 +9,10 @@ import pytest
 from minram.gradcheck import diagnosis, factors, mistakes
 from minram.gradcheck.checks import numbers
 from minram.gradcheck.diagnosis import explain
+from minram.gradcheck.differences import EPS, STEP
 from minram.gradcheck.evidence import Seen
 from minram.gradcheck.factors import readings
-from minram.gradcheck.probe import _said, probe
+from minram.gradcheck.probe import _said, _stacked, probe
 from minram.gradcheck.report import Report, Row
 
 NOISE, RTOL = 1e-12, 1e-7
@@ -128,7 +129,8 @@ def test_every_reading_of_a_count():
     }.items():
         assert readings(factor, {"M": 5}) == [reading]
         assert readings(-factor, {"M": 5}) == [reading + ", and the sign is wrong"]
-    assert [r[:2] for r in readings(2.0, {"M": 2})] == ["co", "M:"] and len(readings(0.5, {"M": 2})) == 2
+    assert readings(2.0, {"M": 2})[1:] == ["M: a sum where the mean belongs"]
+    assert readings(0.5, {"M": 2})[1:] == ["1/M: a mean where the sum belongs"] and readings(4.0, {"M": 2}) == []
     assert readings(1.0, {"M": 1}) == readings(25.0, {"M": 5}) == []  # no square of a count
 
 
@@ -596,6 +598,16 @@ def test_rows_are_tried_one_by_one_where_that_can_say_something_and_takes_20_000
         for given, w in zip(alone, v):
             assert (given is None) if w is None else np.array_equal(given, np.where(np.arange(len(w)).reshape(
                 -1, *[1] * (w.ndim - 1)) == i, w, 0))  # fmt: skip
+
+
+def test_the_rows_have_the_noise_that_a_check_of_entries_allows():
+    """Ten times σ/h, of a σ that is ε/2 of f = 2, and ten ε of the largest entry of the gradient."""
+    pair = Tried((2,))
+    pair.gradients = lambda v: {"x": np.array([3.0, -700.0])}
+    found = _stacked(pair, {"x": np.ones(2)}, ["x"], [ONES[3]], 3)
+    analytic, numeric, noise = found["x"]
+    assert (analytic == [3.0, -700.0]).all() and np.allclose(numeric, 1, rtol=1e-9, atol=0) and noise.shape == (3, 2)
+    np.testing.assert_allclose(noise, 10 * (EPS / STEP + EPS * 700), rtol=1e-3)
 
 
 def test_rows_are_tried_only_for_what_has_no_name_yet():

@@ -192,6 +192,12 @@ def test_a_parameter_is_in_single_precision_where_rounding_it_should_be_seen():
     assert list(_in_single_precision(step, theta, d, 1.0, 0.0)) == []
 
 
+def test_of_no_entries_nothing_is_in_single_precision():
+    theta, d = {"none": np.empty((0, 3)), "x": np.ones(1)}, {"none": np.empty((0, 3)), "x": np.ones(1)}
+    f = lambda p: 1 + np.float64(np.float32(p["x"][0]))  # noqa: E731
+    assert list(_in_single_precision(f, theta, d, 2.0, 0.0)) == ["params['x']"]
+
+
 def test_parameters_are_moved_and_rounded_one_by_one():
     theta, d, asked = {"x": np.array([0.7]), "y": np.array([2.0])}, {"x": np.full(1, 3.0), "y": np.full(1, -5.0)}, []
     list(_in_single_precision(lambda p: asked.append(dict(p)) or np.float64(0), theta, d, 9.0, 0.0))
@@ -342,7 +348,7 @@ def quadratic(p):
     return B @ p["x"] + p["x"] @ H @ p["x"] / 2
 
 
-@pytest.mark.parametrize("share, passes", [(0.5, True), (2.0, False), (-0.5, True), (-2.0, False)])
+@pytest.mark.parametrize("share, passes", [(0.7, True), (1.4, False), (-0.7, True), (-1.4, False)])
 def test_the_tolerances_of_second_derivatives(share, passes):
     def verdicts(grad, **options):
         return {row.name: row.passed for row in check_second(quadratic, grad, at(0, 0), **options).rows}
@@ -364,7 +370,7 @@ def test_the_noise_of_second_derivatives_is_that_of_f(scale):
     def f(p):
         return scale * quadratic(p)
 
-    for e, passes in ((0.5e-7, True), (2e-7, False)):
+    for e, passes in ((0.7e-7, True), (1.4e-7, False)):
         product = lambda p, d, e=e: {"x": scale * (1 + e) * (H @ d["x"])}  # noqa: E731
         report = check_second(f, lambda p: {"x": scale * (B + H @ p["x"])}, at(0, 0), hvp=product)
         assert [row.passed for row in report.rows] == [True, True, True, passes]
