@@ -108,6 +108,7 @@ def test_every_common_factor_has_its_reading():
         (2.302585092994046, "base 10"),
         (0.4342944819032518, "base 10"),
         (0.00392156862745098, "pixels"),
+        (255, "pixels"),
     ],
 )
 def test_common_factors_in_digits(value, word):
