@@ -280,7 +280,7 @@ def test_nothing_is_left_behind(tmp_path, method):
     workers = Workers(run, FOUR, DATA, 9, Own(), 3)
     assert len(children()) == 2
     edges = [0, *(piece.stop for piece in workers.pieces)]
-    assert [piece.start for piece in workers.pieces] == edges[:-1] and edges[-1] == run.vector.size > 3 * 64
+    assert [piece.start for piece in workers.pieces] == edges[:-1] and edges[-1] == run.vector.size
     assert all(edge % 64 == 0 and abs(edge - i * edges[-1] / 3) <= 32 for i, edge in enumerate(edges[:-1]))
     workers.close()
     assert children() == []
