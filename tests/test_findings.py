@@ -234,6 +234,9 @@ def test_a_factor_has_to_be_seen_twice_more_often_than_not():
     small = np.where(np.arange(3)[:, None] == 1, 1.9 * NOISE, N)  # a row that cannot be seen
     assert "factor by index" in said(mistakes.scaled_by_index, small * c[:4], small)
     assert said(mistakes.scaled_by_index, N * c, np.where(np.arange(4) == 1, 0.0, N)) == {}  # 0 has no such factor
+    once = np.where((np.arange(3)[:, None] > 0) & (np.arange(4) == 3), np.nan, N)
+    assert said(mistakes.scaled_by_index, N * [2, 3, -0.5, 1], once) == {}  # a column that is right, if seen once
+    assert set(said(mistakes.scaled_by_index, N * [2, 3, -0.5, 7], once)) == {"factor by index"}
     # Of each column the largest entry tells its factor: of the others rounding may be a third.
     low = np.where(np.arange(3)[:, None] == 0, 3 * NOISE, N)
     off = c * low + np.where(low == 3 * NOISE, NOISE, 0)
