@@ -539,6 +539,19 @@ def test_a_kink_is_looked_for_as_far_as_a_step_goes(old, within):
         assert not found or f"= {old + away:.3g}, {away:.1g} away" in findings[0].text
 
 
+@pytest.mark.parametrize("share, place", [(0.9, "0"), (1.1, "1.1e-07")])
+def test_a_place_within_a_hundredth_of_its_distance_from_0_is_0(share, place):
+    """It was measured from a point that is 1e-5 away, and is not known to more digits."""
+    at0 = share * 1e-7
+    theta = at(at0 - 1e-5)
+
+    def f(p):
+        return abs(p["x"][0] - at0) + 7
+
+    _, (finding,) = kink_finding(f, theta, "x", np.array([-1.0]), [0], (f(theta), (), EPS))
+    assert f"at x(0) = {place}, 1e-05 away" in finding.text
+
+
 def test_three_kinks_are_described_and_of_more_it_is_said_how_many():
     def f(p):
         return np.sum(np.abs(p["x"]))
