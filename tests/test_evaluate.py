@@ -104,7 +104,7 @@ BAD = {
     "nothing at all": ((X[:0], []), "1 or more images"),
     "an unknown policy": ((X, Y, "best"), "policy should be one of"),
     "no rollouts": ((X, Y, "mean", 0), "1 to 10000 rollouts"),
-    "too many rollouts": ((X, Y, "mean", 10**9), "1 to 10000 rollouts"),
+    "too many rollouts": ((X, Y, "mean", 10_001), "1 to 10000 rollouts"),
 }
 
 
@@ -112,3 +112,8 @@ BAD = {
 def test_what_does_not_fit_the_model_is_one_sentence(arguments, sentence):
     with pytest.raises(InputError, match=sentence):
         evaluate(PARAMS, SHORT, *arguments)
+
+
+def test_ten_thousand_rollouts_of_one_image_are_not_too_many():
+    got = evaluate(PARAMS, SHORT, X[:1], Y[:1], "sampled", 10_000)
+    assert got.probabilities.shape == (3, 1, 3) and np.isfinite(got.probabilities).all()
