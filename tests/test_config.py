@@ -54,7 +54,11 @@ def test_a_choice_is_one_of_those_that_the_message_lists(name):
             Config(**{name: wrong})
 
 
-@pytest.mark.parametrize("text, value", [("true", True), ("1", True), ("No", False), (0, False), (True, True)])
+@pytest.mark.parametrize(
+    "text, value",
+    [(text, True) for text in ("true", "True", "1", "yes", "YES", 1, True)]
+    + [(text, False) for text in ("false", "False", "0", "no", "NO", 0, False)],
+)
 def test_a_bool_is_true_or_false(text, value):
     assert Config(learn_std=text).learn_std is value
     for wrong in ("maybe", 2, None, 1.5, []):

@@ -5,9 +5,10 @@ import pytest
 
 from minram.agent import init_params, rollout
 from minram.sensor import summed_area
-from minram.training import models, train
+from minram.training import diagnosis, models, train
 from minram.training.config import Config
 from minram.training.diagnosis import coverage, of_labels, of_looking, sentences
+from minram.training.evaluate import evaluate
 from minram.training.metrics import read_metrics
 from minram.training.models import MODELS
 from minram.training.run import load_params
@@ -170,6 +171,18 @@ def test_a_dead_core_is_found(tmp_path, monkeypatch):
 def test_a_keyhole_is_found(tmp_path, monkeypatch):
     found = trained(tmp_path / "run", monkeypatch, lambda params: None, dataset(shape=(40, 40)))
     assert any("all 3 glimpses together cover at most 0.8% of it" in s for s in found)  # 3·2²/40²
+
+
+@pytest.mark.parametrize("pixels, rows, looked", [(100, 500, 3), (29, 500, 1), (10**6, 5, 5), (10**6, 500, 10)])
+def test_so_many_images_are_looked_at_as_memory_is_to_hold(monkeypatch, pixels, rows, looked):
+    """Of images of 30 pixels, and one at least; ten there are."""
+    given, data = [], dataset()
+    monkeypatch.setattr(diagnosis, "ROWS", rows)
+    monkeypatch.setattr(diagnosis, "PIXELS", pixels)
+    monkeypatch.setattr(diagnosis, "summed_area", lambda x, background: given.append(len(x)) or summed_area(x))
+    params = init_params(SHORT, np.random.default_rng(0), 3)
+    diagnosis.diagnose(params, SHORT, data, evaluate(params, SHORT, data.x_val, data.y_val))
+    assert given == [looked] and data.x_val.shape == (10, 6, 5)
 
 
 @pytest.mark.parametrize("settings", [{}, CANVAS, {"glimpses": 1}, {"policy": "random", "baseline": "none"}])
