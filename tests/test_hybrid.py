@@ -63,6 +63,7 @@ def test_reinforce_for_each_flow(flow):
 def test_reinforce_with_one_glimpse():
     """Only the label is drawn, and nothing is there to predict its reward: b = 0."""
     frozen = update(objective="reinforce", flow=HEADS, glimpses=1)
+    assert frozen.outcome.baseline_error == 0.0  # of no decision
     p = softmax(frozen.trajectory.logits[0], axis=-1)
     want = frozen.outcome.reward[:, None] / len(p) * (p - (np.arange(3) == frozen.guess[:, None]))
     assert 0 < frozen.outcome.reward.sum() < len(p)
