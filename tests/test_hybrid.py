@@ -60,6 +60,16 @@ def test_reinforce_for_each_flow(flow):
     check_blocks(update(objective="reinforce", flow=flow, glimpses=4))
 
 
+@pytest.mark.parametrize("objective", [{}, {"objective": "reinforce", "flow": HEADS}])
+def test_the_outcome_tells_of_the_last_label(objective):
+    frozen = update(label_steps="every", **objective)
+    log_p, rows = log_softmax(frozen.trajectory.logits, axis=-1), np.arange(len(frozen.labels))
+    wrong = (log_p.argmax(axis=-1) != frozen.labels).mean(axis=1)
+    losses = [-one[rows, frozen.labels].mean() for one in log_p]
+    assert wrong[0] != wrong[-1] and frozen.outcome.error == wrong[-1]
+    assert frozen.outcome.loss == pytest.approx(losses[-1], rel=1e-14, abs=0)
+
+
 def test_reinforce_with_one_glimpse():
     """Only the label is drawn, and nothing is there to predict its reward: b = 0."""
     frozen = update(objective="reinforce", flow=HEADS, glimpses=1)
