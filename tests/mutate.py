@@ -68,7 +68,7 @@ TESTS = {
     "minram/datasets/tasks.py": "test_tasks",
     "minram/training/balance.py": "test_balance",
     "minram/training/by_hand.py": "test_by_hand test_trace",
-    "minram/training/classifiers.py": "test_classifiers test_balance",
+    "minram/training/classifiers.py": "test_classifiers test_balance test_run",
     "minram/training/jobs.py": "test_recipes test_tables test_tables_run",
     "minram/training/config.py": "test_config test_recipes",
     "minram/training/contradictions.py": "test_config",

@@ -254,8 +254,8 @@ def test_a_one_sided_slope_takes_ten_of_its_standard_errors():
 
 
 def test_where_the_side_that_is_defined_has_kinks_there_is_no_slope():
-    def f(p):
-        return (1.0 if p["x"][0] >= 0 else np.nan), (p["x"][0] > 0,)
+    def f(p):  # the first point that is asked is on the other side
+        return (1.0 if p["x"][0] <= 0 else np.nan), (p["x"][0] < 0,)
 
     assert np.isnan(five_point(f, lambda t: at(t), (1.0, (False,), EPS), 1e-3)).all()
     with pytest.raises(InputError, match="smooth on one side of its params at least"):
