@@ -124,6 +124,15 @@ def test_the_better_of_two_directions_is_the_one_with_the_smaller_error(monkeypa
                 base_point(lambda p: 1.0, at(0.5), rng())
 
 
+@pytest.mark.parametrize("signs", [(1, -1), (-1, 1), (1, 1), (-1, -1)])
+def test_where_f_is_defined_in_one_quadrant_the_steps_go_there(signs):
+    def f(p):
+        return 1.0 if np.all(p["x"] * signs >= 0) else np.nan
+
+    assert base_point(f, at(0, 0), rng())[2] == EPS / 2
+    assert not np.all(np.sign(rng().standard_normal(2)) == signs) or signs == (1, -1)  # which is the first direction
+
+
 def test_the_second_direction_is_relative_to_each_parameter(monkeypatch):
     asked, theta = [], at(0.5, -4.0, 0.0, 1.0)
     monkeypatch.setattr(fitness, "_rounding", lambda f, theta, d, *base: asked.append(d["x"]) or (1e-9, 1e-9, d))

@@ -103,7 +103,7 @@ def moved(seen: Seen) -> Iterator[Finding]:
 
 def _rearranged(seen: Seen) -> Iterator[tuple[str, str, np.ndarray]]:
     n = seen.numeric
-    for p in list(permutations(range(n.ndim)))[1:] if n.ndim <= 4 else ():
+    for p in permutations(range(n.ndim)) if n.ndim <= 4 else ():
         turned = n.transpose(p)
         if turned.shape == n.shape:
             yield "transposed", f"axes in the order {p}" if n.ndim > 2 else "rows and columns are exchanged", turned
