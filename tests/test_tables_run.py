@@ -2,6 +2,8 @@
 
 import json
 import re
+import signal
+import subprocess
 import sys
 import types
 from pathlib import Path
@@ -379,3 +381,34 @@ def test_a_cluster_runs_the_same_rows_and_they_are_tested_here(tmp_path, monkeyp
     job = Short("mnist-2", 20, {}, "none", "ablations")
     assert cluster.run_on("tcp://there:8786", [job], tmp_path / "runs") == 1
     assert "the worker has another minram" in capsys.readouterr().out and not record.result_path(job).exists()
+
+
+IN_THE_BACKGROUND = """
+import signal, subprocess, sys, time
+signal.signal(signal.SIGINT, signal.SIG_IGN)  # as a shell does for what a script starts with &
+import driver
+
+def run(job, runs, workers, running, quiet):
+    running.append(subprocess.Popen([sys.executable, "-c", "import time; time.sleep(600)"]))
+    print(job, flush=True)
+    return running[-1].wait()
+
+driver.run = run
+sys.exit(driver.run_all(["one", "two", "three"], "runs", 2))
+"""
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="has other signals")
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+def test_a_signal_stops_all_that_runs_and_begins_no_more(number):
+    text = IN_THE_BACKGROUND
+    if number == signal.SIGINT:  # which is Ctrl-C, in a terminal
+        text = text.replace("signal.SIG_IGN", "signal.default_int_handler")
+    process = subprocess.Popen([sys.executable, "-c", text], cwd=FOLDER, stdout=subprocess.PIPE, text=True)
+    try:
+        begun = {process.stdout.readline() for _ in range(2)}
+        process.send_signal(number)
+        rest, _ = process.communicate(timeout=60)
+    finally:
+        process.kill()
+    assert begun == {"one\n", "two\n"} and rest == "" and process.returncode == 130

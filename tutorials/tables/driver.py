@@ -75,7 +75,7 @@ def run_all(jobs, runs, side_by_side=1, workers=1):
     Ctrl-C or a termination signal stops and saves those under way; the same command goes on with them.
     """
     running = []
-    signal.signal(signal.SIGTERM, lambda number, frame: signal.raise_signal(signal.SIGINT))
+    signal.signal(signal.SIGTERM, _interrupt)
     with ThreadPoolExecutor(side_by_side) as pool:
         futures = [pool.submit(run, job, runs, workers, running, len(jobs) > 1) for job in jobs]
         try:
@@ -85,3 +85,8 @@ def run_all(jobs, runs, side_by_side=1, workers=1):
             for process in running:
                 process.terminate()
             return 130
+
+
+def _interrupt(number, frame):
+    """As Ctrl-C, also where that is ignored, as in the background of a script."""
+    raise KeyboardInterrupt
