@@ -57,11 +57,10 @@ def training_command(config, name="quick"):
     return " ".join(["minram train", name, *(["--set", *words(changes)] if changes else [])])
 
 
-def ablation_results(folder=None):
-    """The ablations of quick, or those in another folder → {name: [a dict for each seed]}."""
-    known = (RESULTS / "ablations" / "quick", HERE / "checkpoints" / "v1" / "ablations")
+def ablation_results(folder=HERE / "checkpoints" / "v1" / "ablations"):
+    """The first protocol's ablations of quick, or those in another folder → {name: [a dict for each seed]}."""
     results = {}
-    for path in sorted((folder or next(path for path in known if path.exists())).glob("*.json")):
+    for path in sorted(folder.glob("*.json")):
         result = json.loads(path.read_text(encoding="utf-8"))
         results.setdefault(result["name"] if "name" in result else result["ablation"], []).append(result)
     return results
