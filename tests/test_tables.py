@@ -356,3 +356,17 @@ def test_weights_are_those_of_the_median_seed_and_not_tested_again(tmp_path, mon
     del results["mnist-7-s24"]
     with pytest.raises(InputError, match="mnist-7-s24 should have a result first"):
         pretrained.pretrain("mnist-28", tmp_path, tmp_path)
+
+
+def test_what_is_said_of_the_ablations_of_quick_is_what_their_table_shows():
+    page = (FOLDER / "README.md").read_text(encoding="utf-8")
+    table = page.partition("<!-- ablations-quick -->")[2].partition("<!-- /ablations-quick -->")[0]
+    rows = [[cell.strip() for cell in line.split("|")[1:-1]] for line in table.splitlines() if "`" in line[1:]]
+    choices = [(name, more, float(p.removeprefix("< "))) for name, _, _, seeds, more, p in rows[-17:] if seeds == "5"]
+    cost = {name for name, more, p in choices if p < 0.05 and more.startswith("+")}
+    said = re.search(r"six of the seventeen cost something: (.*)\. The others are ties", page)[1]
+    assert len(choices) == 17 and cost == set(said.split(", ")) and len(cost) == 6
+    assert not [name for name, more, p in choices if p < 0.05 and name not in cost]
+    lesson = (FOLDER.parent / "09_training_on_mnist.py").read_text(encoding="utf-8")
+    (more,) = (more for name, more, _ in choices if name == "no baseline")
+    assert f"no baseline {more.split()[0][1:]} points" in lesson

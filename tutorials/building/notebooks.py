@@ -19,8 +19,8 @@ from building.links import renumbered, rewrite
 from minram.errors import InputError
 from minram.training.process import VARIABLES
 
-STORED = ("minram/datasets", "minram/training/weights", "tutorials/checkpoints")
-STORED += ("tutorials/tables/results/v1/ablations",)
+ABLATIONS = "tutorials/tables/results/v1/ablations"
+STORED = ("minram/datasets", "minram/training/weights", "tutorials/checkpoints", ABLATIONS)
 READ = {  # what a lesson's text names → the folders that it reads
     r"CHECKPOINTS|ablation_results|pretrained:": STORED,
     r"^import (?:race|trained_agent)$": ("tutorials/checkpoints", "tutorials/variance_results"),
