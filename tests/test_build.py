@@ -18,7 +18,6 @@ TUTORIALS = Path(__file__).resolve().parent.parent / "tutorials"
 sys.path.insert(0, str(TUTORIALS))
 import build  # noqa: E402
 import building  # noqa: E402
-import weights  # noqa: E402
 from building import links, movie, notebooks  # noqa: E402
 from building.lessons import lessons  # noqa: E402
 
@@ -158,31 +157,3 @@ def test_the_moving_picture_has_five_right_and_one_wrong():
 def test_the_moving_picture_is_small():
     data = movie.PICTURE.read_bytes()
     assert data.startswith(b"GIF89a") and 100_000 < len(data) < movie.MOST
-
-
-def test_weights_are_replaced_only_by_whole_runs(tmp_path, monkeypatch, capsys):
-    kept, results = tmp_path / "kept", tmp_path / "results"
-    monkeypatch.setattr(weights, "TARGET", kept)
-    monkeypatch.setattr(weights, "RESULTS", results)
-    runs = [tmp_path / name for name in ("first", "second")]
-    for run in runs:
-        run.mkdir()
-        for name in weights.FILES:
-            (run / name).write_text(f"{run.name} {name}")
-        (run / "config.json").write_text('{"seed": 21}')
-    results.mkdir()
-    for seed in (20, 21, 22):
-        (results / f"quick-s{seed}.json").write_text(f"result {seed}")
-    weights.main([str(runs[0])])
-    expected = {name: f"first {name}" for name in weights.FILES} | {"config.json": '{"seed": 21}'}
-    expected |= {"result.json": "result 21", "result-1.json": "result 20", "result-2.json": "result 22"}
-    assert {path.name: path.read_text() for path in kept.iterdir()} == expected
-    (runs[1] / "metrics.jsonl").unlink()
-    with pytest.raises(SystemExit) as end:
-        weights.main([str(runs[1])])
-    assert end.value.code == 2 and "let that run end first" in capsys.readouterr().err
-    (results / "quick-s21.json").unlink()
-    with pytest.raises(SystemExit) as end:
-        weights.main([str(runs[0])])
-    assert end.value.code == 2 and "there is no quick-s21.json among the results" in capsys.readouterr().err
-    assert {path.name: path.read_text() for path in kept.iterdir()} == expected

@@ -368,5 +368,9 @@ def test_what_is_said_of_the_ablations_of_quick_is_what_their_table_shows():
     assert len(choices) == 17 and cost == set(said.split(", ")) and len(cost) == 6
     assert not [name for name, more, p in choices if p < 0.05 and name not in cost]
     lesson = (FOLDER.parent / "09_training_on_mnist.py").read_text(encoding="utf-8")
-    (more,) = (more for name, more, _ in choices if name == "no baseline")
-    assert f"no baseline {more.split()[0][1:]} points" in lesson
+    more = {name: more.split()[0] for name, more, _ in choices}
+    words = ("One scale costs", "σ = 0.4 costs", "two glimpses", "no baseline", "eight glimpses")
+    lesson = re.sub(r"\s*\n# ", " ", lesson)
+    for text, name in zip(words, ("one scale", "σ = 0.4", "2 glimpses", "no baseline", "8 glimpses")):
+        (said,) = re.findall(rf"{text} (\d\.\d+)(?: points)?[,.]", lesson)
+        assert f"{float(more[name]):.{len(said) - 2}f}" == said, name

@@ -18,16 +18,18 @@ from minram.command.cli import _parser
 from minram.training.config import Config
 from minram.training.process import VARIABLES
 from minram.training.recipes import recipe
+from minram.training.run import load_params
 
 ROOT = Path(__file__).resolve().parent.parent
 TUTORIALS = ROOT / "tutorials"
 LESSONS = sorted(TUTORIALS.glob("[0-9][0-9]_*.py"))
 assert LESSONS
-sys.path.insert(0, str(TUTORIALS))
+sys.path[:0] = [str(TUTORIALS), str(TUTORIALS / "tables")]
 import build  # noqa: E402
+import ledger  # noqa: E402
 from building import elsewhere, exercises, links, notebooks  # noqa: E402
 from building.lessons import read_cells  # noqa: E402
-from lesson import CHECKPOINTS, ablation_results  # noqa: E402
+from lesson import WEIGHTS, ablation_results, row_results  # noqa: E402
 from minram.training.jobs import QUICK  # noqa: E402
 
 each_lesson = pytest.mark.parametrize("lesson", LESSONS, ids=lambda path: path.stem)
@@ -200,17 +202,19 @@ def test_a_link_has_to_quote_one_line():
             renumbered(f"[`{code}`](../minram/sensor.py#L1)")
 
 
-def test_stored_runs_are_of_the_recipes_of_today():
-    """Those of the first protocol are history, of the recipes of their time."""
-    if CHECKPOINTS.name != "v1":
-        assert Config.from_dict(json.loads(source(CHECKPOINTS / "mnist" / "config.json"))).changed(seed=0) == recipe(
-            "quick"
-        )
+def test_stored_weights_are_of_the_recipe_s_median_seed_by_validation():
+    params, config, _ = load_params(WEIGHTS)
+    ranked = sorted(row_results("quick"), key=lambda r: (r["val_error"], r["seed"]))
+    assert len(ranked) == 5 and ranked[2]["seed"] == config.seed
+    assert ranked[2]["digests"]["weights"] == ledger.weights_digest(params)
+    assert config.changed(seed=0) == recipe("quick")
+
+
+def test_stored_ablations_are_of_the_recipe_of_today():
     results = [result for runs in ablation_results().values() for result in runs]
-    assert results
+    assert len(results) == 5 * len(QUICK.changes)
     for result in results:
-        if "kind" in result:
-            assert Config.from_dict(result["settings"]) == QUICK.job(result["name"], result["seed"]).config
+        assert Config.from_dict(result["settings"]) == QUICK.job(result["name"], result["seed"]).config
 
 
 PAGES = [TUTORIALS / name for name in ("README.md", "tables/README.md", "tables/results/v1/README.md")]

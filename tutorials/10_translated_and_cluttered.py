@@ -22,7 +22,7 @@ import matplotlib.pyplot as plt
 import numpy as np
 from scipy.stats import chi2
 
-from lesson import CHECKPOINTS, show, show_source, training_command
+from lesson import WEIGHTS, show, show_source, training_command
 from minram.agent import rollout
 from minram.datasets import tasks
 from minram.datasets.data import load
@@ -313,9 +313,9 @@ assert min(off_path[name].mean() for name in list(paths)[1:]) > 0.2
 
 # %% [markdown]
 # Off its own path this agent is lost: in a third of the canvases or more. On MNIST, with the digit in the middle, a
-# borrowed path cost about two points. So on this task it lives by what it sees. As in lesson 9 this does *not* say how
-# good an agent with one fixed path could be, since this one was never trained for such paths. What it would have to do
-# without is the digit's place. Agents that are trained with a fixed path belong to the evidence of the
+# borrowed path cost less than two points. So on this task it lives by what it sees. As in lesson 9 this does *not* say
+# how good an agent with one fixed path could be, since this one was never trained for such paths. What it would have to
+# do without is the digit's place. Agents that are trained with a fixed path belong to the evidence of the
 # [tables](tables/README.md), *habit or decision*.
 #
 # ## Which scale does what?
@@ -375,7 +375,7 @@ show("Bars of the error, and of the share of glimpses on the digit, with no scal
 # empty canvases of up to 100; the one of this lesson on empty canvases, and on canvases with its clutter.
 
 # %%
-small, small_config, _ = load_params(CHECKPOINTS / "mnist" / "best.npz")
+small, small_config, _ = load_params(WEIGHTS)
 sizes = (28, 36, 44, 52, 60, 68, 76, 84, 92, 100)
 curves = {
     "lesson 9, no clutter": (small, small_config, "translated", COLOUR["baseline"]),

@@ -515,9 +515,9 @@ two_panels(every, "Every glimpse rewarded", "Bias and variance times cost with a
 #
 # ## The trained agent
 #
-# Now the agent of lesson 9, with its own weights: six glimpses of real digits. Its reward is again a drawn label, and
-# the gradient is that of the last layer of the location head, whose rows can be written down one by one. Nobody knows
-# the truth. It is estimated, from millions of rollouts, by the package's own functions
+# Now an agent trained by the recipe of lesson 9, in the first protocol: six glimpses of real digits. Its reward is
+# again a drawn label, and the gradient is that of the last layer of the location head, whose rows can be written down
+# one by one. Nobody knows the truth. It is estimated, from millions of rollouts, by the package's own functions
 # ([trained_agent.py](trained_agent.py)). A first half of them gives a *direction*; a second half says how steep $J$ is
 # along it. (One half for both would count its own noise as signal.) That record is kept, with the digest of the
 # weights, and this makes it anew, in a quarter of an hour:

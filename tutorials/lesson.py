@@ -2,6 +2,7 @@
 
 import inspect
 import json
+import sys
 from dataclasses import asdict
 from pathlib import Path
 
@@ -13,8 +14,7 @@ from without_display import save_pictures
 
 HERE = Path(__file__).resolve().parent
 RESULTS = HERE / "tables" / "results"
-# A stored run of quick; the one of the first protocol, until there is another.
-CHECKPOINTS = next(path for path in (HERE / "checkpoints", HERE / "checkpoints" / "v1") if (path / "mnist").exists())
+WEIGHTS = HERE / "checkpoints" / "quick.npz"  # of the default recipe: of the median of its five seeds, by validation
 save_pictures()
 
 
@@ -57,13 +57,33 @@ def training_command(config, name="quick"):
     return " ".join(["minram train", name, *(["--set", *words(changes)] if changes else [])])
 
 
-def ablation_results(folder=HERE / "checkpoints" / "v1" / "ablations"):
-    """The first protocol's ablations of quick, or those in another folder → {name: [a dict for each seed]}."""
+def row_results(recipe):
+    """The results of a recipe, by seed → a list of dicts."""
+    return [json.loads(path.read_text(encoding="utf-8")) for path in sorted(RESULTS.glob(f"{recipe}-s*.json"))]
+
+
+def ablation_results(folder=RESULTS / "ablations" / "quick"):
+    """The ablations of quick, or those in another folder → {name: [a dict for each seed]}."""
     results = {}
     for path in sorted(folder.glob("*.json")):
         result = json.loads(path.read_text(encoding="utf-8"))
         results.setdefault(result["name"] if "name" in result else result["ablation"], []).append(result)
     return results
+
+
+def compared(results):
+    """Each choice's validation errors minus those of "nothing", paired by seed and image → {name: (Mean, p)}.
+
+    The interval is by seeds and by images, and p is Holm's over all choices, as on the page of the tables.
+    """
+    sys.path.append(str(RESULTS.parent))
+    from intervals import holm, paired
+    from record import outcomes
+
+    tables = {name: outcomes(runs, "validation") for name, runs in results.items()}
+    recipe = tables.pop("nothing")
+    means = {name: paired(table, recipe) for name, table in tables.items()}
+    return {name: (mean, p) for (name, mean), p in zip(means.items(), holm([mean.p for mean in means.values()]))}
 
 
 def paper_ablations():

@@ -1,4 +1,4 @@
-"""The trained agent of lesson 9 as a problem of lesson 13: its rollouts, and a truth that is itself a mean.
+"""A trained agent, of the first protocol, as a problem of lesson 13: its rollouts, and a truth that is itself a mean.
 
 J is the chance that a label drawn after the last glimpse is right, over the training images. It is climbed by the last
 layer of the location head, (W, b), of 258 parameters with the usual widths, as a row's own gradient can be written down
@@ -24,7 +24,6 @@ import numpy as np
 
 import variance as v
 from laboratory import Problem, Way, compared
-from lesson import CHECKPOINTS
 from minram import heads, reinforce
 from minram.agent import rollout
 from minram.datasets import data
@@ -32,8 +31,9 @@ from minram.sensor import summed_area
 from minram.training.process import machine
 from minram.training.run import load_params
 
-WEIGHTS = CHECKPOINTS / "mnist" / "best.npz"
-TRUTH = Path(__file__).resolve().parent / "variance_results" / "truth.json"
+HERE = Path(__file__).resolve().parent
+WEIGHTS = HERE / "checkpoints" / "v1" / "mnist" / "best.npz"
+TRUTH = HERE / "variance_results" / "truth.json"
 SEED, BATCH = 28, 512  # images of a batch, with two rollouts each
 GROUP = 4  # rollouts of an estimate in the comparison
 

@@ -19,10 +19,18 @@ from building.links import renumbered, rewrite
 from minram.errors import InputError
 from minram.training.process import VARIABLES
 
-ABLATIONS = "tutorials/tables/results/v1/ablations"
-STORED = ("minram/datasets", "minram/training/weights", "tutorials/checkpoints", ABLATIONS)
+RESULTS = "tutorials/tables/results"
+STORED = (
+    "minram/datasets",
+    "minram/training/weights",
+    "tutorials/checkpoints",
+    f"{RESULTS}/quick-s*.json*",
+    f"{RESULTS}/ablations/quick",
+    f"{RESULTS}/scan/quick",
+    f"{RESULTS}/v1/ablations",
+)
 READ = {  # what a lesson's text names → the folders that it reads
-    r"CHECKPOINTS|ablation_results|pretrained:": STORED,
+    r"WEIGHTS|ablation_results|pretrained:": STORED,
     r"^import (?:race|trained_agent)$": ("tutorials/checkpoints", "tutorials/variance_results"),
 }
 KERNEL = {
@@ -100,7 +108,10 @@ def digest_of_what_it_reads(text):
     if not folders:
         return None
     digest = hashlib.sha256()
-    found = {folder: [path for top in ROOT.glob(folder) for path in top.rglob("*.[nj]*")] for folder in folders}
+    found = {
+        folder: [path for top in ROOT.glob(folder) for path in ([top] if top.is_file() else top.rglob("*.[nj]*"))]
+        for folder in folders
+    }
     if empty := [folder for folder, paths in found.items() if not paths]:
         raise InputError(f"there is nothing stored in {', '.join(empty)}, which lessons read; restore it.")
     for path in sorted(path for paths in found.values() for path in paths):

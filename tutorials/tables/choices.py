@@ -8,9 +8,9 @@ import itertools
 import numpy as np
 
 import ladder
+from habit import HABITS
 from intervals import holm, paired
 from minram.training.jobs import ABLATED, words
-from paper import HEADLINES
 from record import outcomes
 
 
@@ -91,7 +91,7 @@ def habit_table(results):
         "| row | seeds | own path | one path for all | path of any image | trained with one path | more than the row |",
         "|:--|--:|--:|--:|--:|--:|:-:|",
     ]
-    for recipe in HEADLINES.values():
+    for recipe in HABITS:
         scans = runs_of(results, recipe, "scan", "fixed")
         if not scans:
             lines.append(f"| {recipe} | no run yet | | | | | |")

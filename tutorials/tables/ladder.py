@@ -35,7 +35,7 @@ PAPER = {
 }
 # What each rung takes over from our recipe, in words and settings; together they are all that differs.
 RUNGS = {
-    "adam": ("Adam, and minibatches of 128", ("optimiser", "batch_size")),
+    "adam": ("Adam, and larger minibatches", ("optimiser", "batch_size")),
     "hidden-layer": ("a hidden layer before μ", ("location_units",)),
     "labels": ("a label after every glimpse", ("label_steps",)),
     "rewards": ("and a reward, the right label's probability", ("reward", "reward_steps")),

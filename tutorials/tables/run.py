@@ -84,7 +84,7 @@ def parser():
         command = trains(name, text)
         command.add_argument("recipe", choices=[*of], metavar="RECIPE", help=", ".join(of))
     scan = trains("habit", "take a row's run off its path, and train a fixed scan along its mean path", jobs=False)
-    scan.add_argument("recipe", choices=[*HEADLINES.values()], metavar="ROW", help=", ".join(HEADLINES.values()))
+    scan.add_argument("recipe", choices=habit.HABITS, metavar="ROW", help=", ".join(habit.HABITS))
     scan.add_argument("--seed", type=int, default=ledger.FIRST, help="of the row's run and of the scan's")
     trains("sweep", "how the error on 100×100 grows with the number of distractors, on validation digits", jobs=False)
     again = commands.add_parser("verify", help="train the first epoch of a result again; name what differs")

@@ -3,7 +3,7 @@
 import ladder
 import ledger
 import sweep
-from habit import scan_job
+from habit import HABITS, scan_job
 from minram.errors import InputError
 from minram.training.jobs import ABLATED, Job
 from paper import HEADLINES, THREE, reported_seeds
@@ -31,7 +31,9 @@ def status(results=None):
     for ablated in ABLATED.values():
         jobs = [ablated.job(name, seed) for name in ablated.changes for seed in range(20, 25)]
         lines.append(_count(f"ablations/{ablated.recipe}", jobs, results))
-    lines += [_count(f"habit {name}", [scan_job(name, 20)], results) for name in ladder.LADDERS]
+    for name in HABITS:
+        seeds = reported_seeds(name) if name == "quick" else range(20, 21)
+        lines.append(_count(f"habit {name}", [scan_job(name, seed) for seed in seeds], results))
     lines.append("5. The sweep of distractors")
     jobs = [Job(sweep.ROW, seed, kind="sweep") for seed in reported_seeds(sweep.ROW)]
     have = sum(result_path(job).with_suffix(".jsonl").exists() for job in jobs)
