@@ -42,6 +42,10 @@ def test_a_fixed_scan_looks_along_the_path_and_nowhere_else(params):
     np.testing.assert_allclose(t.loc, np.broadcast_to(PATH[:, None], t.loc.shape), rtol=1e-6)  # to float32
     again = rollout(params, CONFIG, area, habit.Scanner(PATH), rollouts=2, policy="random")
     np.testing.assert_array_equal(again.loc[:, ::2], t.loc)
+    drawn = rollout(params, CONFIG, area, habit.Scanner(PATH, np.random.default_rng(5)), policy="random")
+    np.testing.assert_array_equal(drawn.loc[1:], t.loc[1:])
+    own = rollout(params, CONFIG, area, np.random.default_rng(5), policy="mean")
+    np.testing.assert_array_equal(drawn.loc[0], own.loc[0])  # as the agent's own, so that the two are paired
 
 
 def test_outside_the_block_nothing_is_fixed(params):
@@ -100,7 +104,7 @@ def test_a_habit_is_measured_once_and_paired_with_its_row(tmp_path, monkeypatch)
     path = habit.run("mnist-7", 20, tmp_path / "runs")
     r = json.loads(path.read_text())
     assert np.shape(r["path"]) == (3, 2) and r["ways"]["own path"] in np.arange(11) / 10
-    with habit.fixed_scan(np.array(r["path"])):
+    with habit.fixed_scan(np.array(r["path"]), first_drawn=True):
         params = habit.load_params(tmp_path / "runs" / "scan" / "mnist-7" / "fixed-s20" / "best.npz")[0]
         assert evaluate(params, Scan.config, D.x_val, D.y_val).error == r["val_error"]
     assert "mean" not in r and set(r["wrong"]) == {"validation"}

@@ -104,6 +104,16 @@ def test_a_row_is_frozen_then_begins_goes_on_and_is_kept_once(started, tmp_path,
     assert "mnist-2-s21: has a result" in capsys.readouterr().out
 
 
+def test_runs_side_by_side_print_whole_lines(started, tmp_path, monkeypatch):
+    """Two pieces of a line would let another run's line between them."""
+    pieces, jobs = [], [ABLATED["quick"].job(name, 20) for name in ("nothing", "random")]
+    monkeypatch.setattr(sys, "stdout", types.SimpleNamespace(write=pieces.append, flush=lambda: None))
+    for _ in range(2):
+        driver.run_all(jobs, tmp_path / "runs", side_by_side=2)
+    pieces = [piece for piece in pieces if piece]
+    assert len(pieces) == 6 and all(piece.count("\n") == 1 and piece.endswith("\n") for piece in pieces)
+
+
 def test_code_of_no_commit_reports_nothing(started, tmp_path, monkeypatch, capsys):
     runner.main(["freeze", "mnist-2"])
     monkeypatch.setattr(ledger, "code", lambda: {"commit": None, "sources": "b"})
@@ -390,7 +400,7 @@ import driver
 
 def run(job, runs, workers, running, quiet):
     running.append(subprocess.Popen([sys.executable, "-c", "import time; time.sleep(600)"]))
-    print(job, flush=True)
+    driver.say(job)
     return running[-1].wait()
 
 driver.run = run
@@ -398,12 +408,27 @@ sys.exit(driver.run_all(["one", "two", "three"], "runs", 2))
 """
 
 
+SLOW_TO_BEGIN = """
+class Pool(driver.ThreadPoolExecutor):
+    def submit(self, f, job, *more):
+        if job == "three":
+            time.sleep(600)
+        return super().submit(f, job, *more)
+
+driver.ThreadPoolExecutor = Pool
+"""
+
+
 @pytest.mark.skipif(sys.platform == "win32", reason="has other signals")
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
-def test_a_signal_stops_all_that_runs_and_begins_no_more(number):
+@pytest.mark.parametrize("early", [False, True])
+def test_a_signal_stops_all_that_runs_and_begins_no_more(number, early):
+    """Also one that comes while the runs are being begun."""
     text = IN_THE_BACKGROUND
     if number == signal.SIGINT:  # which is Ctrl-C, in a terminal
         text = text.replace("signal.SIG_IGN", "signal.default_int_handler")
+    if early:
+        text = text.replace("driver.run = run", SLOW_TO_BEGIN + "driver.run = run")
     process = subprocess.Popen([sys.executable, "-c", text], cwd=FOLDER, stdout=subprocess.PIPE, text=True)
     try:
         begun = {process.stdout.readline() for _ in range(2)}

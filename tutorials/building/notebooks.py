@@ -27,6 +27,7 @@ STORED = (
     f"{RESULTS}/quick-s*.json*",
     f"{RESULTS}/ablations/quick",
     f"{RESULTS}/scan/quick",
+    f"{RESULTS}/scan/translated-60-8",
     f"{RESULTS}/v1/ablations",
 )
 READ = {  # what a lesson's text names → the folders that it reads

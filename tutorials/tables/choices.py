@@ -32,7 +32,7 @@ def ablation_table(results, recipe):
             lines.append(f"| {text} | {code(settings)} | no run yet | | | |")
             continue
         d = differences.get(name)
-        more = f"{100 * d.mean:+.2f} {brackets(d, '+')} | {_p(p[name])}" if d else " | "
+        more = f"{_more(d)} | {_p(p[name])}" if d else " | "
         lines.append(f"| {text} | {code(settings)} | {_level(runs[name])} | {len(runs[name])} | {more} |")
     return lines
 
@@ -52,7 +52,7 @@ def ladder_table(results, recipe):
             lines.append(f"| {i} | {text} | | | | no run yet | | | |")
             continue
         settings, took = runs[0]["settings"], minutes(runs)
-        change = f"{100 * d.mean:+.2f} {brackets(d, '+')} | {_p(next(p))}" if d else " | "
+        change = f"{_more(d)} | {_p(next(p))}" if d else " | "
         lines.append(
             f"| {i} | {text} | {settings['learning_rate']:g} | {settings['epochs']} | {took:.0f} | {_level(runs)} "
             f"| {len(runs)} | {change} |"
@@ -73,6 +73,11 @@ def _paired(runs, others):
     return paired(*(outcomes([r for r in found if r["seed"] in both], "validation") for found in (runs, others)))
 
 
+def _more(d):
+    """A difference in percentage points with its interval: "+0.76 [+0.41, +1.12]"; nothing without one."""
+    return f"{100 * d.mean:+.2f} {brackets(d, '+')}" if d else ""
+
+
 def _level(runs):
     return f"{100 * np.mean([r['val_error'] for r in runs]):.2f}"
 
@@ -86,21 +91,30 @@ def code(settings):
 
 
 def habit_table(results):
-    """Validation errors off the path, and of a fixed scan minus the row's, paired, by row."""
+    """Validation errors off the path, and of two kinds of fixed scans minus the row's, paired, by row."""
     lines = [
-        "| row | seeds | own path | one path for all | path of any image | trained with one path | more than the row |",
-        "|:--|--:|--:|--:|--:|--:|:-:|",
+        "| row | seeds | own path | one path for all | path of any image | trained with one path "
+        "| more than the row | its first glimpse too | more than the row |",
+        "|:--|--:|--:|--:|--:|--:|:-:|--:|:-:|",
     ]
     for recipe in HABITS:
-        scans = runs_of(results, recipe, "scan", "fixed")
-        if not scans:
-            lines.append(f"| {recipe} | no run yet | | | | | |")
+        kinds = [runs_of(results, recipe, "scan", name) for name in ("after-first", "fixed")]
+        seen = max(kinds, key=len)
+        if not seen:
+            lines.append(f"| {recipe} | no run yet | | | | | | | |")
             continue
-        ways = " | ".join(f"{100 * np.mean([r['ways'][way] for r in scans]):.2f}" for way in scans[0]["ways"])
-        d = _paired(scans, runs_of(results, recipe))
-        more = f"{100 * d.mean:+.2f} {brackets(d, '+')}" if d else ""
-        lines.append(f"| {recipe} | {len(scans)} | {ways} | {_level(scans)} | {more} |")
+        ways = " | ".join(f"{100 * np.mean([r['ways'][way] for r in seen]):.2f}" for way in seen[0]["ways"])
+        errors = " | ".join(_scan(scans, runs_of(results, recipe)) for scans in kinds)
+        lines.append(f"| {recipe} | {len(seen)} | {ways} | {errors} |")
     return lines
+
+
+def _scan(scans, runs):
+    """Two cells: the error of fixed scans, and how much more it is."""
+    if not scans:
+        return " | "
+    d = _paired(scans, runs)
+    return f"{_level(scans)} | {_more(d)}"
 
 
 def brackets(mean, sign=""):

@@ -43,15 +43,15 @@ def run(job, runs, workers=1, running=(), quiet=False):
     try:
         frozen = prepare(job, folder)
         if result_path(job).exists():
-            print(f"{job.stem}: has a result", flush=True)
+            say(f"{job.stem}: has a result")
             return 0
         if not (folder / "result.json").exists() and (code := train(job, folder, workers, running, quiet)):
-            print(f"{job.stem}: ended with exit code {code}", flush=True)
+            say(f"{job.stem}: ended with exit code {code}")
             return code
-        print(f"{job.stem}: {finish(job, folder, frozen).name}", flush=True)
+        say(f"{job.stem}: {finish(job, folder, frozen).name}")
         return 0
     except InputError as error:
-        print(f"{job.stem}: {error}", flush=True)
+        say(f"{job.stem}: {error}")
         return 2
 
 
@@ -61,12 +61,17 @@ def train(job, folder, workers, running, quiet):
     what = ["--resume"] if resume else [job.recipe, "--set", *words(job.settings)]
     # -P: the installed package, and not one that happens to lie in the folder where this was called.
     command = [sys.executable, "-P", "-m", "minram", "train", *what, "--out", str(folder), "--workers", str(workers)]
-    print(f"{job.stem}: {'goes on' if resume else 'begins'}", flush=True)
+    say(f"{job.stem}: {'goes on' if resume else 'begins'}")
     make_folder(folder.parent)
     process = subprocess.Popen(command, env=os.environ | ONE_THREAD, stdout=subprocess.DEVNULL if quiet else None)
     if isinstance(running, list):
         running.append(process)
     return process.wait()
+
+
+def say(line):
+    """Print a line in one piece, since runs side by side print at the same time."""
+    print(f"{line}\n", end="", flush=True)
 
 
 def run_all(jobs, runs, side_by_side=1, workers=1):
@@ -77,8 +82,8 @@ def run_all(jobs, runs, side_by_side=1, workers=1):
     running = []
     signal.signal(signal.SIGTERM, _interrupt)
     with ThreadPoolExecutor(side_by_side) as pool:
-        futures = [pool.submit(run, job, runs, workers, running, len(jobs) > 1) for job in jobs]
         try:
+            futures = [pool.submit(run, job, runs, workers, running, len(jobs) > 1) for job in jobs]
             return max((future.result() for future in futures), default=0)
         except KeyboardInterrupt:
             pool.shutdown(wait=False, cancel_futures=True)

@@ -1,7 +1,8 @@
 """Does an agent decide where to look, or has it a habit? Its own paths, one path, other images' paths; a fixed scan.
 
 Taking an agent off its path tests a network that was not trained for the other one. So an agent is trained that has
-one path for all images from the beginning: the mean path of the agent that it is compared with.
+one path for all images from the beginning: the mean path of the agent that it is compared with. Only its first glimpse
+is drawn anew for each image where that agent's is, since the mean of those is the centre, a better place than most.
 """
 
 import contextlib
@@ -18,6 +19,7 @@ from minram.sensor import summed_area
 from minram.storage.writing import write_text
 from minram.training.jobs import Job
 from minram.training.models import MODELS
+from minram.training.recipes import recipe
 from minram.training.run import load_params
 from minram.training.train import train
 from paper import HEADLINES
@@ -36,25 +38,30 @@ HABITS = (*HEADLINES.values(), "quick")  # of which it is asked; of quick in les
 
 
 class Scanner:
-    """In the place of the generator of random locations: the next location of a path (T, 2), the same for all rows."""
+    """In the place of the generator of random locations: the next location of a path (T, 2), the same for all rows.
 
-    def __init__(self, path):
-        self.path = itertools.cycle(path)
+    Where there is a generator, it draws the first location.
+    """
+
+    def __init__(self, path, rng=None):
+        self.path, self.rng = itertools.cycle(enumerate(path)), rng
 
     def uniform(self, low, high, shape):
-        return np.broadcast_to(next(self.path), shape)
+        step, place = next(self.path)
+        drawn = step == 0 and self.rng is not None
+        return self.rng.uniform(low, high, shape) if drawn else np.broadcast_to(place, shape)
 
 
 @contextlib.contextmanager
-def fixed_scan(path):
-    """In this block, agents with policy=random look along `path` (T, 2), in this process."""
+def fixed_scan(path, first_drawn=False):
+    """In this block and process, agents with policy=random look along `path` (T, 2); or draw the first look alone."""
     model = MODELS["ram"]
 
     def gradients(params, config, images, labels, rng, *more):
-        return model.gradients(params, config, images, labels, Scanner(path), *more)
+        return model.gradients(params, config, images, labels, Scanner(path, rng if first_drawn else None), *more)
 
     def probabilities(params, config, images, rng, *more):
-        return model.probabilities(params, config, images, Scanner(path), *more)
+        return model.probabilities(params, config, images, Scanner(path, rng if first_drawn else None), *more)
 
     MODELS["ram"] = model._replace(gradients=gradients, probabilities=probabilities)
     try:
@@ -100,8 +107,8 @@ def off_the_path(params, config, images, labels):
 
 
 def scan_job(name, seed):
-    """The Job of a fixed scan in place of a row."""
-    return Job(name, seed, SCAN, "fixed", "scan")
+    """The Job of a fixed scan in place of a row; the first glimpse is drawn where the row's is."""
+    return Job(name, seed, SCAN, "after-first" if recipe(name).start == "uniform" else "fixed", "scan")
 
 
 def run(name, seed, runs):
@@ -119,7 +126,7 @@ def run(name, seed, runs):
     d = data_of(config.data, config.n_val)
     ways = {way: float(w.mean()) for way, w in off_the_path(params, config, d.x_val, d.y_val).items()}
     scan = mean_path(params, config, d.x_train[: len(d.x_val)])
-    with fixed_scan(scan):
+    with fixed_scan(scan, config.start == "uniform"):
         result = train(job.config, folder, (folder / "last.npz").exists(), dataset=d, workers=1)
         params, _, about = load_params(folder / "best.npz")
         kept = validated(job, result, params)
