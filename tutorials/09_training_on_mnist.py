@@ -498,10 +498,10 @@ show("Error against glimpses for two agents on five kinds of paths; the own path
 # the first agent. Its own path has a little more than the error above, as other first glimpses were drawn.)
 #
 # What does it **not** show? How much is owed to the habit. It is tempting to read it off the step from *random* to *one
-# path for all*, and an earlier version of this lesson did. But the two agents contradict each other. For the first, one
-# path for all costs as much as a path of any image, less than a point. For the second it costs nine points, and a path
-# of any image less than two. Neither was *trained* for such a path. Taken off its own, an agent meets states that it
-# never met before, and how badly it copes with that tells little about how good a habit could be.
+# path for all*, and an earlier version of this lesson did. But neither agent was *trained* for such a path. Taken off
+# its own, an agent meets states that it never met before, and how badly it copes with that tells little about how good
+# a habit could be. (The second agent loses one or two points. One of the same recipe and another seed, whose weights
+# had this name before, lost nine on one path for all.)
 #
 # ## A habit from the beginning
 #
