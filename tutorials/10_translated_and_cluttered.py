@@ -338,10 +338,10 @@ print(f"the path stays within {farthest:.1f} pixels of the centre; the outermost
 assert min(habits["trained with one path"], habits["its first glimpse too"]) > 4 * habits["it chooses"]
 
 # %% [markdown]
-# On MNIST the two were a tie. Here an agent with one path makes several times as many errors as one that chooses,
-# although its outermost square sees nearly the whole canvas, coarsely. Where the digit is, only looking can tell. Among
-# clutter such an agent has not been trained yet; the [tables](tables/README.md) will have it, under *habit or
-# decision*.
+# On MNIST, with two scales, the two were a tie. Here an agent with one path makes several times as many errors as one
+# that chooses, although its outermost square sees nearly the whole canvas, coarsely. Where the digit is, only looking
+# can tell. Among clutter such an agent has not been trained yet; the [tables](tables/README.md) will have it, under
+# *habit or decision*.
 #
 # ## Which scale does what?
 #

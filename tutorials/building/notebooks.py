@@ -26,6 +26,7 @@ STORED = (
     "tutorials/checkpoints",
     f"{RESULTS}/quick-s*.json*",
     f"{RESULTS}/ablations/quick",
+    f"{RESULTS}/scan/mnist-7",
     f"{RESULTS}/scan/quick",
     f"{RESULTS}/scan/translated-60-8",
     f"{RESULTS}/v1/ablations",
