@@ -9,7 +9,7 @@ from matplotlib.image import imread, imsave
 from minram.command import cli
 from minram.command.by_class import by_class
 from minram.datasets import data
-from minram.datasets.adapt import adapted, extent
+from minram.datasets.adapt import adapted, by_mass, extent
 from minram.datasets.data import Dataset, aligned
 from minram.errors import InputError
 from minram.pictures.confusion import confusion_figure
@@ -62,6 +62,21 @@ def test_how_large_the_digits_are(digits):
     """MNIST's fill a box of 20 of 28 pixels."""
     assert digits.about["extent"] == pytest.approx(20 / 28, abs=0.03)
     assert extent(np.random.default_rng(0).random((20, 9, 9))) is None and extent(np.zeros((5, 9, 9))) is None
+
+
+def test_what_is_in_the_middle_of_the_training_images(digits):
+    """MNIST's centre of mass; of the same digits, moved, their outline. A picture is put in its place accordingly."""
+    x = digits.x_train[:40] / 255
+    assert digits.about["by_mass"] is True and by_mass(x)
+    boxes = [np.argwhere(one > 0.5) for one in x]
+    moved = np.stack([np.roll(one, 14 - (b.min(0) + b.max(0) + 1) // 2, axis=(0, 1)) for one, b in zip(x, boxes)])
+    assert not by_mass(moved)
+    page = np.zeros((90, 80))
+    page[40:60, 20:50], page[40:60, 20:23] = 0.6, 1  # heavier on its left, with its mass at 34.2 of 20 to 50
+    outline, mass = (adapted(page, {"shape": [30, 30], "extent": 1 / 2, "by_mass": b})[0] for b in (False, True))
+    # Of a square of 60 from 35 − 30 or from 34.2 − 30 on, halved: the object begins at 7.5 or at 8.
+    np.testing.assert_allclose(outline[15, [6, 7, 8, 21, 22, 23]], [0, 0.5, 1, 0.6, 0.3, 0], atol=1e-6)
+    np.testing.assert_allclose(mass[15, [7, 8, 9, 22, 23]], [0, 1, 0.8, 0.6, 0], atol=1e-6)
 
 
 def test_a_photograph_is_brought_to_the_trained_size():

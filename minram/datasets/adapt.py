@@ -4,6 +4,7 @@ A scanned digit is dark on grey paper, hundreds of pixels wide, and anywhere on 
 pixels large, and in the middle.
 """
 
+import math
 from typing import Any
 
 import numpy as np
@@ -28,6 +29,16 @@ def extent(images: Array) -> float | None:
     return float(np.mean(sizes)) if sizes else None
 
 
+def by_mass(images: Array) -> bool:
+    """Whether objects are in the middle by their centre of mass, as in MNIST, or by their outline; images as above.
+
+    The one that scatters less from image to image is what was put in the middle.
+    """
+    x = [one for one in images.reshape(*images.shape[:3], -1).max(axis=-1) if one.max() > INK]
+    mass, outline = (np.std([_middle(one, mass) for one in x], axis=0).sum() for mass in (True, False))
+    return bool(mass < outline)
+
+
 def adapted(x: Array, about: dict[str, Any]) -> tuple[Array, list[str]]:
     """The picture as the model's training images are, and what was done to it.
 
@@ -42,7 +53,7 @@ def adapted(x: Array, about: dict[str, Any]) -> tuple[Array, list[str]]:
         low, high = np.median(_margin(x)), np.quantile(x, 0.995)
         if high > low:
             x = np.clip((x - low) / (high - low), 0, 1)
-            x = _framed(x, about["extent"])
+            x = _framed(x, about["extent"], about.get("by_mass", False))
             little = "what little stands out is taken for the object, and" if high - low < FAINT else "the object is"
             done.append(f"{little} brought to the middle")
         else:
@@ -72,12 +83,22 @@ def _box(mask):
     return tuple(zip(*found))
 
 
-def _framed(x, share):
+def _middle(x, mass):
+    """Of the object in (H, W), as (row, column) in pixels from the upper left: its centre of mass, or its outline's."""
+    (top, left), (bottom, right) = _box(x > INK)
+    if not mass:
+        return (top + bottom) / 2, (left + right) / 2
+    part = np.where(x > FAINT, x, 0)[top:bottom, left:right]
+    rows, columns = (part.sum(axis=axis) @ (np.arange(part.shape[1 - axis]) + 0.5) / part.sum() for axis in (1, 0))
+    return top + rows, left + columns
+
+
+def _framed(x, share, mass):
     """A square around the object, of which that takes a share; black where the picture ends."""
     grey = x if x.ndim == 2 else x.max(axis=-1)
     (top, left), (bottom, right) = _box(grey > INK)
     side = max(1, round(max(bottom - top, right - left) / share))
-    y, corner = np.zeros((side, side, *x.shape[2:]), x.dtype), [(top + bottom - side) // 2, (left + right - side) // 2]
+    y, corner = np.zeros((side, side, *x.shape[2:]), x.dtype), [math.floor(m - side / 2) for m in _middle(grey, mass)]
     rows, columns = (slice(max(c, 0), min(c + side, n)) for c, n in zip(corner, x.shape))
     y[rows.start - corner[0] : rows.stop - corner[0], columns.start - corner[1] : columns.stop - corner[1]] = x[
         rows, columns

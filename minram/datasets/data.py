@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from minram.datasets.adapt import extent
+from minram.datasets.adapt import by_mass, extent
 from minram.datasets.formats import normalised
 from minram.datasets.labels import encode
 from minram.datasets.sources import read
@@ -54,13 +54,16 @@ class Dataset(NamedTuple):
         """What a run keeps of it, for those who meet the model without the data; JSON can hold it.
 
         border, mean: how bright training images are along their edges, and in all, in [0, 1]; extent: how large the
-        object is on its dark ground, if there is one, as a share of the side.
+        object is on its dark ground, if there is one, as a share of the side; by_mass: whether its centre of mass is
+        in the middle, and not that of its outline.
         """
         some = self.x_train[:1000]
         white = 255 if some.dtype == np.uint8 else 1
         edges = [some[:, [0, -1]].mean(), some[:, :, [0, -1]].mean()]
         brightness = {"border": float(np.mean(edges)) / white, "mean": float(some.mean()) / white}
         sizes = {"shape": [*self.image_shape], "extent": extent(some / np.float32(white))}
+        if sizes["extent"]:
+            sizes["by_mass"] = by_mass(some / np.float32(white))
         return {"names": [*self.names], "notes": [*self.notes]} | sizes | brightness
 
 
