@@ -89,7 +89,13 @@ class Short(Job):
     config = CONFIG.changed(seed=20)
 
 
-def test_a_habit_is_measured_once_and_paired_with_its_row(tmp_path, monkeypatch):
+def test_which_first_glimpse_a_scan_has():
+    assert [habit.scan_job(name, 20).name for name in ("quick", "mnist-7")] == ["after-first", "fixed"]
+    assert habit.scan_job("quick", 20, first_too=True).name == "fixed"
+
+
+@pytest.mark.parametrize("kind", ["after-first", "fixed"])
+def test_a_habit_is_measured_once_and_paired_with_its_row(tmp_path, monkeypatch, kind):
     monkeypatch.setattr(record, "RESULTS", tmp_path / "results")
     monkeypatch.setattr(habit, "data_of", lambda data, n_val: D)
     monkeypatch.setattr(record, "data_of", lambda data, n_val: D)
@@ -97,15 +103,15 @@ def test_a_habit_is_measured_once_and_paired_with_its_row(tmp_path, monkeypatch)
     class Scan(Job):
         config = CONFIG.changed(habit.SCAN).changed(seed=20)
 
-    monkeypatch.setattr(habit, "scan_job", lambda name, seed: Scan(name, seed, {}, "fixed", "scan"))
+    monkeypatch.setattr(habit, "scan_job", lambda name, seed, first_too: Scan(name, seed, {}, kind, "scan"))
     with pytest.raises(InputError, match="holds no finished run; run the row first"):
         habit.run("mnist-7", 20, tmp_path / "runs")
     train(Short.config, tmp_path / "runs" / "mnist-7-s20", dataset=D)
     path = habit.run("mnist-7", 20, tmp_path / "runs")
     r = json.loads(path.read_text())
     assert np.shape(r["path"]) == (3, 2) and r["ways"]["own path"] in np.arange(11) / 10
-    with habit.fixed_scan(np.array(r["path"]), first_drawn=True):
-        params = habit.load_params(tmp_path / "runs" / "scan" / "mnist-7" / "fixed-s20" / "best.npz")[0]
+    with habit.fixed_scan(np.array(r["path"]), first_drawn=kind == "after-first"):
+        params = habit.load_params(tmp_path / "runs" / "scan" / "mnist-7" / f"{kind}-s20" / "best.npz")[0]
         assert evaluate(params, Scan.config, D.x_val, D.y_val).error == r["val_error"]
     assert "mean" not in r and set(r["wrong"]) == {"validation"}
     before = path.read_text()

@@ -500,8 +500,7 @@ show("Error against glimpses for two agents on five kinds of paths; the own path
 # What does it **not** show? How much is owed to the habit. It is tempting to read it off the step from *random* to *one
 # path for all*, and an earlier version of this lesson did. But neither agent was *trained* for such a path. Taken off
 # its own, an agent meets states that it never met before, and how badly it copes with that tells little about how good
-# a habit could be. (The second agent loses one or two points. One of the same recipe and another seed, whose weights
-# had this name before, lost nine on one path for all.)
+# a habit could be.
 #
 # ## A habit from the beginning
 #
@@ -521,9 +520,8 @@ scans = {
 }
 found = {
     "it chooses": [r["val_error"] for r in seeds],
-    "one path, untrained": [
-        r["ways"]["one path for all"] for r in scans["fixed"]
-    ],  # the agent that chooses, sent along
+    # The agent that chooses, sent along that path.
+    "one path, untrained": [r["ways"]["one path for all"] for r in scans["fixed"]],
     "trained with one path": [r["val_error"] for r in scans["after-first"]],
     "its first glimpse too": [r["val_error"] for r in scans["fixed"]],
 }
@@ -570,7 +568,7 @@ show(
 #
 # Is it the task, or is it the eye? The second agent has no outer square: seven glimpses of 8 by 8 pixels each, none of
 # which sees the digit as a whole. For it, too, an agent was trained with one path, `habit mnist-7`, with one seed. The
-# first glimpse is in the centre for both.
+# first glimpse is in the centre for both when they are judged.
 
 # %%
 narrow = json.loads((RESULTS / "scan" / "mnist-7" / "fixed-s20.json").read_text())
@@ -645,13 +643,15 @@ show(
 # standard deviation of 0.29, so the mean of five is uncertain by $0.29/\sqrt5 = 0.13$.
 #
 # These 5,000 images are a sample as well: others would have given other numbers. The intervals below are of both, seeds
-# and images; how, is in ten lines of [intervals.py](tables/intervals.py). And seventeen choices are seventeen chances
-# of a false alarm. The $p$ values are corrected for that, by a rule of Holm that lesson 12 works out by hand.
+# and images; [intervals.py](tables/intervals.py) says how. And seventeen choices are seventeen chances of a false
+# alarm. The $p$ values are corrected for that, by a rule of Holm that lesson 12 works out by hand.
 
 # %%
 difference_by_seed = rates["no-baseline"] - rates["nothing"]
 assert np.allclose(difference_by_seed, (1.20, 0.40, 0.78, 0.64, 0.80), rtol=0, atol=1e-9)  # counts of 5000, by hand
 assert abs(difference_by_seed.mean() - 0.76) < 0.005 and abs(difference_by_seed.std(ddof=1) - 0.29) < 0.005
+for name in ("small-std", "two-rollouts"):  # of which more is said below
+    assert (rates[name] < rates["nothing"]).all()
 choices = compared(ablation)
 assert np.isclose(100 * choices["no-baseline"][0].mean, difference_by_seed.mean(), rtol=1e-12)  # sums in another order
 print(f"the recipe, {short} epochs, {len(y)} validation images: {rates['nothing'].mean():.2f} %")
@@ -711,8 +711,8 @@ for name in ("2-glimpses", "4-glimpses", "8-glimpses", "linear-location-head", "
     print(f"{QUICK.texts[name]:26} {more.mean():+.2f} ± {error:.2f} (one standard error, by seeds alone)")
 
 # %% [markdown]
-# Now it is four glimpses that cost something, and eight that do not. A verdict belongs to the way of looking. Lesson 12
-# says which way counts.
+# Now it is four glimpses that cost something, and eight that do not. A verdict belongs to the way of looking, so say
+# which it was.
 #
 # *Why* does having no baseline cost something? Lesson 7 has proved that all honest baselines give the same mean
 # gradient, and measured that without one the noise is larger. That the noise is the reason for these 0.76 points is

@@ -95,9 +95,9 @@ assert np.abs(holm(np.array([0.03, 0.01, 0.02])) - [0.04, 0.03, 0.04]).max() < 4
 # over the seventeen. The other three sets are of the [first protocol](tables/results/v1/README.md): one seed, and all
 # of a task held against the same one run, as if the images had been different ones. They are recipes of that time, with
 # fewer epochs, and, with six glimpses among clutter and with two on MNIST, without weight decay and with a λ that does
-# not fall. Their $p$ is Holm's over these twenty-nine. So there are two families, each with one chance in twenty of a
-# false alarm. New ones among clutter, with five seeds, will be on [the page of the tables](tables/README.md), which
-# says which are there.
+# not fall. Their $p$ is Holm's over these twenty-nine. So there are two families, each with at most one chance in
+# twenty of a false alarm. New ones among clutter, with five seeds, will be on [the page of the
+# tables](tables/README.md), which says which are there.
 
 # %%
 rows, texts = paper_ablations()

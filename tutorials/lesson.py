@@ -14,6 +14,7 @@ from without_display import save_pictures
 
 HERE = Path(__file__).resolve().parent
 RESULTS = HERE / "tables" / "results"
+sys.path.append(str(RESULTS.parent))  # where `compared` finds what the tables are made with
 WEIGHTS = HERE / "checkpoints" / "quick.npz"  # of the default recipe: of the median of its five seeds, by validation
 save_pictures()
 
@@ -76,7 +77,6 @@ def compared(results):
 
     The interval is by seeds and by images, and p is Holm's over all choices, as on the page of the tables.
     """
-    sys.path.append(str(RESULTS.parent))
     from intervals import holm, paired
     from record import outcomes
 

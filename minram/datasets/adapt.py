@@ -1,7 +1,7 @@
 """A picture from elsewhere as the training images are: its size, light on dark or dark on light, how large the object.
 
 A scanned digit is dark on grey paper, hundreds of pixels wide, and anywhere on it; MNIST's are white on black, 20 of 28
-pixels large, and in the middle.
+pixels large, and have their centre of mass in the middle.
 """
 
 import math

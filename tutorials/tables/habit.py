@@ -106,17 +106,18 @@ def off_the_path(params, config, images, labels):
     return {name: np.concatenate(parts) for name, parts in found.items()}
 
 
-def scan_job(name, seed):
-    """The Job of a fixed scan in place of a row; the first glimpse is drawn where the row's is."""
-    return Job(name, seed, SCAN, "after-first" if recipe(name).start == "uniform" else "fixed", "scan")
+def scan_job(name, seed, first_too=False):
+    """The Job of a fixed scan in place of a row; the first glimpse is drawn where the row's is, or on the path too."""
+    drawn = recipe(name).start == "uniform" and not first_too
+    return Job(name, seed, SCAN, "after-first" if drawn else "fixed", "scan")
 
 
-def run(name, seed, runs):
+def run(name, seed, runs, first_too=False):
     """Measure a row's run off its path, and train a fixed scan along its mean path → the path of the result.
 
     Judged on validation images. Raises InputError where the row has not been run.
     """
-    job, reference = scan_job(name, seed), Path(runs) / Job(name, seed).stem
+    job, reference = scan_job(name, seed, first_too), Path(runs) / Job(name, seed).stem
     path, folder = result_path(job), Path(runs) / job.stem
     if path.exists():
         return path
@@ -126,7 +127,7 @@ def run(name, seed, runs):
     d = data_of(config.data, config.n_val)
     ways = {way: float(w.mean()) for way, w in off_the_path(params, config, d.x_val, d.y_val).items()}
     scan = mean_path(params, config, d.x_train[: len(d.x_val)])
-    with fixed_scan(scan, config.start == "uniform"):
+    with fixed_scan(scan, job.name == "after-first"):
         result = train(job.config, folder, (folder / "last.npz").exists(), dataset=d, workers=1)
         params, _, about = load_params(folder / "best.npz")
         kept = validated(job, result, params)

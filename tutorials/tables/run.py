@@ -86,6 +86,7 @@ def parser():
     scan = trains("habit", "take a row's run off its path, and train a fixed scan along its mean path", jobs=False)
     scan.add_argument("recipe", choices=habit.HABITS, metavar="ROW", help=", ".join(habit.HABITS))
     scan.add_argument("--seed", type=int, default=ledger.FIRST, help="of the row's run and of the scan's")
+    scan.add_argument("--first-too", action="store_true", help="begin on the path, where the row begins anywhere")
     trains("sweep", "how the error on 100×100 grows with the number of distractors, on validation digits", jobs=False)
     again = commands.add_parser("verify", help="train the first epoch of a result again; name what differs")
     again.add_argument("row", metavar="ROW")
@@ -145,7 +146,7 @@ def execute(args):
         code = run_all(ladder.trials(args.recipe), args.runs, args.jobs)
         code = code or run_all(ladder.climbs(args.recipe, SEEDS["ladder"]), args.runs, args.jobs)
     elif args.command == "habit":
-        print(habit.run(args.recipe, args.seed, args.runs).name)
+        print(habit.run(args.recipe, args.seed, args.runs, args.first_too).name)
     elif args.command == "sweep":
         sweep.sweep(args.runs)
     elif args.command == "pretrain":
