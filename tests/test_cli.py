@@ -328,9 +328,9 @@ def test_on_a_terminal_progress_stays_on_one_line(here):
     assert len(progress) >= 2 and all(len(line) < 50 and line.startswith("epoch   1/") for line in progress)
 
 
-def test_a_diverging_run_ends_with_one_sentence_and_exit_code_1(here, capsys):
+def test_a_diverging_run_ends_with_one_sentence_and_exit_code_3(here, capsys):
     wild = ["optimiser=sgd", "learning_rate=100", "momentum=0.99", "epochs=200"]
-    assert run("train", "--data", "d.npz", "--out", "run", "--set", *WORDS, *wild) == 1
+    assert run("train", "--data", "d.npz", "--out", "run", "--set", *WORDS, *wild) == 3
     error = capsys.readouterr().err
     assert error.startswith("minram train: A number is not finite in step ") and error.count("\n") == 1
     assert f"last good checkpoint is {os.path.join('run', 'last.npz')}" in error

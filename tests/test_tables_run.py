@@ -18,6 +18,7 @@ from tiny import SHORT, dataset
 
 FOLDER = Path(__file__).resolve().parent.parent / "tutorials" / "tables"
 sys.path[:0] = [str(FOLDER), str(FOLDER.parent)]
+import choices  # noqa: E402
 import cluster  # noqa: E402
 import driver  # noqa: E402
 import ladder  # noqa: E402
@@ -56,6 +57,7 @@ def started(tmp_path, monkeypatch):
             words = started[-1]
             folder = Path(words[words.index("--out") + 1])
             folder.mkdir(parents=True, exist_ok=True)
+            (folder / "metrics.jsonl").write_text('{"epoch": 1, "val_error": 0.01}\n')
             if not codes.get(len(started)):
                 (folder / "result.json").write_text("{}")
             return codes.get(len(started), 0)
@@ -165,6 +167,52 @@ def test_the_table_of_trials_says_what_differs(monkeypatch):
     monkeypatch.setattr(tuning, "metrics", lambda stem: epochs if stem == "trials/mnist-2/slow-s3" else None)
     line = tuning.trials_table({job.stem: kept, "quick-s20": {"recipe": "quick"}})[2:]
     assert line == ["| mnist-2 | slow, seed 3 | `learning_rate=0.0001` | 4 | 10 | 2.50 | 1.25 |"]
+
+
+def test_a_draw_that_diverges_is_a_result_and_a_row_is_not(started, tmp_path, capsys):
+    """It would again whenever it was begun, and the twelve draws would never be there."""
+    started, codes = started
+    codes |= {2: 3, 13: 3}
+    jobs = ladder.draws("mnist-7")
+    assert driver.run_all(jobs, tmp_path / "runs") == 0 and len(started) == 12
+    path = record.result_path(jobs[1])
+    assert f"{jobs[1].stem}: diverged, which 02-s10.json keeps" in capsys.readouterr().out
+    kept = json.loads(path.read_text())
+    assert kept["diverged"] is True and kept["settings"] == json.loads(jobs[1].config.to_json())
+    assert (kept["recipe"], kept["kind"], kept["name"], kept["seed"]) == ("mnist-7", "draws", "02", 10)
+    assert record.metrics(jobs[1].stem) == [{"epoch": 1, "val_error": 0.01}]
+    runner.main(["freeze", "mnist-2"])
+    assert row(tmp_path, "mnist-2") == 3 and not record.result_path(Job("mnist-2", 20)).exists()
+
+
+def test_what_diverged_is_chosen_by_nobody_and_counted(tried):
+    """However good it was before: its last epoch had the least error of all."""
+    best, jobs = ladder.drawn("mnist-7", tried), ladder.draws("mnist-7")
+    assert best.items() <= jobs[2].changes.items()
+    tried[jobs[2].stem] = {"diverged": True}
+    assert ladder.drawn("mnist-7", tried).items() <= jobs[0].changes.items()
+    tried |= {job.stem: {"diverged": True} for job in jobs}
+    with pytest.raises(InputError, match="all of mnist-7's draws diverged"):
+        ladder.drawn("mnist-7", tried)
+    other = "cluttered-60-8"
+    rates = [job for job in ladder.trials(other, tried) if job.name.startswith("3-")]
+    tried |= {job.stem: {"diverged": True} for job in rates}
+    with pytest.raises(InputError, match="rung 3 of cluttered-60-8 diverged with each of its rates"):
+        ladder.climbs(other, [20], tried)
+
+
+def test_the_tables_say_what_diverged():
+    job = tuning.trial_job("mnist-2", "fast", ["learning_rate=1"], 3)
+    kept = {"recipe": "mnist-2", "seed": 3, "kind": "trials", "name": "fast", "diverged": True}
+    kept["settings"] = json.loads(job.config.to_json())
+    lines = tuning.trials_table({job.stem: kept})[2:]
+    assert lines == ["| mnist-2 | fast, seed 3 | `learning_rate=1.0` | 0 | – | diverged | – |"]
+    kept = {"recipe": "mnist-7", "kind": "ladder", "diverged": True, "val_error": 0.5}
+    names = {"a": ("1-adam-r2", 20), "b": ("1-adam-r2", 10), "c": ("2-hidden-layer-r0", 20)}
+    results = {stem: kept | {"name": name, "seed": seed} for stem, (name, seed) in names.items()}
+    lines = choices.ladder_table(results, "mnist-7")[2:]
+    assert "| 1 diverged |" in lines[1] and "| 1 diverged |" in lines[2] and "| no run yet |" in lines[3]
+    assert choices.runs_of(results, "mnist-7", "ladder", "1-") == []
 
 
 def test_what_was_run_with_other_settings_is_not_taken_for_the_row(started, tmp_path, capsys):

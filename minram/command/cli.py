@@ -18,7 +18,8 @@ from minram.training.process import keep_freed_memory, one_thread
 def main(argv: Sequence[str] | None = None) -> int:
     """Run one command → the exit code.
 
-    0; 1 where a gradient was wrong or training diverged; 2 for wrong input; 130 when stopped.
+    0; 1 where a gradient was wrong or a worker was lost; 2 for wrong input; 3 where training diverged, which it would
+    do again; 130 when stopped.
     """
     for stream in (sys.stdout, sys.stderr):
         if hasattr(stream, "reconfigure"):

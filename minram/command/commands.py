@@ -23,6 +23,8 @@ from minram.training.models import MODELS
 from minram.training.origin import data_differ
 from minram.training.run import class_names, load_model, load_params, new_folder, newest
 
+DIVERGED = 3  # the exit code of a training whose numbers stopped being finite: with these settings they always do
+
 __all__ = ["bench_command", "label_command", "page_command", "show_command"]  # which have files of their own
 
 
@@ -57,7 +59,7 @@ def train_command(args: Namespace) -> int:
         return 130
     except (Diverged, WorkerLost) as error:
         print(f"minram train: {printable(error)}", file=sys.stderr)
-        return 1
+        return DIVERGED if isinstance(error, Diverged) else 1
     try:
         _print_result(config, folder, result, dataset)
     except KeyboardInterrupt:

@@ -48,16 +48,23 @@ def ladder_table(results, recipe):
         "|--:|:--|--:|--:|--:|--:|--:|:-:|--:|",
     ]
     for i, (text, runs, d) in enumerate(zip(texts, rungs, [None, *differences])):
+        lost = _diverged(results, recipe, i)
         if not runs:
-            lines.append(f"| {i} | {text} | | | | no run yet | | | |")
+            lines.append(f"| {i} | {text} | | | | {f'{lost} diverged' if lost else 'no run yet'} | | | |")
             continue
         settings, took = runs[0]["settings"], minutes(runs)
         change = f"{_more(d)} | {_p(next(p))}" if d else " | "
         lines.append(
             f"| {i} | {text} | {settings['learning_rate']:g} | {settings['epochs']} | {took:.0f} | {_level(runs)} "
-            f"| {len(runs)} | {change} |"
+            f"| {len(runs)}{f', and {lost} diverged' if lost else ''} | {change} |"
         )
     return lines
+
+
+def _diverged(results, recipe, rung):
+    """How many seeds of a rung diverged."""
+    found = [r for r in results.values() if "diverged" in r and (r["recipe"], r.get("kind")) == (recipe, "ladder")]
+    return sum(r["name"].startswith(f"{rung}-") and r["seed"] != ladder.TRIAL for r in found)
 
 
 def _rung(results, recipe, rung):
@@ -135,12 +142,16 @@ def _seconds(result):
 
 
 def runs_of(results, recipe, kind="", name=""):
-    """The results of a row, or of another kind of runs whose name is this, or begins so if it ends in "-", by seed."""
+    """The results of a row, or of another kind of runs whose name is this, or begins so if it ends in "-", by seed.
+
+    A run that diverged is none of them.
+    """
     found = [
         r
         for r in results.values()
         if (r["recipe"], r.get("kind", "")) == (recipe, kind)
         and (r.get("name", "") == name or (name.endswith("-") and r["name"].startswith(name)))
         and "ablation" not in r  # of the first protocol
+        and "diverged" not in r
     ]
     return sorted(found, key=lambda r: r["seed"])

@@ -9,12 +9,13 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import ledger
+from minram.command.commands import DIVERGED
 from minram.errors import InputError
 from minram.storage.writing import make_folder
 from minram.training.config import Config
 from minram.training.jobs import words
 from minram.training.process import VARIABLES
-from record import finish, result_path
+from record import finish, keep_diverged, result_path
 
 ONE_THREAD = dict.fromkeys(VARIABLES, "1")  # whatever the environment says: results are compared
 
@@ -46,6 +47,9 @@ def run(job, runs, workers=1, running=(), quiet=False):
             say(f"{job.stem}: has a result")
             return 0
         if not (folder / "result.json").exists() and (code := train(job, folder, workers, running, quiet)):
+            if code == DIVERGED and not job.tested:  # it would again; so it is what came out of these settings
+                say(f"{job.stem}: diverged, which {keep_diverged(job, folder).name} keeps")
+                return 0
             say(f"{job.stem}: ended with exit code {code}")
             return code
         say(f"{job.stem}: {finish(job, folder, frozen).name}")

@@ -5,6 +5,8 @@ the paper ("random search"), judged on validation images. Every rung has the pro
 recipe's training, and a learning rate chosen of three.
 """
 
+import math
+
 import numpy as np
 
 from minram.errors import InputError
@@ -90,8 +92,15 @@ def drawn(name, results=None):
     results = load_results() if results is None else results
     if missing := [job.stem for job in draws(name) if job.stem not in results]:
         raise InputError(f"{name} lacks {len(missing)} of {DRAWS} draws; make them with: run.py draws {name}.")
-    best = min(draws(name), key=lambda job: level(metrics(job.stem)))
+    best = min(draws(name), key=lambda job: judged(job, results))
+    if "diverged" in results[best.stem]:
+        raise InputError(f"all of {name}'s draws diverged, so there is none to choose.")
     return {key: best.changes[key] for key in ("std", "learning_rate")}
+
+
+def judged(job, results):
+    """The validation error by which a job is chosen: infinite if it diverged, however good it was before."""
+    return math.inf if "diverged" in results[job.stem] else level(metrics(job.stem))
 
 
 def paper_job(name, seed, results=None):
@@ -134,6 +143,8 @@ def climbs(name, seeds, results=None):
         jobs = [rung_job(name, rung, rate, TRIAL, results) for rate in RATES]
         if missing := [job.stem for job in jobs if job.stem not in results]:
             raise InputError(f"the rate of {missing[0]} has not been tried; make it with: run.py ladder {name}.")
-        best = min(range(len(RATES)), key=lambda i: level(metrics(jobs[i].stem)))
+        best = min(range(len(RATES)), key=lambda i: judged(jobs[i], results))
+        if "diverged" in results[jobs[best].stem]:
+            raise InputError(f"rung {rung} of {name} diverged with each of its rates, so there is none to choose.")
         found += [rung_job(name, rung, RATES[best], seed, results) for seed in seeds]
     return found

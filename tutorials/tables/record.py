@@ -61,6 +61,28 @@ def finish(job, folder, frozen=None):
     return path
 
 
+def keep_diverged(job, folder):
+    """Keep that a training diverged, and the epochs before → the path of its result."""
+    path = result_path(job)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    write_text(path.with_suffix(".jsonl"), (Path(folder) / "metrics.jsonl").read_text())
+    kept = about_job(job) | {"diverged": True}
+    write_text(path, json.dumps(kept, indent=1) + "\n")
+    return path
+
+
+def about_job(job):
+    """What a result says of its job, and of what it was made with → dict."""
+    return {
+        "recipe": job.recipe,
+        "seed": job.seed,
+        **({"kind": job.kind, "name": job.name} if job.kind else {}),
+        "settings": asdict(job.config),
+        "code": ledger.code(),
+        "versions": versions(),
+    }
+
+
 def digest(config):
     """As `ledger.settings_digest`, of a Config."""
     return ledger.settings_digest(json.loads(config.to_json()))
@@ -70,13 +92,7 @@ def validated(job, result, params):
     """What is kept of a run without its test, from minram's result.json and the parameters → dict."""
     config = job.config
     d = data_of(config.data, config.n_val)
-    kept = {
-        "recipe": job.recipe,
-        "seed": job.seed,
-        **({"kind": job.kind, "name": job.name} if job.kind else {}),
-        "settings": asdict(config),
-        "code": ledger.code(),
-        "versions": versions(),
+    kept = about_job(job) | {
         "segments": result["segments"],
         "seconds": result["seconds"],
         "epoch": result["epoch"],

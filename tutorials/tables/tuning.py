@@ -42,8 +42,9 @@ def trials_table(results):
         config = Config.from_dict(r["settings"])
         epochs = metrics(Job(r["recipe"], r["seed"], {}, r["name"], "trials").stem)
         changes = different(config, recipe(r["recipe"]).changed(seed=r["seed"], epochs=config.epochs))
-        lines.append(
-            f"| {r['recipe']} | {r['name']}, seed {r['seed']} | {code(changes)} | {len(epochs)} | {minutes([r]):.0f} "
-            f"| {100 * level(epochs):.2f} | {100 * epochs[-1]['error']:.2f} |"
-        )
+        end = "– | diverged | –"
+        if "diverged" not in r:
+            end = f"{minutes([r]):.0f} | {100 * level(epochs):.2f} | {100 * epochs[-1]['error']:.2f}"
+        name = f"{r['name']}, seed {r['seed']}"
+        lines.append(f"| {r['recipe']} | {name} | {code(changes)} | {len(epochs)} | {end} |")
     return lines
