@@ -176,10 +176,10 @@ def test_a_draw_that_diverges_is_a_result_and_a_row_is_not(started, tmp_path, ca
     jobs = ladder.draws("mnist-7")
     assert driver.run_all(jobs, tmp_path / "runs") == 0 and len(started) == 12
     path = record.result_path(jobs[1])
-    assert f"{jobs[1].stem}: diverged, which 02-s10.json keeps" in capsys.readouterr().out
+    assert f"{jobs[1].stem}: diverged, which 14-s10.json keeps" in capsys.readouterr().out
     kept = json.loads(path.read_text())
     assert kept["diverged"] is True and kept["settings"] == json.loads(jobs[1].config.to_json())
-    assert (kept["recipe"], kept["kind"], kept["name"], kept["seed"]) == ("mnist-7", "draws", "02", 10)
+    assert (kept["recipe"], kept["kind"], kept["name"], kept["seed"]) == ("mnist-7", "draws", "14", 10)
     assert record.metrics(jobs[1].stem) == [{"epoch": 1, "val_error": 0.01}]
     runner.main(["freeze", "mnist-2"])
     assert row(tmp_path, "mnist-2") == 3 and not record.result_path(Job("mnist-2", 20)).exists()
@@ -269,7 +269,7 @@ def test_the_paper_s_recipe_is_the_paper_s_with_the_best_draw(tried):
         assert (config.start, config.final_std, config.final_rate) == ("uniform", 1, 0)
         assert config.weight_decay == config.weight_average == config.curriculum == 0
         assert (config.glimpses, config.task, config.scales) == (ours.glimpses, ours.task, ours.scales)
-        assert (config.std, config.learning_rate) == (best.config.std, best.config.learning_rate)
+        assert all(getattr(config, key) == getattr(best.config, key) for key in ladder.DRAWN)
         # As much processor time as ours, to half an epoch; the draws an eighth of it.
         assert abs(config.epochs * ladder.cost(config) - ours.epochs * ladder.cost(ours)) <= ladder.cost(config) / 2
         assert abs(8 * best.config.epochs - config.epochs) <= 8
@@ -279,18 +279,22 @@ def test_the_paper_s_recipe_is_the_paper_s_with_the_best_draw(tried):
 
 def test_draws_are_twelve_and_spread_over_their_ranges():
     jobs = ladder.draws("mnist-7")
-    pairs = [(job.config.std, job.config.learning_rate) for job in jobs]
-    assert len(set(pairs)) == 12 and {job.seed for job in jobs} == {10}
-    assert all(0.03 <= std <= 0.3 and 0.001 <= rate <= 0.1 for std, rate in pairs)
-    assert min(p[0] for p in pairs) < 0.06 and max(p[0] for p in pairs) > 0.15
-    assert min(p[1] for p in pairs) < 0.004 and max(p[1] for p in pairs) > 0.03
+    assert len(jobs) == 12 and {job.seed for job in jobs} == {10}
+    for key, low, high in (("std", 0.03, 0.3), ("learning_rate", 0.001, 0.1), ("location_weight", 0.001, 1)):
+        values = sorted(getattr(job.config, key) for job in jobs)
+        middle = (low * high) ** 0.5
+        assert len(set(values)) == 12 and low <= values[0] and values[-1] <= high
+        assert values[2] < middle < values[-3]  # three of twelve at least on either side of the middle
     assert not any(job.tested for job in jobs)
 
 
 def test_the_ladder_leads_from_the_paper_s_recipe_to_ours(tried):
     assert len(ladder.RUNGS) == 8
     taken = [setting for _, settings in ladder.RUNGS.values() for setting in settings]
-    assert len(taken) == len(set(taken)) and set(taken) == set(ladder.PAPER) - {"momentum", "final_rate"} | {"std"}
+    assert len(taken) == len(set(taken)) and set(taken) == set(ladder.PAPER) - {"momentum", "final_rate"} | {
+        "std",
+        "location_weight",
+    }
     for name in ladder.LADDERS:
         ours = recipe(name)
         jobs = ladder.climbs(name, [20], tried)

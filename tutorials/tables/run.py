@@ -78,7 +78,7 @@ def parser():
     known = "; ".join(f"{', '.join(ablated.changes)} ({name})" for name, ablated in ABLATED.items())
     ablation.add_argument("names", nargs="*", metavar="NAME", help=f"of {known}; default: all")
     for name, text, of in (
-        ("draws", "twelve draws of σ and rate for the paper's recipe", HEADLINES.values()),
+        ("draws", "twelve draws of σ, rate and λ for the paper's recipe", HEADLINES.values()),
         ("ladder", "climb from the paper's recipe to ours: rates first, then seeds", ladder.LADDERS),
     ):
         command = trains(name, text)

@@ -18,7 +18,7 @@ from minram.training.jobs import ABLATED
 from paper import CLAIMS, HEADLINES, ROWS, TASKS
 from pretrained import DATA
 from record import HERE, load_results, load_v1, outcomes
-from tuning import trials_table
+from tuning import draws_table, trials_table
 
 N_PAPER = 10_000  # test images behind the paper's figures
 
@@ -35,7 +35,7 @@ def rebuild(folder=HERE, results=None, data=DATA):
         "looks": looks_table(ledger.read(ledger.LEDGER)),
     }
     tables |= {"weights": weights_table(data), "habit": habit_table(results)}
-    tables |= {"trials": trials_table(results)}
+    tables |= {"trials": trials_table(results), "draws": draws_table(results)}
     tables |= {f"ablations-{recipe}": ablation_table(results, recipe) for recipe in ABLATED}
     tables |= {f"ladder-{recipe}": ladder_table(results, recipe) for recipe in ladder.LADDERS}
     for name, lines in tables.items():
