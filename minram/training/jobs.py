@@ -123,7 +123,7 @@ ABLATED = {ablated.recipe: ablated for ablated in (EIGHT, QUICK)}
 # Those of the first protocol, whose results are under tutorials/tables/results/v1 and which nothing runs any more.
 CLUTTERED_6 = Ablated(
     "cluttered-60-6",
-    {"epochs": 8, "weight_decay": 0, "final_location_weight": 1},
+    {"epochs": 8, "weight_decay": 0, "final_location_weight": 1, "rollouts": 2, "start": "uniform"},
     {
         "nothing": ("nothing", {}),
         "no-flow": ("REINFORCE trains the location head alone", {"flow": ("label",)}),
@@ -151,7 +151,7 @@ CLUTTERED_6 = Ablated(
 )
 CLUTTERED_8 = Ablated(
     "cluttered-60-8",
-    {"epochs": 24},
+    {"epochs": 24, "rollouts": 2, "start": "uniform"},
     {
         "nothing": ("nothing", {}),
         "no-decay": ("no weight decay", {"weight_decay": 0}),
