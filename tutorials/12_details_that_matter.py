@@ -279,8 +279,8 @@ effect("one-scale")
 # **Easy canvases first.** Where nothing is found nothing is rewarded, and among many distractors that may last for
 # epochs. A curriculum (Bengio et al. 2009) begins with none and adds them one by one,
 # [`n = min(n, int(progress / self.curriculum * (n + 1)))`](../minram/training/config.py#L136),
-# each number for an equal time. The recipe of the 100×100 canvas, with its eight distractors, does so; no stored run
-# says whether it gains by that. Among four distractors it is a tie:
+# each number for an equal time. In the first protocol the recipe of the 100×100 canvas, with its eight distractors, did
+# so, and no run says whether it gained by that; today's does not. Among four distractors it is a tie:
 
 # %%
 effect("curriculum")
