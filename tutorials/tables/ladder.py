@@ -41,7 +41,7 @@ RUNGS = {
     "labels": ("a label after every glimpse", ("label_steps",)),
     "rewards": ("and a reward, the right label's probability", ("reward", "reward_steps")),
     "rollouts": ("rollouts of an image that judge each other", ("rollouts", "baseline")),
-    "flow": ("REINFORCE into the core, weighted by λ", ("flow", "location_weight", "final_location_weight")),
+    "flow": ("REINFORCE into the core, and our λ", ("flow", "location_weight", "final_location_weight")),
     "std": ("our σ, which falls, and our first location", ("std", "final_std", "start", "curriculum")),
     "weights": ("weight decay, and the average of the weights", ("weight_decay", "weight_average")),
 }
