@@ -58,12 +58,12 @@ ESTIMATORS = {
 def config_of(name, seed, changes=None):
     """The settings of a job: the recipe for four glimpses among clutter, with one reward, after the last glimpse.
 
-    Minibatches and epochs are those that the recipe had when the race was run.
+    Minibatches, epochs and the first location are those that the recipe had when the race was run.
     """
     if name not in ESTIMATORS:
         raise InputError(f"there is no estimator {name!r}; take some of {', '.join(ESTIMATORS)}.")
     one = {"reward_steps": "last", "flow": ("label",), "location_weight": 1, "final_location_weight": 1, "seed": seed}
-    one |= {"batch_size": 128, "epochs": 120}
+    one |= {"batch_size": 128, "epochs": 120, "start": "uniform"}
     return recipe("cluttered-60-4").changed(one | ESTIMATORS[name] | (changes or {}))
 
 
