@@ -185,7 +185,7 @@ def test_a_draw_that_diverges_is_a_result_and_a_row_is_not(started, tmp_path, ca
     assert row(tmp_path, "mnist-2") == 3 and not record.result_path(Job("mnist-2", 20)).exists()
 
 
-def test_what_diverged_is_chosen_by_nobody_and_counted(tried):
+def test_what_diverged_is_chosen_by_nobody(tried):
     """However good it was before: its last epoch had the least error of all."""
     best, jobs = ladder.drawn("mnist-7", tried), ladder.draws("mnist-7")
     assert best.items() <= jobs[2].changes.items()
