@@ -79,6 +79,14 @@ def test_the_rate_falls_from_the_first_to_the_last_by_a_cosine():
     assert all(a > b for a, b in itertools.pairwise(rates))
 
 
+def test_the_rate_falls_in_a_straight_line_where_that_is_wanted():
+    config = Config(learning_rate=0.2, final_rate=0.1, annealing="linear")
+    share = np.linspace(0, 1, 9)
+    rates = [annealed(config, p) for p in share]
+    np.testing.assert_allclose(rates, 0.2 - 0.18 * share, rtol=1e-14)  # some roundings; a cosine is 0.02 off at 1/8
+    assert annealed(Config(annealing="linear"), 1) == 0
+
+
 @pytest.mark.parametrize("optimiser", ["adam", "sgd"])
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
 def test_the_type_is_kept(optimiser, dtype):

@@ -176,10 +176,10 @@ def test_a_draw_that_diverges_is_a_result_and_a_row_is_not(started, tmp_path, ca
     jobs = ladder.draws("mnist-7")
     assert driver.run_all(jobs, tmp_path / "runs") == 0 and len(started) == 12
     path = record.result_path(jobs[1])
-    assert f"{jobs[1].stem}: diverged, which 14-s10.json keeps" in capsys.readouterr().out
+    assert f"{jobs[1].stem}: diverged, which {jobs[1].name}-s10.json keeps" in capsys.readouterr().out
     kept = json.loads(path.read_text())
     assert kept["diverged"] is True and kept["settings"] == json.loads(jobs[1].config.to_json())
-    assert (kept["recipe"], kept["kind"], kept["name"], kept["seed"]) == ("mnist-7", "draws", "14", 10)
+    assert (kept["recipe"], kept["kind"], kept["name"], kept["seed"]) == ("mnist-7", "draws", jobs[1].name, 10)
     assert record.metrics(jobs[1].stem) == [{"epoch": 1, "val_error": 0.01}]
     runner.main(["freeze", "mnist-2"])
     assert row(tmp_path, "mnist-2") == 3 and not record.result_path(Job("mnist-2", 20)).exists()
@@ -266,10 +266,11 @@ def test_the_paper_s_recipe_is_the_paper_s_with_the_best_draw(tried):
         assert (config.optimiser, config.momentum, config.batch_size, config.rollouts) == ("sgd", 0.9, 20, 1)
         assert (config.reward, config.reward_steps, config.label_steps) == ("correct", "last", "last")
         assert (config.baseline, config.flow, config.location_units) == ("learned", ("label",), 0)
-        assert (config.start, config.final_std, config.final_rate) == ("uniform", 1, 0)
+        assert (config.start, config.final_std) == ("uniform", 1)
+        assert (config.final_rate, config.annealing) == (0, "linear")
         assert config.weight_decay == config.weight_average == config.curriculum == 0
         assert (config.glimpses, config.task, config.scales) == (ours.glimpses, ours.task, ours.scales)
-        assert all(getattr(config, key) == getattr(best.config, key) for key in ladder.DRAWN)
+        assert all(getattr(config, key) == getattr(best.config, key) for key in ladder.RANGES)
         # As much processor time as ours, to half an epoch; the draws an eighth of it.
         assert abs(config.epochs * ladder.cost(config) - ours.epochs * ladder.cost(ours)) <= ladder.cost(config) / 2
         assert abs(8 * best.config.epochs - config.epochs) <= 8
@@ -280,7 +281,7 @@ def test_the_paper_s_recipe_is_the_paper_s_with_the_best_draw(tried):
 def test_draws_are_twelve_and_spread_over_their_ranges():
     jobs = ladder.draws("mnist-7")
     assert len(jobs) == 12 and {job.seed for job in jobs} == {10}
-    for key, low, high in (("std", 0.03, 0.3), ("learning_rate", 0.001, 0.1), ("location_weight", 0.001, 1)):
+    for key, (low, high) in ladder.RANGES.items():
         values = sorted(getattr(job.config, key) for job in jobs)
         middle = (low * high) ** 0.5
         assert len(set(values)) == 12 and low <= values[0] and values[-1] <= high

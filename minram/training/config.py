@@ -111,6 +111,9 @@ class Config:
     optimiser: str = _setting("adam", Choice(("adam", "sgd")), "Adam, or SGD with momentum as in the paper")
     learning_rate: float = _setting(1e-3, Real(1e-9, 100), "step size at the start")
     final_rate: float = _setting(0.0, Real(0, 1), "step size at the end, as a share of the first")
+    annealing: str = _setting(
+        "cosine", Choice(("cosine", "linear")), "how it falls: as half a cosine, or in a straight line as in the paper"
+    )
     momentum: float = _setting(0.9, Real(0, 0.9999), "momentum of SGD, β₁ of Adam")
     weight_decay: float = _setting(0.0, Real(0, 10), "share of the parameters that a step of size 1 would take away")
     weight_average: float = _setting(0.0, Real(0, 0.99999), "decay of an exponential average of the weights; 0: none")

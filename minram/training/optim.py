@@ -34,8 +34,8 @@ def unpack(vector: Array, like: Params) -> Params:
 
 
 def annealed(config: Config, progress: float) -> float:
-    """The learning rate after a share `progress` of the steps: half a cosine from the first to the final rate."""
-    share = 0.5 * (1 + math.cos(math.pi * progress))
+    """The learning rate after a share `progress` of the steps: half a cosine, or a line, from first to final rate."""
+    share = 1 - progress if config.annealing == "linear" else 0.5 * (1 + math.cos(math.pi * progress))
     return config.learning_rate * (config.final_rate + (1 - config.final_rate) * share)
 
 

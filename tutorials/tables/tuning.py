@@ -52,11 +52,15 @@ def trials_table(results):
 
 def draws_table(results):
     """Lines of a table: every draw of what the paper's recipe leaves open."""
-    lines = ["| row | draw | σ | rate | λ | epochs | validation error, % |", "|:--|:--|--:|--:|--:|--:|--:|"]
+    lines = [
+        "| row | draw | σ | rate | which falls as | λ | epochs | validation error, last epochs, % |",
+        "|:--|:--|--:|--:|:--|--:|--:|--:|",
+    ]
     found = sorted((r for r in results.values() if r.get("kind") == "draws"), key=lambda r: (r["recipe"], r["name"]))
     for r in found:
         s = r["settings"]
-        drawn = f"{s['std']:g} | {s['learning_rate']:g} | {s['location_weight']:g}"
+        fall = "a line" if s.get("annealing") == "linear" else "a cosine"  # the settings of old draws do not say it
+        drawn = f"{s['std']:g} | {s['learning_rate']:g} | {fall} | {s['location_weight']:g}"
         epochs = metrics(Job(r["recipe"], r["seed"], {}, r["name"], "draws").stem)
         error = "diverged" if "diverged" in r else f"{100 * level(epochs):.2f}"
         lines.append(f"| {r['recipe']} | {r['name']} | {drawn} | {len(epochs)} | {error} |")
