@@ -42,10 +42,47 @@ def test_a_fixed_scan_looks_along_the_path_and_nowhere_else(params):
     np.testing.assert_allclose(t.loc, np.broadcast_to(PATH[:, None], t.loc.shape), rtol=1e-6)  # to float32
     again = rollout(params, CONFIG, area, habit.Scanner(PATH), rollouts=2, policy="random")
     np.testing.assert_array_equal(again.loc[:, ::2], t.loc)
-    drawn = rollout(params, CONFIG, area, habit.Scanner(PATH, np.random.default_rng(5)), policy="random")
+    drawn = rollout(params, CONFIG, area, habit.Scanner(PATH, np.random.default_rng(5), "drawn"), policy="random")
     np.testing.assert_array_equal(drawn.loc[1:], t.loc[1:])
     own = rollout(params, CONFIG, area, np.random.default_rng(5), policy="mean")
     np.testing.assert_array_equal(drawn.loc[0], own.loc[0])  # as the agent's own, so that the two are paired
+
+
+@pytest.mark.parametrize("first", ["fixed", "noisy", "drawn"])
+def test_a_scan_with_noise_scatters_as_the_policy_would(params, first):
+    """Each coordinate's mean and deviation within 5 standard errors of 2000 rows; half of σ would be 30 off."""
+    area, n, std = summed_area(D.x_val), 2000, np.array([0.05, 0.1])
+    scanner = habit.Scanner(PATH, np.random.default_rng(1), first, std)
+    t = rollout(params, CONFIG, area, scanner, rollouts=n // len(D.x_val), policy="random")
+    for loc, place in [*zip(t.loc, PATH)][first != "noisy" :]:
+        np.testing.assert_array_less(np.abs(loc.mean(axis=0) - place), 5 * std / np.sqrt(n))
+        np.testing.assert_array_less(np.abs(loc.std(axis=0) - std), 5 * std / np.sqrt(2 * n))
+    if first == "fixed":
+        assert np.ptp(t.loc[0], axis=0).max() == 0
+    outside = habit.Scanner(PATH * 1.6, np.random.default_rng(1), "noisy", std)
+    assert all(np.abs(outside.uniform(-1, 1, (n, 2))).max() <= 1 for _ in PATH)
+
+
+def test_the_noise_is_that_of_the_settings_at_each_share_of_the_training_and_none_when_judged(params, monkeypatch):
+    config = CONFIG.changed(habit.SCAN | {"std": 0.3, "final_std": 0.1, "start": "gaussian"})
+    seen = []
+
+    class Recorded(habit.Scanner):
+        def __init__(self, path, rng, first, std=0):
+            seen.append((first, np.max(std)))
+            super().__init__(path, rng, first, std)
+
+    monkeypatch.setattr(habit, "Scanner", Recorded)
+    rng = np.random.default_rng(0)
+    with habit.fixed_scan(PATH, noise=True):
+        for progress in (0.0, 0.5, 1.0):
+            MODELS["ram"].gradients(params, config, D.x_val, D.y_val, rng, progress)
+        evaluate(params, config, D.x_val, D.y_val)
+    with habit.fixed_scan(PATH, first_drawn=True):
+        MODELS["ram"].gradients(params, config, D.x_val, D.y_val, rng, 0.5)
+    first, std = zip(*seen)
+    np.testing.assert_allclose(std, [0.3, 0.3 * 0.1**0.5, 0.03, 0, 0], rtol=1e-5)  # to float32
+    assert first == ("noisy",) * 4 + ("drawn",)
 
 
 def test_outside_the_block_nothing_is_fixed(params):
@@ -92,9 +129,17 @@ class Short(Job):
 def test_which_first_glimpse_a_scan_has():
     assert [habit.scan_job(name, 20).name for name in ("quick", "mnist-7")] == ["after-first", "fixed"]
     assert habit.scan_job("quick", 20, first_too=True).name == "fixed"
+    assert habit.scan_job("quick", 20, noise=True).name == "after-first-noise"
 
 
-@pytest.mark.parametrize("kind", ["after-first", "fixed"])
+def test_a_scan_with_noise_has_the_rollouts_of_the_row():
+    for noise, rollouts in ((False, 1), (True, 4)):
+        config = habit.scan_job("translated-60-8", 20, noise=noise).config
+        assert (config.rollouts, config.baseline, config.policy) == (rollouts, "none", "random")
+        assert (config.std, config.final_std, config.batch_size) == (0.1, 0.3, 128)
+
+
+@pytest.mark.parametrize("kind", ["after-first", "fixed", "after-first-noise"])
 def test_a_habit_is_measured_once_and_paired_with_its_row(tmp_path, monkeypatch, kind):
     monkeypatch.setattr(record, "RESULTS", tmp_path / "results")
     monkeypatch.setattr(habit, "data_of", lambda data, n_val: D)
@@ -103,14 +148,14 @@ def test_a_habit_is_measured_once_and_paired_with_its_row(tmp_path, monkeypatch,
     class Scan(Job):
         config = CONFIG.changed(habit.SCAN).changed(seed=20)
 
-    monkeypatch.setattr(habit, "scan_job", lambda name, seed, first_too: Scan(name, seed, {}, kind, "scan"))
+    monkeypatch.setattr(habit, "scan_job", lambda name, seed, first_too, noise: Scan(name, seed, {}, kind, "scan"))
     with pytest.raises(InputError, match="holds no finished run; run the row first"):
         habit.run("mnist-7", 20, tmp_path / "runs")
     train(Short.config, tmp_path / "runs" / "mnist-7-s20", dataset=D)
-    path = habit.run("mnist-7", 20, tmp_path / "runs")
+    path = habit.run("mnist-7", 20, tmp_path / "runs", noise=kind.endswith("noise"))
     r = json.loads(path.read_text())
     assert np.shape(r["path"]) == (3, 2) and r["ways"]["own path"] in np.arange(11) / 10
-    with habit.fixed_scan(np.array(r["path"]), first_drawn=kind == "after-first"):
+    with habit.fixed_scan(np.array(r["path"]), first_drawn=kind.startswith("after")):
         params = habit.load_params(tmp_path / "runs" / "scan" / "mnist-7" / f"{kind}-s20" / "best.npz")[0]
         assert evaluate(params, Scan.config, D.x_val, D.y_val).error == r["val_error"]
     assert "mean" not in r and set(r["wrong"]) == {"validation"}
@@ -118,6 +163,8 @@ def test_a_habit_is_measured_once_and_paired_with_its_row(tmp_path, monkeypatch,
     assert habit.run("mnist-7", 20, tmp_path / "runs") == path and path.read_text() == before
     line = next(line for line in choices.habit_table({"scan": r}) if "mnist-7" in line)
     assert line.startswith(f"| mnist-7 | 1 | {100 * r['ways']['own path']:.2f} | ")
+    (line,) = (line for line in choices.scans_table({"scan": r}) if "mnist-7" in line)
+    assert f"| {' | '.join(choices.SCANS[kind])} | 1 | {100 * r['val_error']:.2f} |" in line
 
 
 def test_the_sweep_evaluates_each_number_of_distractors_once(tmp_path, monkeypatch):

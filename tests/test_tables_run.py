@@ -229,6 +229,18 @@ def test_what_was_run_with_other_settings_is_not_taken_for_the_row(started, tmp_
     assert row(tmp_path, "mnist-2") == 2 and not started[0]
 
 
+def test_a_seed_that_no_row_reports_is_refused(capsys):
+    """It would be tested, and be one of those whose mean is reported."""
+    for words, reason in (
+        (["mnist-7", "--seed", "25"], "its seeds are 20 to 24"),
+        (["mnist-2", "--seed", "23"], "its seeds are 20 to 22"),
+        (["mnist-conv"], "it is not run again"),
+    ):
+        with pytest.raises(SystemExit) as end:
+            runner.main(["row", *words])
+        assert end.value.code == 2 and reason in capsys.readouterr().err
+
+
 def test_a_row_that_is_none_is_refused(capsys):
     for words in (["row", "mnist-70"], ["freeze", "other/mnist-7"], ["row", "paper/mnist-2"]):
         with pytest.raises(SystemExit) as end:

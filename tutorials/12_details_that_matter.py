@@ -571,7 +571,8 @@ effect("identity-core", "2-glimpses", "4-glimpses", "8-glimpses")
 #
 # **The rate falls to zero.** In the paper it does so in a straight line; here it is half a cosine,
 # [`0.5 * (1 + math.cos(math.pi * progress))`](../minram/training/optim.py#L38):
-# long at a high rate, then a smooth landing. Which is better was not compared. A run that is to be twice as long is another run from its first step on.
+# long at a high rate, then a smooth landing. Which is better was not compared. A run that is to be twice as long is
+# another run from its first step on.
 #
 # **An average of the weights.** Validation and test use an exponential average of the weights, with a shorter memory at
 # the start, when old weights mean little:

@@ -13,6 +13,13 @@ from intervals import holm, paired
 from minram.training.jobs import ABLATED, words
 from record import outcomes
 
+WAYS = ("own path", "one path for all", "path of any image")
+SCANS = {  # by name: the first glimpse, and how it was trained
+    f"{first}{more}": (text, how)
+    for first, text in (("after-first", "anywhere"), ("fixed", "on the path"))
+    for more, how in (("", "no noise, one rollout"), ("-noise", "the row's noise and rollouts"))
+}
+
 
 def ablation_table(results, recipe):
     """Differences to "nothing" on the same validation images with the same seeds, and Holm's p over the table."""
@@ -24,7 +31,7 @@ def ablation_table(results, recipe):
     lines = [
         f"The recipe is `{recipe}`, with {code(ablated.shorter)}.",
         "",
-        "| changed | settings | validation error, % | seeds | more than with nothing changed | p |",
+        "| changed | settings | validation error, best epoch, % | seeds | more than unchanged | p |",
         "|:--|:--|--:|--:|:-:|--:|",
     ]
     for name, (text, settings) in ablated.changes.items():
@@ -32,7 +39,7 @@ def ablation_table(results, recipe):
             lines.append(f"| {text} | {code(settings)} | no run yet | | | |")
             continue
         d = differences.get(name)
-        more = f"{_more(d)} | {_p(p[name])}" if d else " | "
+        more = f"{_more(d)} | {p_value(p[name])}" if d else " | "
         lines.append(f"| {text} | {code(settings)} | {_level(runs[name])} | {len(runs[name])} | {more} |")
     return lines
 
@@ -44,7 +51,8 @@ def ladder_table(results, recipe):
     differences = [_paired(new, old) for old, new in itertools.pairwise(rungs)]
     p = iter(holm([d.p for d in differences if d]))
     lines = [
-        "| rung | the rung before, with | rate | epochs | minutes | validation error, % | seeds | change | p |",
+        "| rung | the rung before, with | rate | epochs | minutes | validation error, best epoch, % | seeds "
+        "| change | p |",
         "|--:|:--|--:|--:|--:|--:|--:|:-:|--:|",
     ]
     for i, (text, runs, d) in enumerate(zip(texts, rungs, [None, *differences])):
@@ -53,7 +61,7 @@ def ladder_table(results, recipe):
             lines.append(f"| {i} | {text} | | | | {f'{lost} diverged' if lost else 'no run yet'} | | | |")
             continue
         settings, took = runs[0]["settings"], minutes(runs)
-        change = f"{_more(d)} | {_p(next(p))}" if d else " | "
+        change = f"{_more(d)} | {p_value(next(p))}" if d else " | "
         lines.append(
             f"| {i} | {text} | {settings['learning_rate']:g} | {settings['epochs']} | {took:.0f} | {_level(runs)} "
             f"| {len(runs)}{f', and {lost} diverged' if lost else ''} | {change} |"
@@ -89,7 +97,7 @@ def _level(runs):
     return f"{100 * np.mean([r['val_error'] for r in runs]):.2f}"
 
 
-def _p(p):
+def p_value(p):
     return "< 0.001" if p < 0.001 else f"{p:.3f}"
 
 
@@ -98,30 +106,30 @@ def code(settings):
 
 
 def habit_table(results):
-    """Validation errors off the path, and of two kinds of fixed scans minus the row's, paired, by row."""
-    lines = [
-        "| row | seeds | own path | one path for all | path of any image | trained with one path "
-        "| more than the row | its first glimpse too | more than the row |",
-        "|:--|--:|--:|--:|--:|--:|:-:|--:|:-:|",
-    ]
+    """Validation errors of a row's runs on their own path and off it."""
+    lines = ["| row | seeds | own path | one path for all | path of any image |", "|:--|--:|--:|--:|--:|"]
     for recipe in HABITS:
-        kinds = [runs_of(results, recipe, "scan", name) for name in ("after-first", "fixed")]
-        seen = max(kinds, key=len)
-        if not seen:
-            lines.append(f"| {recipe} | no run yet | | | | | | | |")
-            continue
-        ways = " | ".join(f"{100 * np.mean([r['ways'][way] for r in seen]):.2f}" for way in seen[0]["ways"])
-        errors = " | ".join(_scan(scans, runs_of(results, recipe)) for scans in kinds)
-        lines.append(f"| {recipe} | {len(seen)} | {ways} | {errors} |")
+        seen = max((runs_of(results, recipe, "scan", name) for name in SCANS), key=len)
+        ways = " | ".join(f"{100 * np.mean([r['ways'][way] for r in seen]):.2f}" for way in WAYS) if seen else " | | "
+        lines.append(f"| {recipe} | {len(seen) or 'no run yet'} | {ways} |")
     return lines
 
 
-def _scan(scans, runs):
-    """Two cells: the error of fixed scans, and how much more it is."""
-    if not scans:
-        return " | "
-    d = _paired(scans, runs)
-    return f"{_level(scans)} | {_more(d)}"
+def scans_table(results):
+    """Validation errors of agents that were trained with one path for all images, and what they lack to their row."""
+    lines = [
+        "| row | the scan's first glimpse | in training | seeds | validation error, best epoch, % "
+        "| more than the row |",
+        "|:--|:--|:--|--:|--:|:-:|",
+    ]
+    for recipe in HABITS:
+        found = {name: runs for name in SCANS if (runs := runs_of(results, recipe, "scan", name))}
+        for name, runs in found.items():
+            d = _paired(runs, runs_of(results, recipe))
+            lines.append(f"| {recipe} | {' | '.join(SCANS[name])} | {len(runs)} | {_level(runs)} | {_more(d)} |")
+        if not found:
+            lines.append(f"| {recipe} | | | no run yet | | |")
+    return lines
 
 
 def brackets(mean, sign=""):

@@ -21,7 +21,7 @@ def draw(rows):
         )
         old = [(np.mean([100 * r["mean"]["test_error"] for r in s.v1]), i) for i, s in enumerate(found) if not s.mean]
         if old:
-            ax.plot(*zip(*old), "x", color=style.COLOURS["location"], label="first protocol, no reported run yet")
+            ax.plot(*zip(*old), "x", color=style.COLOURS["location"], label="first protocol, where none is reported")
         shown = [(i, s.mean) for i, s in enumerate(found) if s.mean]
         if shown:
             x, low, high = 100 * np.array([(m.mean, m.low, m.high) for _, m in shown]).T

@@ -3,6 +3,10 @@
 Taking an agent off its path tests a network that was not trained for the other one. So an agent is trained that has
 one path for all images from the beginning: the mean path of the agent that it is compared with. Only its first glimpse
 is drawn anew for each image where that agent's is, since the mean of those is the centre, a better place than most.
+
+An agent that chooses is trained with noise at every location that it chose, and with several rollouts of an image: it
+sees more of each image than a scan does that always looks at the same places. With `noise`, the scan has both as well,
+so that deciding is all that it lacks.
 """
 
 import contextlib
@@ -12,7 +16,7 @@ from pathlib import Path
 
 import numpy as np
 
-from minram.agent import rollout
+from minram.agent import log_std, rollout
 from minram.datasets.tasks import fixed_batches
 from minram.errors import InputError
 from minram.sensor import summed_area
@@ -30,7 +34,6 @@ SCAN = {
     "flow": ("label",),
     "location_weight": 0,
     "final_location_weight": 1,
-    "rollouts": 1,
     "baseline": "none",
 }
 BATCH = 500
@@ -40,28 +43,39 @@ HABITS = (*HEADLINES.values(), "quick")  # of which it is asked; of quick in les
 class Scanner:
     """In the place of the generator of random locations: the next location of a path (T, 2), the same for all rows.
 
-    Where there is a generator, it draws the first location.
+    first: "fixed" on the path, "drawn" anywhere by the generator, or "noisy" as all others are with a std above 0.
     """
 
-    def __init__(self, path, rng=None):
-        self.path, self.rng = itertools.cycle(enumerate(path)), rng
+    def __init__(self, path, rng=None, first="fixed", std=0):
+        self.path, self.rng, self.first, self.std = itertools.cycle(enumerate(path)), rng, first, std
 
     def uniform(self, low, high, shape):
         step, place = next(self.path)
-        drawn = step == 0 and self.rng is not None
-        return self.rng.uniform(low, high, shape) if drawn else np.broadcast_to(place, shape)
+        if step == 0 and self.first == "drawn":
+            return self.rng.uniform(low, high, shape)
+        if np.all(self.std == 0) or (step == 0 and self.first == "fixed"):
+            return np.broadcast_to(place, shape)
+        return np.clip(place + self.std * self.rng.standard_normal(shape), low, high)
 
 
 @contextlib.contextmanager
-def fixed_scan(path, first_drawn=False):
-    """In this block and process, agents with policy=random look along `path` (T, 2); or draw the first look alone."""
+def fixed_scan(path, first_drawn=False, noise=False):
+    """In this block and process, agents with policy=random look along `path` (T, 2); or draw the first look alone.
+
+    noise: in training, and not when judged, the locations scatter by the settings' σ, the first where theirs does.
+    """
     model = MODELS["ram"]
 
-    def gradients(params, config, images, labels, rng, *more):
-        return model.gradients(params, config, images, labels, Scanner(path, rng if first_drawn else None), *more)
+    def first(config):
+        return "drawn" if first_drawn else "noisy" if config.start == "gaussian" else "fixed"
+
+    def gradients(params, config, images, labels, rng, progress=1.0, *more):
+        std = np.exp(log_std(params, config, progress)) if noise else 0
+        scanner = Scanner(path, rng, first(config), std)
+        return model.gradients(params, config, images, labels, scanner, progress, *more)
 
     def probabilities(params, config, images, rng, *more):
-        return model.probabilities(params, config, images, Scanner(path, rng if first_drawn else None), *more)
+        return model.probabilities(params, config, images, Scanner(path, rng, first(config)), *more)
 
     MODELS["ram"] = model._replace(gradients=gradients, probabilities=probabilities)
     try:
@@ -106,18 +120,22 @@ def off_the_path(params, config, images, labels):
     return {name: np.concatenate(parts) for name, parts in found.items()}
 
 
-def scan_job(name, seed, first_too=False):
-    """The Job of a fixed scan in place of a row; the first glimpse is drawn where the row's is, or on the path too."""
-    drawn = recipe(name).start == "uniform" and not first_too
-    return Job(name, seed, SCAN, "after-first" if drawn else "fixed", "scan")
+def scan_job(name, seed, first_too=False, noise=False):
+    """The Job of a fixed scan in place of a row; the first glimpse is drawn where the row's is, or on the path too.
+
+    noise: with the row's noise and its rollouts.
+    """
+    kind = "after-first" if recipe(name).start == "uniform" and not first_too else "fixed"
+    changes = SCAN if noise else SCAN | {"rollouts": 1}
+    return Job(name, seed, changes, kind + ("-noise" if noise else ""), "scan")
 
 
-def run(name, seed, runs, first_too=False):
+def run(name, seed, runs, first_too=False, noise=False):
     """Measure a row's run off its path, and train a fixed scan along its mean path → the path of the result.
 
     Judged on validation images. Raises InputError where the row has not been run.
     """
-    job, reference = scan_job(name, seed, first_too), Path(runs) / Job(name, seed).stem
+    job, reference = scan_job(name, seed, first_too, noise), Path(runs) / Job(name, seed).stem
     path, folder = result_path(job), Path(runs) / job.stem
     if path.exists():
         return path
@@ -127,7 +145,7 @@ def run(name, seed, runs, first_too=False):
     d = data_of(config.data, config.n_val)
     ways = {way: float(w.mean()) for way, w in off_the_path(params, config, d.x_val, d.y_val).items()}
     scan = mean_path(params, config, d.x_train[: len(d.x_val)])
-    with fixed_scan(scan, job.name == "after-first"):
+    with fixed_scan(scan, job.name.startswith("after-first"), noise):
         result = train(job.config, folder, (folder / "last.npz").exists(), dataset=d, workers=1)
         params, _, about = load_params(folder / "best.npz")
         kept = validated(job, result, params)

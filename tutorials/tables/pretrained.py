@@ -16,7 +16,7 @@ CHECKED = 1000  # validation images with which a test repeats what is said of st
 
 
 def median_run(name, results=None):
-    """The result of a row whose validation error is the median of its reported seeds; the lower seed of two alike.
+    """The result of a row whose validation error is the median of its reported seeds; of alike ones in their order.
 
     Raises InputError while one of them is missing.
     """

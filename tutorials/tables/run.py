@@ -30,7 +30,7 @@ from table import rebuild
 from tuning import trial_job
 from verify import verify
 
-SEEDS = {"ablations": range(20, 25), "ladder": range(20, 23), "paper": range(20, 23)}
+SEEDS = {"ablations": range(20, 25), "ladder": range(20, 23)}
 
 
 def row_job(name, seed):
@@ -87,6 +87,7 @@ def parser():
     scan.add_argument("recipe", choices=habit.HABITS, metavar="ROW", help=", ".join(habit.HABITS))
     scan.add_argument("--seed", type=int, default=ledger.FIRST, help="of the row's run and of the scan's")
     scan.add_argument("--first-too", action="store_true", help="begin on the path, where the row begins anywhere")
+    scan.add_argument("--noise", action="store_true", help="train with the noise and the rollouts of the row")
     trains("sweep", "how the error on 100×100 grows with the number of distractors, on validation digits", jobs=False)
     again = commands.add_parser("verify", help="train the first epoch of a result again; name what differs")
     again.add_argument("row", metavar="ROW")
@@ -126,7 +127,11 @@ def execute(args):
         print("\n".join(lines))
         return 0 if same else 1
     if args.command == "row":
-        code = run_all([row_job(args.row, args.seed)], args.runs, workers=args.workers)
+        job, wanted = row_job(args.row, args.seed), reported_seeds(args.row)
+        if args.seed >= ledger.FIRST and args.seed not in wanted:
+            some = f"its seeds are {wanted[0]} to {wanted[-1]}" if wanted else "it is not run again"
+            raise InputError(f"{args.row} is not tested with the seed {args.seed}: {some}.")
+        code = run_all([job], args.runs, workers=args.workers)
     elif args.command == "all" and args.scheduler:
         from cluster import run_on
 
@@ -146,7 +151,7 @@ def execute(args):
         code = run_all(ladder.trials(args.recipe), args.runs, args.jobs)
         code = code or run_all(ladder.climbs(args.recipe, SEEDS["ladder"]), args.runs, args.jobs)
     elif args.command == "habit":
-        print(habit.run(args.recipe, args.seed, args.runs, args.first_too).name)
+        print(habit.run(args.recipe, args.seed, args.runs, args.first_too, args.noise).name)
     elif args.command == "sweep":
         sweep.sweep(args.runs)
     elif args.command == "pretrain":

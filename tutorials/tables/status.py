@@ -18,7 +18,7 @@ def status(results=None):
     lines.append("2. The paper's recipe, and the ladder")
     for name in HEADLINES.values():
         lines += [_count(f"draws/{name}", ladder.draws(name), results)]
-        lines += [_row(f"paper/{name}", range(20, 23), results)]
+        lines += [_row(f"paper/{name}", reported_seeds(f"paper/{name}"), results)]
     for name in ladder.LADDERS:
         try:
             lines.append(_count(f"rates of ladder/{name}", ladder.trials(name, results), results))
@@ -33,7 +33,8 @@ def status(results=None):
         lines.append(_count(f"ablations/{ablated.recipe}", jobs, results))
     for name in HABITS:
         seeds = reported_seeds(name) if name == "quick" else range(20, 21)
-        lines.append(_count(f"habit {name}", [scan_job(name, seed) for seed in seeds], results))
+        jobs = {scan_job(name, seed, first_too, noise=True) for seed in seeds for first_too in (False, True)}
+        lines.append(_count(f"habit {name} --noise", jobs, results))
     lines.append("5. The sweep of distractors")
     jobs = [Job(sweep.ROW, seed, kind="sweep") for seed in reported_seeds(sweep.ROW)]
     have = sum(result_path(job).with_suffix(".jsonl").exists() for job in jobs)

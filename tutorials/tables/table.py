@@ -6,16 +6,16 @@ import numpy as np
 
 import ladder
 import ledger
-from choices import ablation_table, brackets, habit_table, ladder_table, minutes, runs_of
+from choices import ablation_table, brackets, habit_table, ladder_table, minutes, p_value, runs_of, scans_table
 from figure import draw
-from intervals import Mean, against, holm, two_way
+from intervals import against, holm, two_way
 from minram.errors import InputError
 from minram.pictures import style
 from minram.pictures.show import write_figure
 from minram.storage import checkpoint
 from minram.storage.writing import write_text
 from minram.training.jobs import ABLATED
-from paper import CLAIMS, HEADLINES, ROWS, TASKS
+from paper import CLAIMS, HEADLINES, ROWS, TASKS, reported_seeds
 from pretrained import DATA
 from record import HERE, load_results, load_v1, outcomes
 from tuning import draws_table, trials_table
@@ -34,7 +34,7 @@ def rebuild(folder=HERE, results=None, data=DATA):
         "claims": claims_table(),
         "looks": looks_table(ledger.read(ledger.LEDGER)),
     }
-    tables |= {"weights": weights_table(data), "habit": habit_table(results)}
+    tables |= {"weights": weights_table(data), "habit": habit_table(results), "scans": scans_table(results)}
     tables |= {"trials": trials_table(results), "draws": draws_table(results)}
     tables |= {f"ablations-{recipe}": ablation_table(results, recipe) for recipe in ABLATED}
     tables |= {f"ladder-{recipe}": ladder_table(results, recipe) for recipe in ladder.LADDERS}
@@ -59,28 +59,23 @@ def between(text, name, new):
 
 
 class Summary:
-    """What the runs of a row, one a seed, came to; `mean` is None where there are none.
-
-    A network that sees the whole image has the one run of the first protocol, whose outcomes by image were not kept:
-    its interval is that of images alone, as if they had been independent draws.
-    """
+    """What the reported runs of a row, one a seed, came to; `mean` is None where there are none."""
 
     def __init__(self, row, results, v1):
         self.row = row
         self.runs = runs_of(results, row.recipe)
         self.v1 = runs_of(v1, row.recipe)
         self.paper = runs_of(results, row.recipe, "paper")
-        self.whole = bool(self.v1) and self.v1[0]["settings"]["model"] != "ram"
-        self.mean = None  # a Mean, of error rates
-        self.verdict = self.p = None  # against the paper's figure; p is Holm's, of all rows
-        if self.runs:
-            self.mean = two_way(outcomes(self.runs))
-        elif self.whole:
-            self.runs, error = self.v1, self.v1[0]["mean"]["test_error"]
-            self.mean = Mean(
-                error, np.sqrt(error * (1 - error) / N_PAPER), N_PAPER - 1, *self.runs[0]["mean"]["interval"]
-            )
+        self.wanted = len(reported_seeds(row.recipe))  # 0 of a network that sees the whole image
+        self.mean = two_way(outcomes(self.runs)) if self.runs else None  # of error rates
         self.difference = self.mean and against(self.mean, row.paper / 100, N_PAPER)
+        self.verdict = self.p = None  # against the paper's figure; p is Holm's, of all rows of the agent
+
+    @property
+    def seeds(self):
+        """How many of the seeds have run: "5 seeds", "2 of 5 seeds"."""
+        have = len(self.runs)
+        return f"{have} seeds" if have >= self.wanted else f"{have} of {self.wanted} seeds"
 
     def error(self, way):
         """Mean over seeds of a test error in percent, or None."""
@@ -93,9 +88,10 @@ def percent_mean(runs, way="mean"):
 
 
 def summaries(results, v1):
-    """A Summary of each row, with verdicts: a p value of each, corrected as if those without a run had one of 1."""
+    """A Summary of each row, with verdicts on the agent's: p values, corrected as if those without a run had 1."""
     rows = [Summary(row, results, v1) for row in ROWS]
-    for s, p in zip(rows, holm([s.difference.p if s.mean else 1 for s in rows])):
+    agents = [s for s in rows if s.wanted]
+    for s, p in zip(agents, holm([s.difference.p if s.mean else 1 for s in agents])):
         if s.mean:
             s.p = p
             s.verdict = "tie" if p >= 0.05 else "at or below" if s.difference.mean < 0 else "above"
@@ -104,19 +100,32 @@ def summaries(results, v1):
 
 def main_table(rows):
     lines = [
-        "| | paper | ours | 95 % interval | verdict | each seed | sampled | average of 10 | minutes | paper's recipe "
-        "| first protocol |",
-        "|:--|--:|--:|:-:|:-:|:-:|--:|--:|--:|--:|--:|",
+        "| | paper | ours | 95 % interval | verdict | p (Holm's) | each seed | sampled | average of 10 | minutes "
+        "| paper's recipe | first protocol |",
+        "|:--|--:|--:|:-:|:-:|:-:|:-:|--:|--:|--:|--:|--:|",
     ]
     for task in TASKS:
-        lines.append(f"| **{task}** | | | | | | | | | | |")
+        lines.append(f"| **{task}** | | | | | | | | | | | |")
         lines += [_line(s) for s in rows if s.row.task == task]
-    done = [s for s in rows if s.mean]
+    agents = [s for s in rows if s.wanted]
+    done = [s for s in agents if s.mean]
     counts = {verdict: sum(s.verdict == verdict for s in done) for verdict in ("at or below", "tie", "above")}
-    lines += ["", f"{len(done)} of {len(ROWS)} rows have a reported run: " + _counted(counts) + "."]
-    if missing := [f"{s.row.task}, {s.row.text}" for s in rows if not s.mean]:
-        lines.append(f"Without a reported run yet: {'; '.join(missing)}.")
+    lines += ["", f"{len(done)} of the agent's {len(agents)} rows have a reported run: {_counted(counts)}."]
+    if missing := [f"{s.row.task}, {s.row.text}" for s in agents if not s.mean]:
+        lines.append(f"Without one yet: {'; '.join(missing)}.")
+    if begun := [f"{s.row.task}, {s.row.text} ({s.seeds})" for s in done if len(s.runs) < s.wanted]:
+        lines.append(f"Begun: {'; '.join(begun)}.")
     return lines
+
+
+def front_page(rows):
+    """What the project's README says of the last row of each task, as far as it has run."""
+    found = (s for s in rows if s.row.recipe in HEADLINES.values() and s.mean)
+    return "; ".join(
+        f"{s.row.task}, {s.row.text}, {100 * s.mean.mean:.2f} % ({brackets(s.mean)}; paper {s.row.paper:.2f}, "
+        f"{s.verdict}; {s.seeds})"
+        for s in found
+    )
 
 
 def quick_line(results):
@@ -132,20 +141,25 @@ def quick_line(results):
 
 
 def _counted(counts):
-    return ", ".join(f"{n} {'are ties' if verdict == 'tie' else verdict}" for verdict, n in counts.items())
+    return ", ".join(f"{n} {'tied' if verdict == 'tie' else verdict}" for verdict, n in counts.items())
 
 
 def _line(s):
-    was = "" if s.whole else f"{percent_mean(s.v1):.2f} ({len(s.v1)})" if s.v1 else ""
+    was = f"{percent_mean(s.v1):.2f} ({len(s.v1)})" if s.v1 else ""
     theirs = f"{percent_mean(s.paper):.2f} ({len(s.paper)})" if s.paper else ""
+    if not s.wanted:
+        low, high = (100 * x for x in s.v1[0]["mean"]["interval"])
+        took = f"{minutes(s.v1):.0f}"
+        return f"| {s.row.text} | {s.row.paper:.2f} | | | | | | | | {took} | | {was} [{low:.2f}, {high:.2f}] |"
     if s.mean is None:
-        return f"| {s.row.text} | {s.row.paper:.2f} | not yet | | | | | | | {theirs} | {was} |"
+        return f"| {s.row.text} | {s.row.paper:.2f} | not yet | | | | | | | | {theirs} | {was} |"
     ours = f"**{100 * s.mean.mean:.2f}**" if s.verdict == "at or below" else f"{100 * s.mean.mean:.2f}"
     seeds = ", ".join(f"{r['seed']}: {100 * r['mean']['test_error']:.2f}" for r in s.runs)
     ways = " | ".join("–" if (e := s.error(way)) is None else f"{e:.2f}" for way in ("sampled", "average_10"))
+    interval = brackets(s.mean) + ("" if len(s.runs) > 1 else ", images alone")
     return (
-        f"| {s.row.text} | {s.row.paper:.2f} | {ours} | {brackets(s.mean)} | {s.verdict} | {seeds} | {ways} "
-        f"| {minutes(s.runs):.0f} | {theirs} | {was} |"
+        f"| {s.row.text} | {s.row.paper:.2f} | {ours} | {interval} | {s.verdict} | {p_value(s.difference.p)} "
+        f"({p_value(s.p)}) | {seeds} | {ways} | {minutes(s.runs):.0f} | {theirs} | {was} |"
     )
 
 

@@ -34,7 +34,8 @@ def different(config, other):
 def trials_table(results):
     """Lines of a table: each trial, and what differs from what the recipe is now."""
     lines = [
-        "| row | trial | what differs from the recipe | epochs | minutes | validation error, % | training error, % |",
+        "| row | trial | what differs from the recipe | epochs | minutes | validation error, last epochs, % "
+        "| training error, % |",
         "|:--|:--|:--|--:|--:|--:|--:|",
     ]
     found = sorted((r for r in results.values() if r.get("kind") == "trials"), key=lambda r: (r["recipe"], r["name"]))
