@@ -23,6 +23,7 @@ import choices  # noqa: E402
 import habit  # noqa: E402
 import record  # noqa: E402
 import sweep  # noqa: E402
+from intervals import paired  # noqa: E402
 from minram.training.jobs import Job  # noqa: E402
 
 PATH = np.array([[0.1, -0.2], [0.3, 0.4], [-0.5, 0.6]])
@@ -165,6 +166,18 @@ def test_a_habit_is_measured_once_and_paired_with_its_row(tmp_path, monkeypatch,
     assert line.startswith(f"| mnist-7 | 1 | {100 * r['ways']['own path']:.2f} | ")
     (line,) = (line for line in choices.scans_table({"scan": r}) if "mnist-7" in line)
     assert f"| {' | '.join(choices.SCANS[kind])} | 1 | {100 * r['val_error']:.2f} |" in line
+
+
+def test_what_noise_does_to_a_scan_of_quick_is_what_the_page_says():
+    results, page = record.load_results(), (FOLDER / "README.md").read_text(encoding="utf-8")
+    runs = {name: choices.runs_of(results, "quick", "scan", name) for name in choices.SCANS}
+    d = {
+        first: paired(*(record.outcomes(runs[name], "validation") for name in (f"{first}-noise", first)))
+        for first in ("after-first", "fixed")
+    }
+    one = d["after-first"]
+    said = f"by {100 * one.mean:.2f} points than without ([{100 * one.low:.2f}, {100 * one.high:.2f}], p = {one.p:.2f}"
+    assert said in page and d["fixed"].low < 0 < d["fixed"].high and len(runs["fixed-noise"]) == 5
 
 
 def test_the_sweep_evaluates_each_number_of_distractors_once(tmp_path, monkeypatch):

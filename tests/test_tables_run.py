@@ -166,7 +166,7 @@ def test_the_table_of_trials_says_what_differs(monkeypatch):
     epochs = [{"val_error": e / 100, "error": e / 200} for e in (8.0, 4.0, 3.0, 2.5)]
     monkeypatch.setattr(tuning, "metrics", lambda stem: epochs if stem == "trials/mnist-2/slow-s3" else None)
     line = tuning.trials_table({job.stem: kept, "quick-s20": {"recipe": "quick"}})[2:]
-    assert line == ["| mnist-2 | slow, seed 3 | `learning_rate=0.0001` | 4 | 10 | 2.50 | 1.25 |"]
+    assert line == ["| mnist-2 | slow, seed 3 | `learning_rate=0.0001` | 4 | 10 by the clock | 2.50 | 1.25 |"]
 
 
 def test_a_draw_that_diverges_is_a_result_and_a_row_is_not(started, tmp_path, capsys):

@@ -18,7 +18,7 @@ from minram.command.cli import _parser
 from minram.training.config import Config
 from minram.training.process import VARIABLES
 from minram.training.recipes import recipe
-from minram.training.run import load_params
+from minram.training.run import find_model, load_params
 
 ROOT = Path(__file__).resolve().parent.parent
 TUTORIALS = ROOT / "tutorials"
@@ -118,6 +118,18 @@ def test_notebook_was_run_from_top_to_bottom_without_a_complaint(lesson):
     kinds = {(output["output_type"], output.get("name")) for output in outputs(lesson)}
     assert kinds <= {("stream", "stdout"), ("display_data", None), ("execute_result", None)}
     assert ("stream", "stdout") in kinds and ("display_data", None) in kinds
+
+
+@pytest.mark.parametrize(
+    "stem, weights",
+    [("09_training_on_mnist", WEIGHTS), ("10_translated_and_cluttered", find_model("pretrained:cluttered-60"))],
+)
+def test_the_command_that_a_notebook_shows_trains_what_its_weights_know(stem, weights):
+    """A recipe may have changed since the notebook was built."""
+    text = "".join("".join(output.get("text", "")) for output in outputs(TUTORIALS / f"{stem}.py"))
+    (command,) = re.findall(r"^minram (train .*)$", text, re.M)
+    args = _parser().parse_args(command.split())
+    assert recipe(args.recipe).changed(args.set) == load_params(weights)[1], f"run: build.py {stem[:2]}"
 
 
 @each_lesson

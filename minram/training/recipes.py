@@ -140,7 +140,7 @@ def _whole_image(name: str, settings: Settings, training: Settings, rows: dict) 
 RECIPES = {
     "quick": Recipe("the default: MNIST, 6 glimpses of two scales", QUICK, 1.5, 2.0),
     **_mnist(),
-    **_canvases("translated-60", "translated 60x60, 3 scales", TRANSLATED, 2.9, (1.54, 1.22, 1.20)),
+    **_canvases("translated-60", "translated 60x60, 3 scales", TRANSLATED, 4.7, (1.54, 1.22, 1.20)),
     **_canvases("cluttered-60", "cluttered 60x60, 3 scales", CLUTTERED, 10.0, (4.96, 4.08, 4.04)),
     **_canvases("cluttered-100", "cluttered 100x100, 4 scales", CLUTTERED_100, 10.7, (9.41, 8.31, 8.11)),
     **_random("cluttered-60", CLUTTERED, 44, 14.4),

@@ -31,6 +31,11 @@ def expected_square(p, M):
     return p * (1 - p) * (1 + 1 / M)
 
 
+# %% 2: this is the baseline's variance; r_1 scatters too
+def expected_square(p, M):
+    return p * (1 - p) / (M - 1)
+
+
 # %% 3: as if the images had been different ones
 def paired(b, c, n):
     rng = np.random.default_rng(0)  # as the check draws its first case

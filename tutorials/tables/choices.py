@@ -142,11 +142,14 @@ def minutes(runs):
     return float(np.mean([_seconds(r) for r in runs])) / 60
 
 
-def _seconds(result):
-    """What a run took; the processor's time is its own process's, so it is not known where there were more."""
+def by_processor(result):
+    """Is it known what a run took of the processor? That is its own process's, so not where there were more."""
     segments = result.get("segments", [])
-    alone = segments and all(s["workers"] == 1 and "processor_seconds" in s for s in segments)
-    return sum(s["processor_seconds"] for s in segments) if alone else result["seconds"]
+    return bool(segments) and all(s["workers"] == 1 and "processor_seconds" in s for s in segments)
+
+
+def _seconds(result):
+    return sum(s["processor_seconds"] for s in result["segments"]) if by_processor(result) else result["seconds"]
 
 
 def runs_of(results, recipe, kind="", name=""):

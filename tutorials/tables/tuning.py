@@ -4,7 +4,7 @@ import re
 from dataclasses import fields
 
 import ledger
-from choices import code, minutes
+from choices import by_processor, code, minutes
 from minram.errors import InputError
 from minram.training.config import Config
 from minram.training.jobs import Job
@@ -45,7 +45,8 @@ def trials_table(results):
         changes = different(config, recipe(r["recipe"]).changed(seed=r["seed"], epochs=config.epochs))
         end = "– | diverged | –"
         if "diverged" not in r:
-            end = f"{minutes([r]):.0f} | {100 * level(epochs):.2f} | {100 * epochs[-1]['error']:.2f}"
+            took = f"{minutes([r]):.0f}{'' if by_processor(r) else ' by the clock'}"
+            end = f"{took} | {100 * level(epochs):.2f} | {100 * epochs[-1]['error']:.2f}"
         name = f"{r['name']}, seed {r['seed']}"
         lines.append(f"| {r['recipe']} | {name} | {code(changes)} | {len(epochs)} | {end} |")
     return lines
