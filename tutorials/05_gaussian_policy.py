@@ -3,9 +3,9 @@
 #
 # **What you will see.** Where the agent looks next is drawn from a normal distribution whose mean the location head
 # computes. With a pencil first, then line by line, we derive the gradient of its log-likelihood, called the *score*. We
-# prove that the score has mean zero, the fact on which all of REINFORCE rests, and say what the proof needs. We see
-# what a small σ costs, and when it costs nothing. And we compute what goes wrong when the location is clipped or
-# squashed and the wrong thing is scored.
+# prove that the score has mean zero, the fact on which baselines rest (lesson 7) and the first test of any score, and
+# say what the proof needs. We see what a small σ costs, and when it costs nothing. And we compute what goes wrong when
+# the location is clipped or squashed and the wrong thing is scored.
 #
 # **What you need.** Lesson 3 for gradients and their checks. The density of a normal distribution. Paper and pen.
 #
@@ -60,7 +60,10 @@ for ax, mu, std in zip(axes, ([0.1, -0.2], [0.1, -0.2], [0.85, 0.6]), (0.1, 0.3,
     ax.set(title=f"μ = ({mu[0]}, {mu[1]}), σ = {std}", xlim=(-1.35, 1.35), ylim=(1.35, -1.35))
 for ax in axes[1:]:
     ax.set(ylabel="")
-show("Clouds of 200 locations around three means on a digit, with circles at one and two σ; one cloud leaves the image")
+show(
+    "Three clouds of 200 locations around two means on a digit, with circles at one and two σ; a good part of the "
+    "third lies outside the image"
+)
 
 # %% [markdown]
 # Circles are drawn at one σ and, dashed, at two. On the right a good part of the cloud lies outside the image. There is
@@ -238,9 +241,10 @@ show("A narrow and a wide normal density, their scores of the mean, two straight
 #
 # > **Box: what the proof needs.** (1) The density in the expectation is the *same* as the one in the score. The second
 # > half of this lesson is about what happens if not. (2) The density is positive wherever it is for a nearby θ, or one
-# > could not divide. (3) The derivative may pass under the integral. Smoothness is not enough for that. There has
-# > to be *one* integrable function above $|\nabla_\theta \pi_\theta(a)|$ for all θ nearby. For a Gaussian there is one.
-# > Lesson 6 has it in three lines, and a policy for which the lemma is false: uniform on an interval that moves.
+# > could not divide. (3) The derivative may pass under the integral. That $\pi_\theta(a)$ has a derivative at all θ
+# > nearby is not enough. There has to be *one* integrable function above $|\nabla_\theta \pi_\theta(a)|$ for all of
+# > them. For a Gaussian there is one, which lesson 6 has in three lines. A policy for which the lemma is false: uniform
+# > on an interval that grows, from 0 to θ. Its score is $-1/\theta$ everywhere, and so is the mean.
 #
 # The check is exact up to rounding, by **Gauss–Hermite quadrature**. With $n$ nodes it integrates every polynomial of
 # degree up to $2n - 1$ against a normal density without error, and the scores are polynomials of degree one and two.
@@ -357,8 +361,9 @@ show("Histograms of the score, wide for a small σ, and its standard deviation o
 # $1/\sigma$; halve σ, and four times as many samples are needed. One reads that often. It is true in one case and false
 # in another.
 #
-# Take the simplest reward, a line: $r(a) = c + k\,(a - \mu)$. The slope of its mean by μ is $k$. One sample says,
-# without anything subtracted, and with the mean reward $c$ subtracted (a *baseline*, lesson 7):
+# Take the simplest reward, a fixed line: $r(a) = c + k\,(a - \mu_0)$, and the policy at $\mu = \mu_0$. The slope of its
+# mean by μ is $k$. One sample says, without anything subtracted, and with the mean reward $c$ subtracted (a *baseline*,
+# lesson 7):
 #
 # $$
 # \begin{aligned}
@@ -371,8 +376,9 @@ show("Histograms of the score, wide for a small σ, and its standard deviation o
 #
 # (The variances: $\operatorname{Var} z = 1$, $\operatorname{Var} z^2 = 2$, and $z$ and $z^2$ are uncorrelated.) With
 # the baseline the noise does not depend on σ *at all*. The score grows like $1/\sigma$, but in a narrow cloud the
-# rewards differ less, and by just as much. For other smooth rewards it is nearly so. And where the reward is a step,
-# the noise does grow, but the slope that is looked for grows with it. All by quadrature:
+# rewards differ less, and by just as much. For other smooth rewards it is nearly so. And where the reward is a step
+# that stays half a σ away from μ, the noise does grow, but the slope that is looked for grows with it. (A step that
+# stays where it is, a narrow cloud does not reach.) All by quadrature:
 
 # %%
 fine = np.linspace(-9, 9, 40_001)
@@ -587,7 +593,9 @@ print("∂ clip(u, −1, 1)/∂u   ", (np.abs(u) < 1).astype(float))
 assert np.abs((np.tanh(u + 1e-6) - np.tanh(u - 1e-6)) / 2e-6 - flat).max() < 1e-9 and flat[-1] < 0.002
 
 # %% [markdown]
-# For this reason the location head of `minram` is linear, without anything after it.
+# For this reason the last layer of `minram`'s location head is linear, without anything after it. (The recipes have a
+# hidden layer before it.) That alone does not lead a mean back that is far outside: where all samples are clipped, no
+# reward tells them apart (lesson 12).
 #
 # Pull μ and σ, and see samples and their scores follow.
 
@@ -658,8 +666,8 @@ from minram import policy
 # - `a`: σ is halved. By what is the standard deviation of the score of μ multiplied?
 # - `b`: what is the variance of the score of $\log\sigma$, for $\sigma = 0.05$?
 # - `c`: a sample lies two σ to the right of the mean, $\sigma = 0.1$. What is its score of μ?
-# - `d`: the reward is $5 + 2(a - \mu)$, and 5 is subtracted from it. σ is halved. By what is the standard deviation of
-#   reward times score multiplied?
+# - `d`: the reward is $5 + 2(a - \mu_0)$, now $\mu = \mu_0$, and 5 is subtracted from it. σ is halved. By what is the
+#   standard deviation of reward times score multiplied?
 
 
 # %% tags=["solution"]

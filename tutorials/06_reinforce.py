@@ -4,7 +4,7 @@
 # **What you will see.** The agent is rewarded for a right label, and the reward says nothing about which direction
 # would have been better to look in. First with a pencil, then line by line, we derive how a gradient can be had all the
 # same, and say under which conditions. Then we compute the *exact* gradient of a small agent and see that the estimator
-# hits it: not roughly, but within its standard error, parameter by parameter.
+# hits it: not roughly, but within what chance allows, counted in standard errors, parameter by parameter.
 #
 # **What you need.** Lesson 5 (the score and its mean), lesson 4 (backpropagation through time).
 #
@@ -163,7 +163,7 @@ show("A reward that jumps from 0 to 1, the policy's density, and the expected re
 # &= \int \nabla_\theta p_\theta(\tau)\, r(\tau)\, d\tau
 #   && \text{(2) under the integral, see the box; } r(\tau) \text{ does not contain } \theta \\
 # &= \int p_\theta(\tau)\, \frac{\nabla_\theta p_\theta(\tau)}{p_\theta(\tau)}\, r(\tau)\, d\tau
-#   && \text{(3) multiply by } p_\theta / p_\theta = 1 \\
+#   && \text{(3) multiply by } p_\theta / p_\theta = 1\text{; a Gaussian is nowhere 0} \\
 # &= \int p_\theta(\tau)\, \nabla_\theta \log p_\theta(\tau)\, r(\tau)\, d\tau
 #   && \text{(4) chain rule}, \ (\log u)' = u'/u \\
 # &= \mathbb{E}_{\tau \sim p_\theta(\tau)}\bigl[\nabla_\theta \log p_\theta(\tau)\, r(\tau)\bigr]
@@ -201,11 +201,11 @@ print(f"exact         {exact_gradient(mu):.10f}")
 assert abs(line_4 - exact_gradient(mu)) < 1e-11  # no differences in this one
 
 # %% [markdown]
-# > **Box: when may the derivative pass under the integral?** (Line 2.) Not always. It may if the derivatives are
-# > *dominated*: there is one function $\Gamma(\tau)$ with $|\nabla_\theta p_\theta(\tau)\, r(\tau)| \le \Gamma(\tau)$
-# > for **all** $\theta$ near the one where we are, and $\int \Gamma\, d\tau$ is finite. (By the mean value theorem
-# > every difference quotient is then below Γ too, and Lebesgue's theorem of dominated convergence takes the limit
-# > inside.)
+# > **Box: when may the derivative pass under the integral?** (Line 2.) Not always. It may if, for almost every τ,
+# > $p_\theta(\tau)$ has a derivative at *every* θ near the one where we are, and if these derivatives are *dominated*:
+# > there is one function $\Gamma(\tau)$ with $|\nabla_\theta p_\theta(\tau)\, r(\tau)| \le \Gamma(\tau)$ for **all**
+# > those $\theta$, and $\int \Gamma\, d\tau$ is finite. (By the mean value theorem every difference quotient is then
+# > below Γ too, and Lebesgue's theorem of dominated convergence takes the limit inside.)
 #
 # A Gaussian policy with a bounded reward, $|r| \le R$, has such a Γ. Let $|\mu - \mu_0| \le \sigma$.
 #
@@ -220,14 +220,17 @@ assert abs(line_4 - exact_gradient(mu)) < 1e-11  # no differences in this one
 #
 # For the agent, $\mu_t$ is made of sums, products, ReLU and tanh, of parameters and of a history that is bounded:
 # locations are clipped to the image, and pixels are between 0 and 1. So near θ it changes by at most a constant times
-# the change of θ, and the same Γ will do with a constant factor. (At the kink of a ReLU there need be no derivative.
-# For almost all θ none is met, but where all biases are 0, as before the first step, a black glimpse sits on one.)
+# the change of θ. Γ(τ) is then a sum with a term for each coordinate of each decision: the Γ above with a constant
+# factor, times a bound of the same kind on the densities of all other coordinates. (At the kink of a ReLU there need be
+# no derivative. For almost all θ the histories that meet one have the probability 0, and the bound on the difference
+# quotients needs none. But where all biases are 0, as before the first step, a black glimpse sits on one.)
 #
 # It looks like a formality. So here is a policy for which it fails: $a$ is uniform between θ and $\theta + 1$, and the
 # reward is $r = a$. Then $J = \theta + \tfrac12$, and the slope is 1. But inside its interval the density is 1,
 # whatever θ is. Its logarithm has the derivative 0, and REINFORCE says 0, for ever. All of the change is at the two
 # ends, where the density jumps. There the difference quotient is one over its step, on a length of one step. The least
-# function above all of them is one over the distance to the end, and its integral is infinite.
+# function above all of them is one over the distance to the end, and its integral is infinite. (The box does not cover
+# it: near the ends there are, for every neighbourhood of θ, places where $p_\theta(a)$ jumps.)
 
 # %%
 grid = mu + std * np.linspace(-12, 12, 4001)
@@ -384,7 +387,7 @@ assert ends["0.5 / n"] < 0.5 * min(ends["0.1, all the time"], ends["0.1 / n²"])
 #
 # **The label.** One also meets $p_\theta(\tau)$ with the factors of the locations alone, as here, and with factors of
 # location *and* label. Which is right? It depends on who says the label. If it is *drawn* and rewarded, as in Algorithm
-# 1 (lesson 8), then it is an action like the others. It has its factor $\pi_\theta(\hat y \mid s_{1:T})$, and to drop
+# 1 (lesson 8), then it is an action like the others. It has its factor $p_\theta(\hat y \mid s_{1:T})$, and to drop
 # that is wrong. The pencil example shows by how much. Read its two places as two labels, one of which earns 8, the
 # other 4. Then the slope is ¾, all of it comes from the label's factor, and the short form says 0. If the network names
 # its most probable label, or the reward is the probability of the true one, then nothing is drawn there, and there is
@@ -570,10 +573,10 @@ report.raise_if_failed()
 # The gradient of the label head is zero. That is no accident: the reward is 0 or 1 for the *most probable*
 # label, there are finitely many histories here, and a small change of the label head changes none of their answers.
 #
-# In the agent as it is, the location enters the network as well, and there is a continuum of histories. A change of
-# the label head then moves the border between those that are read rightly and those that are not, and $J$ has a
-# gradient there that line (2) leaves out: its $r(\tau)$ must not contain θ. It is exact in Algorithm 1 (lesson 8),
-# where the label is drawn, and so a part of τ. The hybrid rule counts the reward as a constant.
+# In the agent as it is, the location enters the network as well, and there is a continuum of histories. A change of the
+# label head then moves the border between those that are read rightly and those that are not, and $J$ has a gradient
+# there that line (2) leaves out: its $r(\tau)$ must not contain θ. Line (2) is exact in Algorithm 1 (lesson 8), where
+# the label is drawn, and so a part of τ. The hybrid rule counts the reward as a constant.
 #
 # > **Asked: which prediction counts?** The one after the last glimpse, and its most probable label. With
 # > `reward_steps=every` each glimpse's prediction is rewarded, and each decision is judged by what comes after it
@@ -719,10 +722,10 @@ for name, r in (("right", right_r), ("wrong", wrong_r)):
     assert report.passed
 
 # %% [markdown]
-# Both pass. The check has shown that the *backward pass* computes the gradient of the function in front of
-# it. It cannot know whether this function is the one we want, for the step from $J$ to the estimator is not a
-# derivative, it is a statement about an average. Only a comparison with the average finds the second mistake.
-# `cotangents` can be given a reward of one's own, so we give it the wrong one:
+# Both pass. The check has shown that the *backward pass* computes the gradient of the function in front of it. It
+# cannot know whether this function is the one we want, for the step from $J$ to the estimator is not a derivative, it
+# is a statement about an average. Only a comparison with the average finds this mistake. `cotangents` can be given a
+# reward of one's own, so we give it the wrong one:
 
 
 # %%
@@ -898,14 +901,14 @@ axes[2].plot(line, threshold, color=COLOUR["reward"], label="1 if ink > 0.07")
 axes[2].axvline(mean[0], color=COLOUR["exact"], linewidth=1)
 axes[2].set(title="Rewards across the mark", xlabel="x (image half-widths)", ylabel="reward")
 axes[2].legend(loc="upper left", bbox_to_anchor=(0, 0.9), fontsize=7.5)
-show("Forty estimates each as arrows on a digit: the pathwise ones agree, those of the score function scatter widely")
+show("Forty estimates each as arrows on a digit: the pathwise ones scatter less than those of the score function")
 
 # %% [markdown]
-# Both sets of arrows, each the mean of 16 samples, point the same way on average, and the pathwise ones
-# scatter much less. So why does the model not use them? First, because the paper's reward is 1 for a right label
-# and 0 for a wrong one: a step, like the orange one on the right, whose derivative is zero wherever it has one.
-# Second, because the paper's sensor looks at whole pixels, and there is then no derivative to use, which the package
-# says plainly:
+# Both sets of arrows, each the mean of 16 samples, point the same way on average, and the pathwise ones scatter less.
+# (The score function has no baseline here.) So why does the model not use them? First, because the paper's reward is 1
+# for a right label and 0 for a wrong one: a step, like the orange one on the right, whose derivative is zero wherever
+# it has one. Second, because the paper's sensor looks at whole pixels, and there is then no derivative to use, which
+# the package says plainly:
 
 # %%
 _, aligned = sensor_forward(digit_area, mean[None], (1,), w)
@@ -1222,7 +1225,7 @@ def check_waiting():
 
 
 # %% [markdown]
-# **4. A matrix.** A choice among $K$ places, with probabilities $p = \operatorname{softmax}(y)$. Write the REINFORCE
+# **4. Many places.** A choice among $K$ places, with probabilities $p = \operatorname{softmax}(y)$. Write the REINFORCE
 # estimate of $\nabla_y J$ from $M$ sampled choices and their rewards, without a loop over $M$. The check gives it
 # samples that contain each place exactly as often as its probability says, so that the estimate has to be exact, and
 # one that does not.
@@ -1262,7 +1265,7 @@ def check_categorical():
         if np.shape(got) == want.shape and np.isfinite(got).all() and abs(np.sum(got)) > 1e-9:
             raise AssertionError(
                 "Adding a number to all logits changes nothing, so the estimate should add up to 0, but it adds up to "
-                f"{np.sum(got):.3g}: what does a logit do that was not chosen?"
+                f"{np.sum(got):.3g}: what does a logit do that was not chosen, and do your probabilities add up to 1?"
             )
         because = {
             "this is the sum over the samples, not the mean.": len(a) * want,
@@ -1273,7 +1276,8 @@ def check_categorical():
     want = np.mean([r_m * (np.eye(3)[a_m] - softmax(y)) for a_m, r_m in zip(a, r)], axis=0)
     got = numbers("the estimate", categorical_estimate(y.copy(), a.copy(), r.copy()))
     assert not np.allclose(got, want - r.mean() * (np.bincount(a) / 5 - softmax(y))), (
-        "where a sample is uneven: the mean of all rewards, its own among them, was subtracted from each (lesson 7)."
+        "where a sample is uneven: p is the softmax of the logits, not the shares of the sample; or the mean of all "
+        "rewards, its own among them, was subtracted from each (lesson 7). The two give the same."
     )
     same("the estimate from an uneven sample", got, want, tolerance=1e-8)
 

@@ -392,7 +392,8 @@ show("The mean estimate over the exact one against the rows: 1 with the others' 
 # > standard deviation. The first half is this section's baseline, the row itself included. The second half sets the
 # > *size* of the steps: with rewards of 0 to 1000 one need not look for another learning rate. But it is not free. The
 # > deviation is computed from the same actions, so the mean estimate changes its direction, too, and where all rewards
-# > of a batch are equal it divides zero by zero. Here rewards are between 0 and 1, so `minram` leaves it out.
+# > of a batch are equal it divides zero by zero. The rewards of the recipes are between 0 and 1, so their returns have
+# > a known size, and `minram` leaves it out.
 #
 # By how much does the direction change? The three places again, batches of four, all 81 batches that can happen:
 
@@ -476,7 +477,8 @@ show("The more of the action the baseline has seen, the smaller the noise, and t
 # **What if a derivative is taken**, because someone forgot to detach it? Then the surrogate $-(r - b) \log \pi$ has one
 # more derivative, $+\log \pi \cdot \nabla b$, which has nothing to do with rewards. Its mean is $\mathbb{E} \log \pi$
 # times $\nabla b$. For one coordinate that is $-\tfrac12 - \log \sigma - \tfrac12 \log 2\pi$, positive for a narrow
-# policy. So descent pushes $b$ down, and down, for ever, whatever the rewards are:
+# policy. So descent pushes $b$ down, whatever the rewards are: for ever, if nothing else trains it, and with its own
+# error until it lies $\mathbb{E} \log \pi$ below the mean reward.
 
 # %%
 nodes, weights = np.polynomial.hermite_e.hermegauss(20)
@@ -498,8 +500,9 @@ assert abs((values[0] - values[1]) / 2e-4 - push) < 1e-9  # the slope of the sur
 #
 # All four are honest, so all four must have the same mean: the exact gradient. We check it with the package's
 # `advantages`, on a problem where it is known. Two images, four rollouts each, one decision with the step reward; on
-# the second image the edge is nearer, so it is easier. The "head" of the learned baseline says each image's own
-# expected reward. And as in lesson 6 the check says how small a bias it could have seen.
+# the first image the edge lies 0.25 to the right of μ, on the second 0.25 to its left, so the second is easier. The
+# "head" of the learned baseline says each image's own expected reward. And as in lesson 6 the check says how small a
+# bias it could have seen.
 
 # %%
 edges = np.array([0.65, 0.15])  # of the two images
@@ -562,8 +565,9 @@ for name, g in (("everything", whole), ("what came after", to_go)):
 assert (whole[0] == to_go[0]).all() and whole[3].var() > 4 * to_go[3].var()
 
 # %% [markdown]
-# The first decision gains nothing, the last one most: it is no longer judged by the luck of the three before it. The
-# recipes for the paper's tables reward every guess (`reward_steps=every`), and there it matters.
+# The first decision gains nothing, the last one most: it is no longer judged by the luck of the three before it. This
+# is without a baseline. The recipes for the paper's tables reward every guess (`reward_steps=every`), and have one;
+# what is then left to gain, lesson 13 measures.
 #
 # ## On the agent
 #
@@ -695,9 +699,10 @@ show("Mean reward against predicted reward after one, two and three glimpses: la
 #
 # How many rows are needed before an estimate is more signal than noise? The noise of a batch of $N$ rows falls like
 # $1/\sqrt N$, and so the **signal-to-noise ratio** $|g| / \mathrm{std}$ grows like $\sqrt N$: a baseline that halves
-# the variance is worth a batch of twice the size, for free. The length of the gradient itself cannot be had from a few
-# hundred batches, as these are mostly noise. That is where training lives, with small steps, of which many add up. In
-# lesson 13 millions of rollouts show how long it is.
+# the variance is worth a batch of twice the size, for free. For a trained agent the length of the gradient is hard to
+# get from a few hundred batches, as these are mostly noise. (Lesson 8 gets it for one whose locations are untrained.)
+# That is where training lives, with small steps, of which many add up. In lesson 13 millions of rollouts show how long
+# it is.
 #
 # ## What to remember
 #
@@ -873,8 +878,8 @@ def check_by_hand():
 
 
 # %% [markdown]
-# **3. A number: leave one out.** A colleague has already computed $r_n - \bar r$ with the mean of all $N$ rows. Turn it
-# into the advantage (reward minus baseline) whose baseline is the mean of the *other* rows, without seeing $r$.
+# **3. Leave one out.** A colleague has already computed $r_n - \bar r$ with the mean of all $N$ rows. Turn it into the
+# advantage (reward minus baseline) whose baseline is the mean of the *other* rows, without seeing $r$.
 
 
 # %% tags=["solution"]
@@ -914,11 +919,11 @@ def check_repaired():
 
 
 # %% [markdown]
-# **4. A matrix: one baseline for a whole gradient.** A choice among $K$ places with the probabilities $p$. Place $k$
-# earns $r_k$, and its score is the row $\psi_k$, with a component for each of $P$ parameters. As ever, the scores have
-# the mean 0: $\sum_k p_k \psi_k = 0$. The optimiser has a step length $\eta_j$ of its own for each parameter, so its
-# step is $(r - b)\, \eta_j\, \psi_{kj}$. Find the *one* number $b$ for which the variances of all components of the
-# step, added up, are least.
+# **4. One baseline for a whole gradient.** A choice among $K$ places with the probabilities $p$. Place $k$ earns $r_k$,
+# and its score is the row $\psi_k$, with a component for each of $P$ parameters. As ever, the scores have the mean 0:
+# $\sum_k p_k \psi_k = 0$. The optimiser has a step length $\eta_j$ of its own for each parameter, so its step is
+# $(r - b)\, \eta_j\, \psi_{kj}$. Find the *one* number $b$ for which the variances of all components of the step, added
+# up, are least.
 
 
 # %% tags=["solution"]
@@ -1019,13 +1024,16 @@ def check_factor():
     p, r = np.array([0.2, 0.5, 0.3]), np.array([0.0, 1.0, 3.0])
     score = np.eye(3)[0] - p[0]  # by the logit of the first place
     true = p @ (r * score)
-    for d, N in ((0.9, 2), (0.5, 3), (0.0, 4), (0.9, 1), (0.99, 3)):
+    for d, N in ((0.9, 3), (0.6, 4), (0.0, 4), (0.9, 1), (0.99, 3)):
         a, chance = everything(p, N)
         b = d * 0.7 + (1 - d) * r[a].mean(axis=1, keepdims=True)  # 0.7: what it was before
         mean = chance @ ((r[a] - b) * score[a]).mean(axis=1)
         because = {
             "only a part of the baseline is new: how much does d leave of the old one?": 1 - 1 / N if d else np.inf,
             "the other rows of the batch are honest; only the row itself is not.": d if N > 1 else np.inf,
+            "it is the row's own part of the batch's mean that is not honest, not the others'.": (
+                d + (1 - d) / N if N > 1 else np.inf
+            ),
             "the old mean is honest, but the new one has seen this batch.": 1.0,
             "this is what is missing, not what is left.": 1 - mean / true,
             "of the batch's mean a share 1 − d goes into b, not d.": 1 - d / N if d else np.inf,

@@ -57,7 +57,7 @@ def waiting_score(a, theta):
     return np.exp(theta) * a - 1
 
 
-# %% 4: what does a logit do that was not chosen?
+# %% 4: what does a logit do that was not chosen
 def categorical_estimate(y, a, r):
     return ((a[:, None] == np.arange(len(y))) * r[:, None]).mean(axis=0)
 
@@ -111,3 +111,15 @@ def trajectory_score(theta, a1, s, a2):
     first = a1 - 1 / (1 + np.exp(-theta[0]))
     second = a2 - 1 / (1 + np.exp(-(theta[1] + theta[2] * s)))
     return np.stack([first, second, second], axis=1)
+
+
+# %% 4: p is the softmax of the logits, not the shares of the sample
+def categorical_estimate(y, a, r):
+    shares = np.bincount(a, minlength=len(y)) / len(a)
+    return ((np.eye(len(y))[a] - shares) * r[:, None]).mean(axis=0)
+
+
+# %% 4: do your probabilities add up to 1
+def categorical_estimate(y, a, r):
+    p = np.exp(y - y.max())
+    return ((np.eye(len(y))[a] - p) * r[:, None]).mean(axis=0)

@@ -112,3 +112,8 @@ def factor(d, N):
 # %% 5: what is missing, not what is left
 def factor(d, N):
     return (1 - d) / N
+
+
+# %% 5: the row's own part of the batch's mean that is not honest
+def factor(d, N):
+    return d + (1 - d) / N
