@@ -144,7 +144,7 @@ for name, (says, factor) in by_sum.items():
 # %% [markdown]
 # The mean that includes the rollout itself keeps the direction and loses a third. Normalised returns lose the direction
 # too. What they change is the size: rewards in other units give the same steps. What that costs, in one sentence: a
-# group that agrees, and so knows little, is made to speak as loudly as one that differs.
+# group that nearly agrees, and so knows little, is made to speak as loudly as one that differs.
 #
 # Now the best constant. No other has less variance, summed over the parameters:
 
@@ -216,8 +216,10 @@ measured_by_w = w_weights @ v.measure_valued(lambda a: a**3 - a, 0.4, std2, np.s
 assert abs(measured_by_w[0] - (3 * (0.4**2 + std2**2) - 1)) < 0.01
 
 # %% [markdown]
-# The measure-valued estimate is a third kind beside score and path: the derivative of the normal density is a
-# difference of two densities, and so the gradient is a difference of two rewards. It is in Mohamed's figures below.
+# The measure-valued estimate is a third kind beside score and path: the derivative of the normal density is
+# $1/(\sigma\sqrt{2\pi})$ times a difference of two densities, and so the gradient is that times a difference of two
+# mean rewards. (The last line above is of pairs, two samples each; at equal cost it is twice that.) It is in Mohamed's
+# figures below.
 #
 # Last those after Rao and Blackwell. On a line with three cells, of which each earns what it likes, the score of the
 # cell that was hit and the sum over all cells are held to the slope of $\sum_q r_q P(q)$; the chance of a label to a
@@ -249,16 +251,15 @@ assert np.abs(np.log(p_of[2] / p_of[1]) - (logits_some[:, 2] - logits_some[:, 1]
 # ## The bench
 #
 # So much for what can be summed up. The bench in [laboratory.py](laboratory.py) takes a problem with a truth, makes
-# thousands of estimates in every way, each way with random numbers of its own, and says three things:
+# thousands of estimates in every way, each way with random numbers of its own, and says two things:
 #
 # - **bias**: how far the mean is from the truth, in standard errors; up to four is called chance. Beside it the
 #   smallest bias that would have been *seen*, four standard errors as a share of the truth. Where there are several
 #   parameters, Hotelling's test (lesson 6) looks in all directions.
-# - **variance × cost**: cost is how often the reward is evaluated, a rollout being one; a derivative counts as one
-#   more. An estimator with half the variance at twice the cost has gained nothing, as one could have averaged two. An
-#   estimate with another mean is scaled to the truth first: half the gradient with a quarter of the variance is no
-#   gain.
-# - both in units of the plain estimate.
+# - **variance × cost**, in units of the plain estimate's: cost is how often the reward is evaluated, a rollout being
+#   one; a derivative counts as one more. An estimator with half the variance at twice the cost has gained nothing, as
+#   one could have averaged two. An estimate with another mean is scaled to the truth first: half the gradient with a
+#   quarter of the variance is no gain.
 #
 # What is *fitted* (b*, the quadratic, the learned baseline) is fitted once, on other samples. These are not counted: a
 # training has those of the steps before.
@@ -364,7 +365,7 @@ at_zero = curves("(x − k)²", [0.0])
 print("at k = 0:", {kind: round(float(at_zero[kind][0]), 3) for kind in formulas})
 for name in ("exp(−k x²)", "cos kx"):
     better = mohamed[name]["pathwise"] < mohamed[name]["score"]
-    print(f"{name}: the path is better up to k = {ks[name][better].max():.2f}")
+    print(f"{name}: the path has less variance up to k = {ks[name][better].max():.2f}")
     assert better[0] and not better[-1] and (np.diff(better.astype(int)) <= 0).all()
 
 # %% tags=["hide-input"]
@@ -382,14 +383,16 @@ for ax, name in zip(axes, ks):
         ax.plot(ks[name], mohamed[name][kind], line, color=COLOUR[colour], label=kind)
     ax.set(yscale="log", xlabel="k", title=name)
 axes[1].set(xscale="log", ylim=(1e-3, None))
-axes[0].set(ylabel="variance of one sample")
+axes[0].set(ylabel="variance of one sample, or one pair")
 fig.legend(*axes[0].get_legend_handles_labels(), ncols=6, fontsize=8, loc="outside lower center")
 show("Variance of six gradient estimators against k, for a square, a bell and a cosine: no kind is lowest everywhere")
 
 # %% [markdown]
 # No estimator wins everywhere. The path is better while the cost is smooth at the width of the policy, and worse once
-# it is not: where $\cos kx$ turns several times within one σ its slope is large, and points everywhere. A baseline
-# helps most where the cost is far from 0; on the cosine the mean does *worse than nothing*, as the best constant is not
+# it is not: where $\cos kx$ turns within a few σ its slope is large, and points everywhere. (Measure-valued and
+# antithetic are of one pair, two evaluations, and the path's derivative is not counted here. At equal cost these three
+# go up by a factor of two, and the path pays up to a smaller $k$.) A baseline helps most where the cost is far from 0;
+# on the cosine, but for the smallest $k$, the mean does *worse than nothing* or no better, as the best constant is not
 # the mean. Now the same by sampling, at one $k$ each, in groups of eight and with leave one out:
 
 # %%
@@ -435,7 +438,7 @@ two_panels(
 
 # %% [markdown]
 # The path is better than any baseline. Better still is a quadratic fitted to the samples of before, which needs no
-# derivative. At this σ the ink is nearly one.
+# derivative. Within this σ the ink is nearly a quadratic.
 #
 # ## Bits
 #
@@ -458,9 +461,7 @@ for rows in rows_of_bits.values():
 
 # %% tags=["hide-input"]
 for name, rows in rows_of_bits.items():
-    two_panels(
-        rows, name.capitalize(), f"Bias and variance times cost of seven estimators on {name}: two are without noise"
-    )
+    two_panels(rows, name.capitalize(), f"Bias and variance times cost of seven estimators on {name}")
 
 # %% [markdown]
 # Here nearly all of the plain estimate's noise is a constant that a baseline takes away. With one bit at logit 0 a pair
@@ -547,9 +548,10 @@ two_panels(trained, "The trained agent", "Bias and variance times cost of nine e
 # %% [markdown]
 # Read the left half first. The slope is small, as training has used it up, and so the bench is blunt: in spite of two
 # million rollouts it would see no bias of the plain estimate that is not several times the truth. An honest bench says
-# so. The mean that includes itself is a quarter short, by its proof and on the small agent; here that would hardly have
-# been seen. Normalised returns are another matter: they are not the same gradient in other units. An image that is
-# nearly always read correctly, and one that hardly ever is, are made to count as much as one in doubt.
+# so. The mean that includes itself is $1/M$ short, here a quarter, by its proof (on the small agent, with eight
+# rollouts, it was an eighth); here that would hardly have been seen. Normalised returns are another matter: they are
+# not the same gradient in other units. An image that is nearly always read correctly, and one that hardly ever is, are
+# made to count as much as one in doubt.
 #
 # The right half is known well. What matters is not to reward what is nearly always earned: $J$ is close to 1, and any
 # baseline near 1 takes away most of the noise. (A mean of three others is itself noisy; among the 127 others of a
@@ -579,9 +581,9 @@ assert found_trained["p_y, the image's others, leave one out"].work / record["sq
 #
 # It is estimated by nesting: $B$ images, $M$ rollouts of each, $L$ labels for each rollout. One would take the variance
 # of the images' means for the first part. But these means are of few rollouts, and scatter for that reason as well. So
-# that variance expects $\sigma^2_x + \sigma^2_l / M + \sigma^2_y / (ML)$, and the correction is to subtract what the
-# levels below it contribute. It is the analysis of variance of Ronald Fisher. On the small agent all three parts are
-# also known exactly:
+# the mean of that variance is $\sigma^2_x + \sigma^2_l / M + \sigma^2_y / (ML)$, with the parts of images, locations
+# and labels, and the correction is to subtract what the levels below it contribute. It is the analysis of variance of
+# Ronald Fisher. On the small agent all three parts are also known exactly:
 
 # %%
 show_source(v.variance_parts)
@@ -643,11 +645,12 @@ show("Bars of the variance due to images, locations and labels; a baseline short
 
 # %% [markdown]
 # Without a baseline nearly everything is due to where the agent happened to look: not because it mattered, but because
-# a reward of nearly 1 is multiplied by a score that scatters. A baseline takes *that* away. It cannot touch the labels'
-# part, for which there is $p_y$. The images' part is small: that gradients differ from image to image is the least of
-# the agent's troubles, so that rollouts of the same image are about as good as others. George Tucker and others split
-# the variance of other policies in such a way, and found that baselines which also see the action gained next to
-# nothing.
+# a reward of nearly 1 is multiplied by a score that scatters. A baseline takes *that* away. It can change neither the
+# images' part, since a baseline times the score has the mean 0 for each image (the two numbers printed for it are two
+# estimates of one), nor the labels', for which there is $p_y$. The images' part is small: that gradients differ from
+# image to image is the least of the agent's troubles, so that rollouts of the same image are about as good as others.
+# George Tucker and others split the variance of other policies in such a way, and found that baselines which also see
+# the action gained next to nothing.
 #
 # ## One table
 #
@@ -676,8 +679,9 @@ for name, rows in benches.items():
     assert best.work < 0.6 * rows[0].work
 
 # %% [markdown]
-# Nothing is best everywhere, and a few things are never far off: a baseline that is near the reward; knowing what can
-# be known exactly instead of drawing it; and pairs, where the reward is nearly linear. What is *dear* seldom pays.
+# Nothing is best everywhere. The best constant is nowhere worse than nothing; leave one out is, on the cosine. To know
+# exactly what can be known, instead of drawing it, helps where it is free. Pairs take away what a constant takes away
+# too, and cost two evaluations; they shine where the reward is nearly even about μ. What is *dear* seldom pays.
 #
 # ## Does it matter?
 #
@@ -864,7 +868,8 @@ from exercise import answers, entries, exercise, finish, numbers, parts, same
 # - `a`: a baseline is the mean of five rollouts, itself included. By what must the estimate be multiplied to be honest?
 # - `b`: an estimator has a third of the plain one's variance, and takes four times as long. What is its variance times
 #   cost, in units of the plain one's?
-# - `c`: the reward is $(a - \mu)^2$, and samples come in antithetic pairs. What is the variance of the estimate by μ?
+# - `c`: the reward is $(a - m)^2$, where $m$ is the number that μ happens to be, and samples come in antithetic pairs.
+#   What is the variance of the estimate of $\mathrm{d}J/\mathrm{d}\mu$?
 # - `d`: a control variate has the correlation 0.8 with the estimate, and the best coefficient. What share of the
 #   variance is left?
 
@@ -1054,9 +1059,10 @@ def check_factor():
 # %% [markdown]
 # **5. An estimator of your own.** Beat leave one out at equal cost. You get a reward $f$, the policy's μ and σ, and $n$
 # rows of eight standard normal numbers. $f$ may be asked for eight rewards a row. Return an estimate of $dJ/d\mu$ for
-# each row. It must be unbiased on both problems below, the step and the square, each times a number that only $f$
-# knows, and must have less variance than leave one out on at least one of them. What you use, derive: what is
-# subtracted, and what is its mean? The table of the lesson is the mark to beat.
+# each row, from its own eight rewards alone. It must be unbiased on both problems below, the step and the square, each
+# times a number that only $f$ knows, and must have less variance than leave one out on at least one of them (95 % or
+# less), and nowhere four times as much. What you use, derive: what is subtracted, and what is its mean? The table of
+# the lesson is the mark to beat.
 
 
 # %% tags=["solution"]
@@ -1106,6 +1112,10 @@ def check_own():
         got = numbers("the answer", own_estimate(reward, mu[name], std[name], noise.copy())) / factors[name]
         assert got.shape == (n,), f"there should be {n} estimates, but the shape is {got.shape}."
         assert asked[0] <= 8 * n, f"on {name} {asked[0] / n:g} rewards a row were asked for; eight are allowed."
+        few = numbers("the answer", own_estimate(reward, mu[name], std[name], noise[:50].copy())) / factors[name]
+        assert np.allclose(few, got[:50]), (
+            f"on {name} a row's estimate changes with the other rows: it should use its own eight rewards alone."
+        )
         ratio, error = got.mean() / true[name], max(got.std() / np.sqrt(n) / true[name], 1e-9)
         seen = f"on {name} its mean is {ratio:.3f} ± {error:.3f} times the truth: it is biased."
         assert abs(ratio - 1) < max(4 * error, 0.01 * (got.std() < 1e-9)), seen  # if all are alike: an integral
