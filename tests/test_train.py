@@ -35,7 +35,7 @@ def no_waiting_for_the_disk(monkeypatch):
 
 VARIANTS = [
     {},
-    {"optimiser": "sgd", "learning_rate": 0.1},
+    {"optimiser": "sgd", "learning_rate": 0.1, "annealing": "linear"},
     {"optimiser": "sgd", "weight_average": 0.9, "final_rate": 0.1, **CLUTTER},
     {"weight_average": 0.99, "learn_std": True, **CANVAS},
     {"baseline": "none", "label_steps": "every", "location_units": 4},

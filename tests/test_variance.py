@@ -20,6 +20,7 @@ from minram import heads, policy
 from minram.agent import rollout
 from minram.errors import InputError
 from minram.sensor import summed_area
+from minram.training.config import Config
 from tiny import CLUTTER, SIZES, dataset
 
 assert TUTORIALS  # the lessons' folder is on the path
@@ -498,7 +499,7 @@ def sound(kept):
     marks = kept["marks"]
     shares = np.arange(1, race.MARKS + 1) / race.MARKS
     return (
-        race.config_of(kept["estimator"], kept["seed"]).to_json() == json.dumps(kept["settings"], indent=1)
+        Config.from_dict(kept["settings"]) == race.config_of(kept["estimator"], kept["seed"])
         and kept["budget"] == race.BUDGET
         and len(marks) == race.MARKS
         and np.allclose([mark["share"] for mark in marks], shares)

@@ -231,9 +231,9 @@ check("h[1]", [0.25, 0.75])
 # | $-\log p_1$ after the first | $= \log 2 = 0.6931$ | |
 # | $-\log p_1$ after the second | $= -\log 0.6225 = 0.4741$ | |
 #
-# (The package subtracts the largest logit before it takes exponentials; that changes no $p$, and none overflows.)
-# The number $q$, the probability that is left for the wrong label, is not rational. It is the only such number, and
-# whatever depends on it below is a rational number plus another times $q$.
+# (The package subtracts the largest logit before it takes exponentials; that changes no $p$, and none overflows.) The
+# number $q$, the probability that is left for the wrong label, is not rational. It is the only such number on the way
+# back, and whatever depends on it below is a rational number plus another times $q$.
 # [`logits, _ = linear_forward(h`](../minram/heads.py#L16),
 # [`return loss, CrossEntropyCache(e / total, labels)`](../minram/ops.py#L106),
 # [`loss = np.log(total[..., 0])`](../minram/ops.py#L105).
@@ -589,9 +589,10 @@ print(f"the density goes the right way: all weights {all_move:.1%}, the location
 assert 0.8 < all_move < 0.9 and head_moves > 0.999999
 
 # %% [markdown]
-# By the head alone for all of them, by all weights in five draws of six. The sixth is no mistake of REINFORCE, which
+# By the head alone for all of them, by all weights in six draws of seven. The seventh is no mistake of REINFORCE, which
 # speaks of $\mathrm{d}\mu_1$ and promises that it is right on average; that is the last section. And with four times
-# the step even our chosen numbers fail. The mean is carried past the place that it was to come nearer to:
+# the step even our chosen numbers fail. In $y$ the mean is carried far past the place that it was to come nearer to; in
+# $x$ it moves away from it, as with the small step, for the other weights pull there:
 
 # %%
 far = {name: params[name] - 4 / 64 * update.grads[name] for name in params}
@@ -613,8 +614,9 @@ assert density(too_far) < density(update.trajectory)
 # | the mean is sent *away* from $a_1$ | $\mathrm{d}\mu_1 = \frac34 (\frac32, -\frac14) \cdot 4 = (\frac92, -\frac34)$ |
 #
 # What is scored is the draw itself, $\frac54$, not the border where the sensor stopped (lesson 5):
-# [`_, score = log_prob_forward(trajectory.sample`](../minram/reinforce.py#L150). And see how large it is: eighteen
-# times the first draw's. A single draw says little; that is the variance which lesson 7 is about.
+# [`_, score = log_prob_forward(trajectory.sample`](../minram/reinforce.py#L150). And see how large it is: thirteen
+# times as long as the first draw's, and in $x$ alone eighteen times. A single draw says little; that is the variance
+# which lesson 7 is about.
 
 # %%
 RARE = [3.0, -0.5]
@@ -666,8 +668,9 @@ print(R.astype(int))
 print(f"J = {J:.4f}, ∇J by μ = {gradient.round(5)}")
 
 # %% [markdown]
-# *The estimator.* A grid of draws, $\frac1{32}$ apart, over six σ to each side, each with its density as its weight.
-# For each of these draws the package is asked, as in training, what the location head is told.
+# *The estimator.* A grid of draws, $\frac1{32}$ apart, from −3 to 3, at least 5½ σ to each side of the mean, each with
+# its density as its weight. For each of these draws the package is asked, as in training, what the location head is
+# told.
 
 # %%
 side = np.arange(-3, 3, 1 / 32) + 1 / 64

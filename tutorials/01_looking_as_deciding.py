@@ -463,7 +463,7 @@ assert after - before > 0.12  # 4,000 rollouts each: a standard error of 0.008
 #
 # The rollout itself is a short loop. Before it the arguments are checked, and arrays are made for the loop to fill. You
 # need not follow each line now. Find in it the sensor, the glimpse network, the core, and the place where the policy
-# draws a location, by the function printed below it. Every later lesson explains one of its lines.
+# draws a location, by the function printed below it. Lessons 2, 4, 5 and 7 explain its lines.
 
 # %%
 show_source(rollout, next_location)

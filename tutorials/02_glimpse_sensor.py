@@ -296,10 +296,10 @@ for shape in ((2, 40, 90), (1, 3, 5), (3, 7, 69)):  # also wider than the strips
 # %% [markdown]
 # ## Exactness
 #
-# The comparisons above are `==`, without a tolerance. Pixels are bytes, and float32 holds every integer up to $2^{24}$.
-# As long as the sum of all pixels stays below that, no addition is rounded. Differences of large sums are where
-# floating-point numbers usually lose their digits; here they lose none. For larger images the table is float64, which
-# holds integers up to $2^{53}$. Had we divided by 255 first, every addition would round.
+# The comparisons of the last check are `==`, without a tolerance. Pixels are bytes, and float32 holds every integer up
+# to $2^{24}$. As long as the sum of all pixels stays below that, no addition is rounded. Differences of large sums are
+# where floating-point numbers usually lose their digits; here they lose none. For larger images the table is float64,
+# which holds integers up to $2^{53}$. Had we divided by 255 first, every addition would round.
 
 # %%
 print(f"largest possible sum of a 28 × 28 image: {255 * 28 * 28}, and 2^24 = {2**24}")

@@ -743,8 +743,9 @@ print(report)
 assert report.passed and not blind["hidden.b"].passed  # where differences are wrong it is right, without any masks
 
 # %% [markdown]
-# Only at exactly 0 it has no answer, and there no derivative has. What limits the complex step is something else: all
-# code on the way has to accept complex numbers. A sensor that rounds a location to pixels does not.
+# At exactly 0 there is no derivative to be found: NumPy then goes by the imaginary part, and the step says 1 where the
+# code takes 0. What limits the complex step is something else: all code on the way has to accept complex numbers. A
+# sensor that rounds a location to pixels does not.
 #
 # ## What to remember
 #
