@@ -302,15 +302,16 @@ def test_where_ours_differs_is_what_the_recipes_say():
     assert [c.weight_decay for c in found] == [0.1, 0.2, 0.1, 0.1] and "0.1 (translated: 0.2)" in ours["steps"]
     assert {c.batch_size for c in found} == {128} and {c.optimiser for c in found} == {"adam"}
     assert all(c.weight_average for c in found)
-    assert [c.learning_rate for c in found] == [2e-3, 1e-3, 1e-3, 1e-3] and "0.002 (MNIST) or 0.001" in ours[
-        "learning rate"
-    ]
+    assert [c.learning_rate for c in found] == [2e-3, 1e-3, 1e-3, 1e-3]
+    assert "0.002 (MNIST) or 0.001" in ours["learning rate"] and "minibatches of 128" in ours["steps"]
     assert {(c.final_rate, c.annealing, c.location_units) for c in found} == {(0, "cosine", 128)}
     stds = [(c.std, round(c.std * c.final_std, 12)) for c in found]
     assert stds == [(0.25, 0.05), *[(0.1, 0.03)] * 3] and "from 0.25 to 0.05 (MNIST), from 0.1 to 0.03" in ours["σ"]
     assert [c.start for c in found] == ["gaussian", "uniform", "centre", "uniform"]
+    assert "MNIST: N(0, σ²), and the centre when judged; clutter on 60×60: the centre" in ours["first location"]
     assert {(c.label_steps, c.reward_steps, c.reward) for c in found} == {("every", "every", "probability")}
     assert [c.rollouts for c in found] == [2, 4, 4, 4] and {c.baseline for c in found} == {"rollouts"}
+    assert "of which there are 2 (MNIST) or 4" in ours["baseline"] and "layer of 128 units" in ours["before μ"]
     assert {c.flow for c in found} == {("label", "location")}
     weights = [(c.location_weight, round(c.location_weight * c.final_location_weight, 12)) for c in found]
     assert weights == [(0.05, 0.05), (0.2, 0.02), (0.2, 0.02), (0.1, 0.01)]

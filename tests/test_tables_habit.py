@@ -178,6 +178,9 @@ def test_what_noise_does_to_a_scan_of_quick_is_what_the_page_says():
     one = d["after-first"]
     said = f"by {100 * one.mean:.2f} points than without ([{100 * one.low:.2f}, {100 * one.high:.2f}], p = {one.p:.2f}"
     assert said in page and d["fixed"].low < 0 < d["fixed"].high and len(runs["fixed-noise"]) == 5
+    assert "(training error 0.00 %)" in page and "all its places are within a pixel of the centre" in page
+    assert record.metrics("scan/mnist-7/fixed-s20")[-1]["error"] < 5e-5
+    assert np.abs(results["scan/translated-60-8/fixed-s20"]["path"]).max() * 60 / 2 < 1  # half-widths of 60 pixels
 
 
 def test_the_sweep_evaluates_each_number_of_distractors_once(tmp_path, monkeypatch):
