@@ -463,6 +463,9 @@ def test_a_region_is_named():
     assert placed(spoilt((slice(None), [0, 1]), lambda x: -x), N)["sign"].startswith("at axis 1: 0, 1: the sign")
     only = placed(spoilt((1, slice(None)), lambda x: x**2 + 1), N)
     assert only == {"only there": "wrong only at axis 0: 1; the other 8 are right"}
+    some_0 = np.where(np.arange(4) == 3, 0.0, N)  # and zeros that both have are right as well
+    only = placed(spoilt((1, slice(None)), lambda x: x**2 + 1, some_0), some_0)
+    assert only == {"only there": "wrong only at axis 0: 1; the other 8 are right"}
 
 
 def test_entries_here_and_there_are_named_where_one_factor_explains_them():

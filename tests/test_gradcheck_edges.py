@@ -502,6 +502,26 @@ def test_an_entry_beside_a_kink_is_excused_for_the_slope_of_its_side_alone():
         assert theta["x"] == [place]
 
 
+@pytest.mark.parametrize("place", [1e-6, -1e-6])
+def test_the_slope_of_an_entry_is_taken_short_of_the_kink(place):
+    """f bends: over the step that finds the kink its slope changes by 6e-5 of itself, and 1e-5 is excused."""
+
+    def f(p):
+        x = p["x"][0]
+        return max(x, 0.0) + 2 * x + 5 * x * x + 3
+
+    theta = at(place)
+    own = 2 + (place > 0) + 10 * place
+    base = (f(theta), (), EPS)
+    assert abs(abs(find_kink(f, lambda t: at(place + t), base, STEP).at) - 1e-6) < 1e-8
+    noise = 4 * EPS / 5e-7  # of the difference that is half as long as the way to the kink
+    for share, excused in ((0, True), (0.9, True), (-0.9, True), (1.2, False), (-1.2, False)):
+        a = own + share * (3e-5 + noise)  # 1e-5 of the steeper slope, 3
+        kinks, (finding,) = kink_finding(f, theta, "x", np.array([a]), [0], base)
+        assert (kinks == [0]) == ("is the slope on its side" in finding.text) == excused, share
+        assert theta["x"] == [place]
+
+
 def test_a_kink_is_seen_above_a_hundred_roundings():
     """Of |x| D(h) is 2h, and the second of the steps has to see it too."""
     for share, found in ((0.999, True), (1.001, False)):

@@ -61,7 +61,9 @@ SEEN = by_name(seen)
 #
 # Each layer is $y = xW + b$. $W$ has a row for each input and a column for each output. *What* reads the four pixels of
 # a glimpse, *where* its location, *combine* the two numbers of each; the core reads its state and what was combined,
-# and the three heads read the state. Copy these 51 numbers onto your sheet:
+# and the three heads read the state. After *what*, *where*, *combine* and the core comes a ReLU: a positive number is
+# kept, any other becomes 0. A unit whose number became 0 is *closed*, else it is *open*; at exactly 0 it would be on
+# its *kink*. Copy these 51 numbers onto your sheet:
 #
 # $$\text{what: } \begin{pmatrix} 0 & 1 \\ 1 & 1 \\ 0 & -1 \\ 0 & 1 \end{pmatrix},\ (0, -\tfrac12) \qquad
 #   \text{where: } \begin{pmatrix} -1 & -1 \\ 1 & 1 \end{pmatrix},\ (\tfrac12, 1) \qquad
@@ -270,8 +272,8 @@ assert update.outcome.error == 0 and update.outcome.baseline_error == 1 / 16  # 
 # %% [markdown]
 # ## Back: what each head is told
 #
-# From here on $\mathrm{d}y$ stands for $\partial L / \partial y$: how much what we want small grows with $y$. What
-# each head is told is all that training wants (lesson 8):
+# From here on $\mathrm{d}y$ stands for $\partial L / \partial y$: how much what we want small grows with $y$. It is
+# called the *cotangent* of $y$. What each head is told is all that training wants (lesson 8):
 #
 # | head | formula | numbers |
 # |--|--|--|
@@ -369,9 +371,10 @@ check_back("dh_location", [[-0.125, -0.125]])
 # %% [markdown]
 # ## The fork at $h_1$
 #
-# Through time we go from the last step to the first. At $h_2$ only the label head has read, and both units are open:
-# $\mathrm{d}z_2 = (-\frac14, -\frac34)\, q$. But $h_1$ was read three times: by the label head, by the location head,
-# and by the core at step 2. A number that is read three times gets the sum of three cotangents:
+# Through time we go from the last step to the first. $z_t$ is what the core computes before its ReLU; $W_h$ are the
+# upper two rows of its weights, which $h$ meets, and $W_g$ the lower two. At $h_2$ only the label head has read, and
+# both units are open: $\mathrm{d}z_2 = (-\frac14, -\frac34)\, q$. But $h_1$ was read three times: by the label head, by
+# the location head, and by the core at step 2. A number that is read three times gets the sum of three cotangents:
 #
 # | from | formula | unit 1 | unit 2 |
 # |--|--|--:|--:|
@@ -922,6 +925,7 @@ def check_second_glimpse():
             "the baseline is missing.": 4 * told.mu[0, 0],
             "the second logit is the larger one, so the label is right, and r = 1.": -3 * told.mu[0, 0],
             "the score is divided by σ², which is ¼.": told.mu[0, 0] / 4,
+            "the score is divided by σ², not by σ.": told.mu[0, 0] / 2,
         },
     }
     want = {"loc": t.loc[1], "phi": t.glimpse.phi[1], "hidden": t.glimpse.hidden[1], "g": t.glimpse.g[1]}
@@ -1074,6 +1078,7 @@ def check_on_average():
             "this is the sum of all; each draw counts with its weight.": np.sum(estimates, axis=0),
             "this is the plain mean; the draws are not equally probable.": np.mean(estimates, axis=0),
             "the score is divided by σ², not by σ.": want * sigma,
+            "it is not yet divided by σ².": want * sigma**2,
             "the sign: this goes up.": -want,
         }
         if few:

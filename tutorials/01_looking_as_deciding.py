@@ -99,7 +99,7 @@ show("A digit with six numbered windows on it, and what is known of it after one
 # The agent draws its actions from its **policy** $\pi_\theta(a_t \mid s_{1:t})$, a distribution that a network with the
 # parameters θ computes. Note what the policy is conditioned on: not on the last state, but on everything seen so far. A
 # network cannot take an input that grows. So a recurrent core compresses the history into a vector $h_t$, and the
-# policy reads that.
+# policy reads that. (From lesson 3 on, *the state* means the core's, $h_t$.)
 #
 # At the end comes the **reward**: $r = 1$ if $\hat y = y$, and 0 if not. The whole series is a **trajectory**,
 # $\tau = (l_1, a_1, \ldots, a_{T-1}, \hat y)$: all that was drawn, in order. The states are not in this list. Given the
@@ -190,9 +190,9 @@ assert probability(L, R, TRUE) == 21 / 64 and total == 1 and J_tiny == 25 / 32
 #
 # and this sum is all that lesson 6 will have to differentiate.
 #
-# In other problems the world throws dice, too. Then there is a factor $p(s_{t+1} \mid s_t, a_t)$ for each of its
-# answers. It does not contain θ either. And if the label is not drawn, but is simply the most probable one, then it is
-# a function of the history, and has no factor. Lesson 6 comes back to that.
+# In other problems the world throws dice, too. Then there is a factor $p(s_{t+1} \mid s_{1:t}, a_{1:t})$ for each of
+# its answers. It does not contain θ either. And if the label is not drawn, but is simply the most probable one, then it
+# is a function of the history, and has no factor. Lesson 6 comes back to that.
 #
 # ## The formula, computed
 #
@@ -279,9 +279,10 @@ for size in (10, 100):
     assert abs(ratio - 1) < 4 * scatter < 0.4
 
 # %% [markdown]
-# The picture repeats the estimate twelve times, each time with more and more rollouts. The band is the mean of all plus
-# and minus two standard errors. It narrows like $1/\sqrt{N}$: to halve the error takes four times the work. This slow
-# law is the reason why so much of the course is about variance.
+# The second ratio is 2.4 of its standard errors away from 1, which chance brings about once in sixty times. The
+# assertion allows four. The picture repeats the estimate twelve times, each time with more and more rollouts. The band
+# is the mean of all plus and minus two standard errors. It narrows like $1/\sqrt{N}$: to halve the error takes four
+# times the work. This slow law is the reason why so much of the course is about variance.
 
 # %% tags=["hide-input"]
 n = np.arange(1, runs.shape[1] + 1, 3)
@@ -296,7 +297,7 @@ ax.axhline(100 * J, color=style.COLOURS["exact"], linewidth=1, label="mean of al
 ax.set(xlim=(0, 1000), ylim=(0, 25), xlabel="number of rollouts N", ylabel="mean reward (%)")
 ax.set_title("Twelve estimates of J for one random agent")
 ax.legend()
-show("Twelve running means of the reward, which scatter within a band of two standard errors that narrows")
+show("Twelve running means of the reward, which mostly lie within a band of two standard errors, that narrows")
 
 # %% [markdown]
 # ## Why one tenth, and why not
@@ -315,7 +316,7 @@ drawn = ax.imshow(100 * share.T, style.BELIEF, vmin=0, vmax=100, aspect="auto", 
 ax.grid(False)
 ax.set(xlabel="initialisation", ylabel="answer", yticks=range(10), xticks=range(1, 25, 2))
 fig.colorbar(drawn, label="how often (%)")
-show("How often each of 24 untrained networks gives each answer: every one has a few favourites")
+show("How often each of 24 untrained networks gives each answer: every one has one favourite or a few")
 
 # %% [markdown]
 # Each has its favourites. So it is tempting to say: it is a coin, a biased one. It says its favourites whatever it

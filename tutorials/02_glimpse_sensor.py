@@ -825,7 +825,12 @@ def check_by_hand():
         "the signs come after the look-ups.": np.multiply(corners, (1, -1, -1, 1)),
     }
     same("look-ups", look_ups, corners, because)
-    same("between", between, np.interp(2.5, np.arange(4), want[1]), {"this is the second row's.": 5.5})
+    same(
+        "between",
+        between,
+        np.interp(2.5, np.arange(4), want[1]),
+        {"this is row 2 of the table, both rows of pixels together.": 5.5, "this is the second row of pixels.": 2.5},
+    )
 
 
 # %% [markdown]

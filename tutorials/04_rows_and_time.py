@@ -180,7 +180,8 @@ assert (pencil[0].ravel() == [13, 5]).all() and pencil[1] == 5 and pencil[2] == 
 #
 # ## The glimpse network
 #
-# What was seen and where it was seen are taken through a layer each, and then combined. In the names of the code:
+# What was seen and where it was seen are taken through a layer each, and then combined. $h_g$ and $h_l$ are the paper's
+# names, and side by side they are the code's `hidden`; *what*, *where* and *combine* are the code's:
 #
 # $$\begin{aligned}
 # h_g &= \operatorname{ReLU}(z_g), & z_g &= \phi\, W_{\text{what}} + b_{\text{what}} \\
@@ -518,7 +519,9 @@ for (name, (_, trajectory, size)), (colour, line, marker) in zip(unrolled.items(
 left.set(title="Forward", xlabel="step t", ylabel="size of a unit of $h_t$ (r.m.s.)", xlim=(0, 38))
 right.set(title="Backward", xlabel="steps back, T − t", ylabel="norm of d$g_t$, relative to d$g_T$", xlim=(-1, 37))
 show(
-    "State and gradient over thirty steps on a logarithmic axis: straight lines, up for gain 1.4, down for 0.6 and 0.71"
+    "Over thirty steps, on a logarithmic axis. The state: up like a power for gain 1.4, nearly level for 0.6 and 0.71, "
+    "a flattening curve for the identity. The gradient: straight lines, up for 1.4, nearly level for 1 and the "
+    "identity, down for 0.6 and 0.71"
 )
 
 # %% [markdown]
@@ -595,9 +598,9 @@ assert report.passed and not zero
 # %% [markdown]
 # ## A batch is a sum
 #
-# Rows are independent, given the parameters. No row's forward pass looks at another row. So the loss of a batch is a
-# sum over rows, and its gradient is a sum over rows. Cut the batch into parts, and the gradient is the sum of the
-# parts' gradients.
+# Rows are independent, given the parameters. No row's forward pass looks at another row. So the sum of the losses has a
+# gradient that is a sum over rows. Cut the batch into parts, and it is the sum of the parts' gradients. Training takes
+# the *mean* of the losses, and then each part needs a factor.
 #
 # By hand: five images with the losses' gradients 1, 2, 3, 4, 5. Their mean is 3. Cut them into the first two and the
 # other three. The parts' means are 1.5 and 4. Their plain sum is wrong, and so is their mean. Each part counts by its
@@ -856,7 +859,7 @@ def check_by_hand():
 # %% [markdown]
 # **3. Rows.** One matrix is used at all steps, $z_t = x_t W$. Its inputs come time first, `x` $(T, N, \text{in})$. The
 # cotangents come from another library, batch first, `dz` $(N, T, \text{out})$. Give $\mathrm{d}W$ as *one* product of
-# two matrices, without a loop.
+# two matrices, without a loop. (That it is one is for you to see; the check sees whether it is right.)
 
 
 # %% tags=["solution"]

@@ -380,10 +380,10 @@ assert ends["0.5 / n"] < 0.5 * min(ends["0.1, all the time"], ends["0.1 / n²"])
 #
 # Three remarks.
 #
-# **Other worlds.** Where the world answers at random, there are factors $p(s_{t+1} \mid s_t, a_t)$ too. They do not
-# contain θ, and drop out like $p(l_1)$. One need not know how the world answers, only how oneself has acted. Here the
-# answer is certain: it would be a point mass, which has no density and no logarithm. So states are better not counted
-# among what is random.
+# **Other worlds.** Where the world answers at random, there are factors $p(s_{t+1} \mid s_{1:t}, a_{1:t})$ too. They do
+# not contain θ, and drop out like $p(l_1)$. One need not know how the world answers, only how oneself has acted. Here
+# the answer is certain: it would be a point mass, which has no density and no logarithm. So states are better not
+# counted among what is random.
 #
 # **The label.** One also meets $p_\theta(\tau)$ with the factors of the locations alone, as here, and with factors of
 # location *and* label. Which is right? It depends on who says the label. If it is *drawn* and rewarded, as in Algorithm

@@ -71,7 +71,7 @@ def place(seen: Seen) -> Iterator[Finding]:
     if not box and not found:
         return
     where = _where(seen, sets) if box else f"in {int(wrong.sum())} entries here and there"
-    count = f"the other {int(right.sum())} are right"
+    count = f"the other {int((seen.known & ~wrong).sum())} are right"
     for f in found:
         if f.name == "should be 0":
             yield Finding("mask", f"{where}: {f.text}, as behind a closed ReLU whose mask is forgotten; {count}")

@@ -69,8 +69,12 @@ def kink_finding(
         a = analytic.flat[i]
         low, high = sorted((kink.left, kink.right))
         slack = 1e-5 * max(abs(low), abs(high))
-        own = kink.left if kink.at > 0 else kink.right
-        if low - slack <= a <= high + slack and (kink.at == 0 or abs(a - own) <= slack):
+        if kink.at:  # its slopes were taken over longer steps, on which f bends: the one here again, short of the kink
+            s = abs(kink.at) / 2
+            low = high = (nearby(f, at(s))[0] - nearby(f, at(-s))[0]) / (2 * s)
+            slack += 4 * base[2] / s  # and what the values' rounding makes of a short step
+            x.flat[i] = old
+        if low - slack <= a <= high + slack:
             kinks.append(i)
         side = "one of the slopes there, or between them" if kink.at == 0 else "the slope on its side"
         is_right = f"yours, {a:.4g}, is {'' if i in kinks[-1:] else 'not '}{side}"
