@@ -229,16 +229,15 @@ def test_what_was_run_with_other_settings_is_not_taken_for_the_row(started, tmp_
     assert row(tmp_path, "mnist-2") == 2 and not started[0]
 
 
-def test_a_seed_that_no_row_reports_is_refused(capsys):
+def test_a_seed_that_no_row_reports_is_refused(started, tmp_path, capsys):
     """It would be tested, and be one of those whose mean is reported."""
-    for words, reason in (
-        (["mnist-7", "--seed", "25"], "its seeds are 20 to 24"),
-        (["mnist-2", "--seed", "23"], "its seeds are 20 to 22"),
-        (["mnist-conv"], "it is not run again"),
+    for job, reason in (
+        (Job("mnist-7", 25), "its seeds are 20 to 24"),
+        (Job("mnist-2", 23), "its seeds are 20 to 22"),
+        (Job("mnist-conv", 20), "it is not run again"),
     ):
-        with pytest.raises(SystemExit) as end:
-            runner.main(["row", *words])
-        assert end.value.code == 2 and reason in capsys.readouterr().err
+        assert driver.run(job, tmp_path) == 2 and not started[0]  # as alone, so of several and on a cluster
+        assert reason in capsys.readouterr().out
 
 
 def test_a_row_that_is_none_is_refused(capsys):

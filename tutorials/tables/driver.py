@@ -15,6 +15,7 @@ from minram.storage.writing import make_folder
 from minram.training.config import Config
 from minram.training.jobs import words
 from minram.training.process import VARIABLES
+from paper import reported_seeds
 from record import finish, keep_diverged, result_path
 
 ONE_THREAD = dict.fromkeys(VARIABLES, "1")  # whatever the environment says: results are compared
@@ -33,6 +34,10 @@ def prepare(job, folder):
                 raise InputError(f"{path} has other settings than {job.stem} has now; move it away.")
     if result_path(job).exists() or not job.tested:
         return None
+    seed, wanted = job.config.seed, reported_seeds(job.row)
+    if seed >= ledger.FIRST and seed not in wanted:
+        some = f"its seeds are {wanted[0]} to {wanted[-1]}" if wanted else "it is not run again"
+        raise InputError(f"{job.row} is not tested with the seed {seed}: {some}.")
     if ledger.code()["commit"] is None:
         raise InputError("the installed minram is that of no commit; commit it, or take a wheel that was built of one.")
     return ledger.require_frozen(job.row, job.config)
