@@ -129,13 +129,19 @@ def group(file: str) -> str:
     return parts[1] if len(parts) > 2 else "the method" if Path(file).stem in METHOD else "the rest"
 
 
+def files_of(name: str | Path) -> list[str]:
+    """The files of the list that a path is, or has in it."""
+    path = Path(name).resolve()
+    return [file for file in TESTS if path in ((ROOT / file), *(ROOT / file).parents)]
+
+
 def chosen(names: list[str], n: int | None, seed: int) -> list[Mutant]:
     """The mutants of these files or folders, or n of them, in an order by chance: the first few are a sample too.
 
     The order is that of a checksum of what each is, so that a change of one file leaves the others' places as they are.
     """
-    wanted = [Path(name).resolve() for name in names] or [ROOT]
-    files = [file for file in TESTS if any(path in ((ROOT / file), *(ROOT / file).parents) for path in wanted)]
+    wanted = {file for name in names or [ROOT] for file in files_of(name)}
+    files = [file for file in TESTS if file in wanted]
     found = [mutant for file in files for mutant in mutants(file, (ROOT / file).read_text(encoding="utf-8"))]
     return sorted(found, key=lambda mutant: hashlib.sha256(repr((seed, mutant.key)).encode()).digest())[:n]
 
@@ -163,6 +169,9 @@ def main() -> int:
         "--signs", action="store_true", help="instead, every sign that lesson 0 runs, and whether it fails"
     )
     args = parser.parse_args()
+    for name in args.files:
+        if not files_of(name):
+            parser.error(f"{name} has no tests in the list TESTS of tests/mutate.py; enter them, or name another file.")
     if args.signs:
         import signs  # not before: a fork would have the lesson of this tree, and not of the copy
 

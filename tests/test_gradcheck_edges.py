@@ -502,6 +502,17 @@ def test_an_entry_beside_a_kink_is_excused_for_the_slope_of_its_side_alone():
         assert theta["x"] == [place]
 
 
+def test_beside_a_kink_a_slope_is_known_to_four_roundings_over_half_the_way():
+    """With so much noise that 1e-5 of the slope is nothing beside it, and little enough to see the kink by."""
+    sigma, delta = 1e-9, 1e-6
+    slack = 4 * sigma / (delta / 2) + 1e-5
+    for share, excused in ((0.99, True), (-0.99, True), (1.01, False), (-1.01, False)):
+        a, base = 1 + share * slack, (2 + delta, (), sigma)
+        theta = at(delta)
+        kinks, _ = kink_finding(lambda p: 2 + abs(p["x"][0]), theta, "x", np.array([a]), [0], base)
+        assert (kinks == [0]) == excused, share
+
+
 @pytest.mark.parametrize("place", [1e-6, -1e-6])
 def test_the_slope_of_an_entry_is_taken_short_of_the_kink(place):
     """f bends: over the step that finds the kink its slope changes by 6e-5 of itself, and 1e-5 is excused."""

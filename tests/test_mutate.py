@@ -75,6 +75,14 @@ def test_every_file_of_the_method_and_of_its_checks_has_tests():
         )
 
 
+@pytest.mark.parametrize("name", ["minram/door.py", "minram/sensors.py", "minram/command"])
+def test_a_file_for_which_nothing_would_be_planted_is_refused(name, monkeypatch, capsys):
+    monkeypatch.setattr(sys, "argv", ["mutate.py", "--list", str(mutate.ROOT / name)])
+    with pytest.raises(SystemExit) as end:
+        mutate.main()
+    assert end.value.code == 2 and f"{name} has no tests in the list TESTS" in capsys.readouterr().err
+
+
 def test_what_is_called_equivalent_is_there_and_has_a_reason():
     there = {m.key for m in mutate.chosen([], None, 0)}
     for key, reason in mutate.equivalents().items():

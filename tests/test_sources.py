@@ -97,6 +97,18 @@ def test_training_images_alone_are_split_too(tmp_path):
     assert len(d.x_test) == 6 and "no test set" in d.notes[0]
 
 
+def test_beside_a_test_or_validation_set_a_plain_pair_is_for_training(tmp_path):
+    named = {"x_train": X, "y_train": Y}
+    for part in ("test", "val"):
+        other = {f"x_{part}": X_TEST, f"y_{part}": Y_TEST}
+        want, got = loaded(tmp_path, named | other), loaded(tmp_path, {"x": X, "y": Y} | other)
+        same(got, want)
+        assert got.notes == want.notes and len(got.notes) == (part == "val")
+        np.testing.assert_array_equal(got.x_test if part == "test" else got.x_val, X_TEST)
+    with pytest.raises(InputError, match="rename or add y_test"):
+        loaded(tmp_path, {"x": X, "y": Y, "x_test": X_TEST})
+
+
 def test_images_of_scikit_learns_digits_are_preferred_to_their_rows(tmp_path):
     d = loaded(tmp_path, {"data": np.ones((30, 16)), "images": SQUARE, "target": Y})
     assert d.image_shape == (4, 4) and d.x_train.dtype == np.uint8
@@ -312,6 +324,15 @@ def test_folders_with_a_split(tmp_path, train, test):
     held = d.x_val if test == "valid" else d.x_test
     assert d.names == ("an emu", "cats", "dogs") and d.image_shape == (5, 7, 3) and len(held) == 6
     assert {a.tobytes() for a in held} == {a.tobytes() for a in COLOUR_TEST}
+
+
+@pytest.mark.parametrize("part", ["test", "val"])
+def test_folders_beside_a_test_or_validation_set_are_for_training(tmp_path, part):
+    pictures(tmp_path / "a", COLOUR, Y)
+    pictures(tmp_path / "a" / part, COLOUR_TEST, Y_TEST)
+    d = data.load(tmp_path / "a")
+    assert {a.tobytes() for a in getattr(d, f"x_{part}")} == {a.tobytes() for a in COLOUR_TEST}
+    assert {a.tobytes() for a in d.x_train} <= {a.tobytes() for a in COLOUR}
 
 
 def test_pictures_of_several_sizes(tmp_path):

@@ -20,7 +20,8 @@ Classes = dict[str, list[Path]]  # the pictures of each class
 def find_classes(folder: Path) -> dict[str, Classes]:
     """{split: {class: its pictures}}: splits "train", "test" and "val", or "" alone; {} where there are none.
 
-    Raises InputError where pictures lie in no folder of their class.
+    Classes that lie beside test/ or val/ are for training. Raises InputError where pictures lie in no folder of their
+    class.
     """
     splits = {split: below for below in folders_in(folder) if (split := split_of(below.name)) and _classes(below)}
     if "train" in splits:
@@ -31,7 +32,9 @@ def find_classes(folder: Path) -> dict[str, Classes]:
             f"{folder} should hold a folder for each class, but its pictures lie side by side; move those of each "
             "class into a folder that has its name."
         )
-    return {"": classes} if classes else {}
+    if not classes:
+        return {}
+    return {"train" if splits else "": classes} | {split: _classes(below) for split, below in splits.items()}
 
 
 def read_classes(splits: dict[str, Classes], shape: tuple[int, ...] = ()) -> tuple[dict[str, Array], list[str]]:

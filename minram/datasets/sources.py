@@ -54,6 +54,8 @@ def _archive(path):
     """The arrays of a .npz file under their roles, and the names of the classes."""
     there = list_npz(path)
     found = roles(there)
+    if "x_train" not in found and found.keys() & {"x_test", "x_val"}:  # beside these a plain pair is for training
+        found = {key + "_train" * (key in ("x", "y")): name for key, name in found.items()}
     pairs = [split for split in ("_train", "") if f"x{split}" in found]
     holds = "; ".join(f"{name} {what}" for name, what in list(there.items())[:SHOWN]) or "nothing"
     if not pairs:
