@@ -175,13 +175,15 @@ def best_numbers(given):
 
 
 def short_cut_numbers(given):
-    def L(p, added=0.0):
-        h1 = max(p["W_g"][0] + added, 0)
-        return given["d1"] * h1 + h1 / 2 + max(p["W_h"][0] * h1 + p["W_g"][0] * given["g2"], 0)
+    def L(p, added=0.0, later=0.0):
+        h1 = max(2 * p["W_g"][0] + added, 0)
+        h2 = h1 / 2 + max(p["W_h"][0] * h1 + p["W_g"][0] * given["g2"] + later, 0)
+        return given["d1"] * h1 + 2 * h2
 
     params = {"W_h": np.array([given["wh"]]), "W_g": np.ones(1)}
     h = 1e-6
-    found = {"dz": (L(params, h) - L(params, -h)) / (2 * h), "z2": given["wh"] + given["g2"]}
+    found = {"dz": (L(params, h) - L(params, -h)) / (2 * h), "z2": 2 * given["wh"] + given["g2"]}
+    found["dz2"] = (L(params, later=h) - L(params, later=-h)) / (2 * h)
     for name, value in params.items():
         up, down = (L(params | {name: value + sign * h}) for sign in (1, -1))
         found[f"d{name}"] = (up - down) / (2 * h)
@@ -220,7 +222,7 @@ def parabola_numbers(given):
 def root_numbers(given):
     M, error = line("root")
     rng = np.random.default_rng(0)
-    for i, (gain, std) in enumerate(((1, 4), (1, 2), (1 / 5, 4 / 5))):  # the plotted curves are what samples give
+    for i, (gain, std) in enumerate(((1, 3), (1, 1.5), (1 / 5, 3 / 5))):  # the plotted curves are what samples give
         drawn = gain + std * rng.standard_normal((20_000, 16))
         rms = np.sqrt(np.mean((drawn.mean(axis=1) - 1) ** 2))
         assert np.interp(16, *line("root", i)) == pytest.approx(rms, rel=0.03)  # 20,000 squares: 0.5 %, and the grid
@@ -409,9 +411,24 @@ def test_a_seed_always_gives_the_same_exam():
 
 
 def test_versions_differ_in_the_order_of_options_alone():
-    first, second = (bank.draw(5, version) for version in (0, 1))
-    assert first[0] == second[0] and first[1] != second[1]
+    shifts = set()
+    for seed in range(100):
+        drawn = [bank.draw(seed, version) for version in range(4)]
+        assert all(questions == drawn[0][0] for questions, _ in drawn)
+        for name in drawn[0][1]:
+            orders = np.array([order[name] for _, order in drawn])
+            assert (np.sort(orders, axis=0) == np.arange(4)[:, None]).all()  # each letter has each option once
+            shifts.add((orders[1].tolist().index(0) - orders[0].tolist().index(0)) % 4)
+    assert shifts == {1, 2, 3}  # so whoever knows the neighbour's letter does not know their own
     assert "exam 5 B" in bank.exam(5, version=1, versions=2) and "exam 5 A" not in bank.exam(5)
+
+
+def test_what_gives_another_away_is_in_no_exam_with_it():
+    """p3 tells of b4's bug; b5 says that differences pass, which c4 asks, and prints the score that d3 asks for."""
+    for seed in range(300):
+        ids = {q["id"] for q in bank.draw(seed)[0]}
+        for pair in ("b4 p3", "b5 c4", "b5 c5", "b5 d3", "b1 d1", "b2 d5"):
+            assert not ids >= set(pair.split()), (seed, pair)
 
 
 def test_an_exam_gives_no_answer_away():

@@ -182,6 +182,8 @@ def test_numbers_are_those_that_the_lessons_print():
     assert f"rollouts: {n['rollouts.truth']}\n" in said["06"]
     assert "a sample says 6.0 or -1.0; their mean is 0.75" in said["06"] and n["two.mean"] == "¾"
     assert "b = 5: mean 0.7500, variance 0.7500" in said["07"] and n["two.var5"] == "¾" and n["two.var"] == "9.19"
+    sure = re.search(r"b = 0: variance (\S+), b = 0.9: variance (\S+), b = 0.1: variance -?0\.0000\n", said["07"])
+    assert float(sure[2]) / float(sure[1]) == pytest.approx(float(n["sure"]), rel=1e-6) and n["sure"] == "64"
     assert "b = 7: mean 0.7500, variance 0.0000" in said["07"] and n["two.var7"] == "0" and n["two.best"] == "7"
 
 

@@ -274,8 +274,18 @@ ax.legend(loc="upper center")
 show("The variance against the baseline, a parabola; no baseline lies high, the mean reward near the lowest point")
 
 # %% [markdown]
-# The gain of the mean reward over nothing is large, that of the optimum over the mean reward is smaller.
-#
+# The gain of the mean reward over nothing is large here, that of the optimum over the mean reward is smaller. That is
+# not so everywhere. Two places, of which the right one earns 1 and the other 0, and a policy that is sure: it takes the
+# right one with the probability 0.9, with the score 0.1, and the other with the score −0.9. Then $b^* = 0.1$. The mean
+# reward is 0.9, and with it the seldom failure says $0.9 \cdot 0.9$, where without a baseline it says nothing:
+
+# %%
+sure, earned, scores = np.array([0.9, 0.1]), np.array([1.0, 0.0]), np.array([0.1, -0.9])
+spread = {b: sure @ ((earned - b) * scores) ** 2 - (sure @ (earned * scores)) ** 2 for b in (0.0, 0.9, 0.1)}
+print("two places, p = 0.9:", ", ".join(f"b = {b:g}: variance {value:.4f}" for b, value in spread.items()))
+assert abs(spread[0.9] / spread[0.0] - 64) < 1e-10 and abs(spread[0.1]) < 4 * EPS  # four terms of size 0.1
+
+# %% [markdown]
 # With many parameters each has a parabola of its own. But there is also one best $b$ for all of them together. Add up
 # the variances of all components, with $\psi$ now the whole score vector. The derivation is the same, with
 # $\lVert \psi \rVert^2$ for $\psi^2$:
@@ -708,9 +718,10 @@ show("Mean reward against predicted reward after one, two and three glimpses: la
 #
 # Subtract anything from the reward on which the action had no influence: the mean stays, and with a good choice the
 # variance falls. It is a control variate. The best constant weights rewards by the squared score; the mean reward is
-# nearly as good, and cheaper. Leave the row itself out of a mean, or lose a share $1/N$. A baseline that has seen the
-# action takes away the signal along with the noise, and looks good doing so. The learned $b_t(h_t)$ must come from the
-# state that decides, its error must be trained in its own head, and its derivative must not be taken anywhere else.
+# cheaper, and often nearly as good, but for a policy that is sure it can be worse than none. Leave the row itself out
+# of a mean, or lose a share $1/N$. A baseline that has seen the action takes away the signal along with the noise, and
+# looks good doing so. The learned $b_t(h_t)$ must come from the state that decides, its error must be trained in its
+# own head, and its derivative must not be taken anywhere else.
 #
 # **Further reading.** Lesson 13 ends with a list of twelve papers, with a word on each. Williams, *Machine Learning* 8
 # (1992), for the baseline; Weaver and Tao, UAI 2001, and Greensmith, Bartlett and Baxter, JMLR 5 (2004), for the best

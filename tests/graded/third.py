@@ -169,8 +169,10 @@ def task7_1(c, N, x):
 def task7_2(p, right, left):
     chance, r, psi = np.array([p, 1 - p]), np.array([right, left]), np.array([1 - p, -p])
     best = (chance * psi**2) @ r / (chance @ psi**2)
-    variance = chance @ ((r - best) * psi) ** 2 - (chance @ (r * psi)) ** 2
-    return {"mean reward": chance @ r, "says": (r - chance @ r) * psi, "best": best, "variance": round(variance, 12)}
+    # As on the proof sheet; it comes to 0 but for rounding.
+    square, product = chance @ psi**2, chance @ (r * psi**2)
+    variance = chance @ (r * psi) ** 2 - 2 * best * product + best**2 * square - (chance @ (r * psi)) ** 2
+    return {"mean reward": chance @ r, "says": (r - chance @ r) * psi, "best": best, "variance": variance}
 
 
 def task7_3(centred):

@@ -2,7 +2,7 @@
 
 Four choices whose options are shuffled, two derivations, two bugs to find, two plots to predict: 60 points, of every
 lesson from 3 to 7, and of nearly the same difficulty for all seeds. With --versions 2 neighbours get an exam A and an
-exam B: the same questions, with the options in another order.
+exam B: the same questions, with no option at the same letter.
 """
 
 import tempfile

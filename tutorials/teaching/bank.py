@@ -14,6 +14,8 @@ MINUTES = {"c": 3, "d": 11, "b": 7, "p": 6}  # of one question; a point a minute
 DRAWN = {"c": 4, "d": 2, "b": 2, "p": 2}  # how many are in an exam: 12 + 22 + 14 + 12 = 60 minutes
 LESSONS = {3, 4, 5, 6, 7}  # each has a question in every exam
 DIFFICULTY = (16, 18)  # of an exam, added up: so that no seed is much harder than another
+# One of these prints what the other asks for, or both ask for the same.
+APART = ({"b1", "d1"}, {"b2", "d5"}, {"b4", "p3"}, {"b5", "c4"}, {"b5", "c5"}, {"b5", "d3"})
 ROOM = {"c": 0, "d": 96, "b": 78, "p": 14}  # mm to write in
 
 
@@ -26,8 +28,9 @@ def questions():
 def draw(seed, version=0):
     """The questions of an exam as they stand there, and the order of each choice's options {id: [numbers]}.
 
-    Drawn anew until every lesson is there and the difficulty is as in other exams. Another version has the same
-    questions and numbers, with the options in another order. Raises InputError for a wrong seed.
+    Drawn anew until every lesson is there, the difficulty is as in other exams, and none gives another away. A version
+    (0 to 3) has the same questions and numbers; no option has the letter that it has in another version. Raises
+    InputError for a wrong seed.
     """
     if not 0 <= seed < 2**31:
         raise InputError(f"--seed should be from 0 to 2³¹ − 1, but is {seed}; choose another.")
@@ -39,11 +42,16 @@ def draw(seed, version=0):
             mine = sorted(name for name in every if name[0] == kind)
             ids += sorted(rng.choice(mine, count, replace=False).tolist(), key=lambda name: every[name]["lesson"])
         lessons = {every[name]["lesson"] for name in ids}
-        if lessons >= LESSONS and DIFFICULTY[0] <= sum(every[name]["difficulty"] for name in ids) <= DIFFICULTY[1]:
+        difficulty = sum(every[name]["difficulty"] for name in ids)
+        alone = not any(pair <= set(ids) for pair in APART)
+        if lessons >= LESSONS and DIFFICULTY[0] <= difficulty <= DIFFICULTY[1] and alone:
             break
     drawn = [with_numbers(every[name], int(rng.integers(len(sets(every[name]))))) for name in ids]
-    rng = np.random.default_rng((seed, version))
-    return drawn, {name: rng.permutation(len(every[name]["options"])).tolist() for name in ids if name[0] == "c"}
+    orders = {}
+    for name in ids[: DRAWN["c"]]:
+        order, turns = rng.permutation(4), [0, *(1 + rng.permutation(3))]
+        orders[name] = np.roll(order, turns[version]).tolist()
+    return drawn, orders
 
 
 def sets(q):

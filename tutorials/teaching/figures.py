@@ -73,9 +73,9 @@ def parabola(ax):
 def root(ax):
     """Errors of a mean of M rollouts: without and with a baseline, and of a program that is off by a factor."""
     M = np.geomspace(1, 10_000, 60)
-    ax.loglog(M, 4 / np.sqrt(M), color=COLOURS["location"], label="as asked first")
-    ax.loglog(M, 2 / np.sqrt(M), "--", color=COLOURS["baseline"], label="with a baseline")
-    ax.loglog(M, np.sqrt(0.8**2 / M + 0.8**2), ":", color=COLOURS["exact"], label="mean over time")
+    ax.loglog(M, 3 / np.sqrt(M), color=COLOURS["location"], label="as asked first")
+    ax.loglog(M, 1.5 / np.sqrt(M), "--", color=COLOURS["baseline"], label="with a baseline")
+    ax.loglog(M, np.sqrt(0.6**2 / M + 0.8**2), ":", color=COLOURS["exact"], label="mean over time")
     ax.set(xlabel="rollouts M", ylabel="r.m.s. error", xlim=(1, 1e4), ylim=(1e-2, 10))
     ax.legend(loc="lower left")
 

@@ -35,6 +35,13 @@ def two_places():
     moved = [(r[a] + 10) * psi[a] for a in (0, 1)]  # slides: 10 more for everything
     found |= {"two.right+10": moved[0], "two.left+10": moved[1]}
     found["two.mean+10"] = sum(p[a] * moved[a] for a in (0, 1))
+    sure, psi = [Fraction(9, 10), Fraction(1, 10)], [Fraction(1, 10), Fraction(-9, 10)]  # and rewards 1 and 0
+    variances = []
+    for b in (sure[0], 0):  # the mean reward, and nothing
+        says = [(1 - b) * psi[0], -b * psi[1]]
+        mean = sum(sure[a] * says[a] for a in (0, 1))
+        variances.append(sum(sure[a] * (says[a] - mean) ** 2 for a in (0, 1)))
+    found["sure"] = variances[0] / variances[1]
     return {name: short(value) for name, value in found.items()}
 
 

@@ -81,7 +81,7 @@ SOFTPLUS = Task(
     (
         Part("dx", "", 2, cases=(0, 1, 2)),
         Part("dx at −1000 and 1000", "", 1, cases=(3,)),
-        Part("no overflow on the way", WARNINGS, 1),
+        Part("no warning on the way", WARNINGS, 1),
     ),
     lambda rng: (
         [(rng.standard_normal(shape), 3 * rng.standard_normal(shape)) for shape in ((5, 4), (7,), (2, 3, 2))]

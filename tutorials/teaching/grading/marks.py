@@ -16,6 +16,7 @@ from teaching.assignment.task import WARNINGS, piece_of
 from teaching.grading import crossing
 
 TOLERANCE = 1e-6  # of the largest entry: far above the rounding of any order of sums, far below any mistake
+LEAST = 1e-3  # what counts for the largest entry where the answer is 0: numbers of size 1 come to 1e-14 on the way
 SHARES = {
     "sign": 0.5,
     "doubled": 0.5,
@@ -57,6 +58,9 @@ def mark(task, record, limits):
             reason = "; ".join((reason.format(task["name"]), *lost))
         return Mark(task["name"], task["title"], 0.0, most, (reason,), tried)
     judged = [_part(task, i, cases) for i in range(len(task["parts"]))]
+    computed = [share for part, (share, _) in zip(task["parts"], judged) if part["path"] != WARNINGS]
+    if min(computed) < 1:  # how a wrong answer was computed brings nothing
+        judged = [(0.0, None) if p["path"] == WARNINGS else one for p, one in zip(task["parts"], judged)]
     got = [part["points"] * share for part, (share, _) in zip(task["parts"], judged)]
     reasons = _together([part["label"] for part in task["parts"]], [reason for _, reason in judged])
     spelling = record.get("spelling", task["name"])
@@ -182,7 +186,7 @@ def _fitting(value, path, right):
 
 
 def _close(got, want):
-    scale = max(np.abs(want).max(initial=0), 1e-9)
+    scale = max(np.abs(want).max(initial=0), LEAST)
     return bool(np.abs(got - want).max(initial=0) <= TOLERANCE * scale)
 
 
@@ -213,6 +217,6 @@ def _unnamed(got, want, facts, pencil):
 
 
 def _findings(got, want, facts):
-    noise = np.full(want.shape, TOLERANCE * max(float(np.abs(want).max(initial=0)), 1e-9))
+    noise = np.full(want.shape, TOLERANCE * max(float(np.abs(want).max(initial=0)), LEAST))
     with np.errstate(all="ignore"):
         return explain(Seen(got, want, noise, TOLERANCE, facts=facts))
