@@ -83,13 +83,13 @@ def test_the_core_s_answers(seed):
     for t in range(2):
         hg[t] = np.hstack([h[t], given["g"][t : t + 1]])
         h[t + 1] = np.maximum(hg[t] @ W + b, 0)
-    dg, grads = core_backward({"core.W": W, "core.b": b}, given["dif h"][:, None], CoreCache(hg, h[1:]))
+    dg, grads = core_backward({"core.W": W, "core.b": b}, given["delta"][:, None], CoreCache(hg, h[1:]))
     for found, letter in ((h[1], "a"), (h[2], "b"), (dg, "i"), (grads["core.b"], "h")):
         same(found, answer[letter])
     same(grads["core.W"][:2], answer["f"])
     same(grads["core.W"][2:], answer["g"])
     same(answer["c"] @ given["W_h"].T, answer["d"])
-    same((given["dif h"][:1] + answer["d"]) * (h[1] > 0), answer["e"])
+    same((given["delta"][:1] + answer["d"]) * (h[1] > 0), answer["e"])
 
 
 @each_seed
@@ -266,9 +266,45 @@ def test_answers_are_read_as_people_write_them():
     read = marking.read("1a = 0.5, −1 1/4\n\n# a remark\n2e: -q +q  # in units of q\n5i = 2/3\n3h = x 1")
     assert read["1a"].tolist() == [0.5, -1, 0.25] and read["2e"].tolist() == [-1, 1]
     assert abs(read["5i"][0] - 0.667) < marking.EXACT and np.isnan(read["3h"][0])
-    for line in ("0.5 0.25", "1a = half", "1a = 1/0"):
+    read = marking.read("2D = [½, -¼; – 1]\n2e = q/2 -3q/4 3/4q 2q".replace("– 1", "–1"))
+    assert read["2d"].tolist() == [0.5, -0.25, -1] and read["2e"].tolist() == [0.5, -0.75, 0.75, 2]
+    for line in ("0.5 0.25", "1a = half", "1a = 1/0", "1a = q q q/q", "1a = - 1", "1a = 1 /2"):
         with pytest.raises(ValueError, match="line 1 should read like"):
             marking.read(line)
+    for text, says in (
+        ("4e = -0,5", "line 1 has a number with ',' in it, '4e = -0,5'; write a point, or a space after it"),
+        ("4k = 7½", "line 1 has a number with '½' in it, '4k = 7½'; write a fraction, such as 15/2"),
+        ("1a = 1\n1A = 2", "line 2 answers 1a once more"),
+    ):
+        with pytest.raises(ValueError, match=re.escape(says)):
+            marking.read(text)
+
+
+@pytest.mark.parametrize("coding", ["utf-8-sig", "utf-16", "cp1252"])
+def test_a_file_may_come_from_any_editor(tmp_path, capsys, coding):
+    path = tmp_path / "answers.txt"
+    path.write_bytes("4e = 1/2\n".encode(coding))
+    assert build.main(["check-worksheet", str(path)]) == 0
+    assert "numbers are right" in capsys.readouterr().out
+    path.write_bytes("4e = – ½\n".encode(coding))
+    assert build.main(["check-worksheet", str(path)]) == 2
+    assert "line 1 should read like" in capsys.readouterr().err
+    assert build.main(["check-worksheet", str(path), "--seed", "-1"]) == 2
+    assert "--seed should be from 0" in capsys.readouterr().err
+
+
+def test_the_usual_slip_is_wrong_for_every_seed():
+    """Rounded down, transposed, and the mean square for the variance: none comes to the right numbers."""
+    for seed in range(60):
+        _, sensor, _ = parts(seed, 1)
+        given, _, _ = parts(seed, 1)
+        down = np.floor((given["l"] + 1) * 2 - 1)
+        assert not np.array_equal(sensor["b"], down)
+        for number, letters in ((3, "fg"), (4, "g")):
+            _, answer, _ = parts(seed, number)
+            assert all(answer[letter][0, 1] != answer[letter][1, 0] for letter in letters)
+        _, answer, _ = parts(seed, 5)
+        assert all(answer[letter][0, 0] for letter in "ceh")
 
 
 def test_the_command_marks_a_file(tmp_path, capsys):

@@ -21,7 +21,10 @@ def register(commands):
 def run(args):
     from building.worksheets import marking
 
-    answers = marking.read(args.answers.read_text(encoding="utf-8"))
+    worksheet.require_seed(args.seed)
+    content = args.answers.read_bytes()
+    coding = "utf-16" if content[:2] in (b"\xff\xfe", b"\xfe\xff") else "utf-8-sig"  # as editors of Windows have it
+    answers = marking.read(content.decode(coding, "replace"))
     lines, right, total = marking.marked(worksheet.sheets(args.seed), answers)
     for line in lines:
         print(line)

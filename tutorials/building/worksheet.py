@@ -26,11 +26,9 @@ def register(commands):
 
 
 def run(args):
-    if not 0 <= args.seed < 2**31 or not (args.students is None or 1 <= args.students <= 500):
-        raise InputError(
-            f"--seed should be from 0 to 2³¹ − 1 and --class from 1 to 500, not {args.seed} and {args.students}; "
-            "choose others."
-        )
+    require_seed(args.seed)
+    if not (args.students is None or 1 <= args.students <= 500):
+        raise InputError(f"--class should be from 1 to 500, but is {args.students}; choose another.")
     typst = _typst()
     from building.worksheets import typeset
 
@@ -46,6 +44,12 @@ def run(args):
             # Without tags for screen readers, which take four fifths of the file.
             path.write_bytes(typst.compile(text.encode(), ignore_system_fonts=True, pdf_tags=False))
             print(f"{path}: {path.stat().st_size / 1000:.0f} kB", flush=True)
+
+
+def require_seed(seed):
+    """Raises InputError unless there are sheets of this seed."""
+    if not 0 <= seed < 2**31:
+        raise InputError(f"--seed should be from 0 to 2³¹ − 1, but is {seed}; choose another.")
 
 
 @lru_cache(maxsize=1000)

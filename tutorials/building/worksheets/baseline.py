@@ -31,7 +31,7 @@ def choices():
     numbers = np.concatenate([*(e.T for e in three), means, spreads])  # (15, n)
     fits = (np.abs(numbers) < 10).all(axis=0) & (np.abs(numbers * 16 - np.round(numbers * 16)) < 1e-9).all(axis=0)
     helps = (spreads[2] < spreads[0]) & (spreads[1] < spreads[0])
-    unlike = (means[0] != means[1]) & (means[0] != means[2]) & (means[1] != means[2])
+    unlike = (means != 0).all(axis=0) & (means[0] != means[1]) & (means[0] != means[2]) & (means[1] != means[2])
     return sets[fits & helps & unlike]
 
 
@@ -127,7 +127,8 @@ def sheet(rng):
     text = (
         "Three draws $a_i = mu + sigma epsilon_i$ of one location in one dimension, and the rewards $r_i$ that "
         "followed. Each gives an estimate of the same gradient, $partial J \\/ partial mu$. The variance of three "
-        "numbers is here the sum of the squares of what they differ from their mean, divided by $3 - 1$."
+        "numbers is here the sum of the squares of what they differ from their mean, divided by $3 - 1$. (Of three "
+        "samples it need not fall with a baseline; these are chosen so that it does.)"
     )
     given = (Given("epsilon", eps[None]), Given("r", r[None]))
     return Sheet(5, "Three samples and a baseline", text, given, ask, "lesson 7")

@@ -8,37 +8,49 @@ from minram.errors import InputError
 
 EXACT = 5e-4  # three decimals, rounded, are right for every number
 ROUNDED = 1e-3  # of what is rounded anyway: a table of exponentials may lead to the next one
+# What other keyboards and editors write for a sign, a fraction, or between numbers.
+WRITTEN = str.maketrans({"−": "-", "–": "-", "½": "1/2", "¼": "1/4", "¾": "3/4"} | dict.fromkeys("[](){}|;", " "))
 FOLLOWS = "follows from an earlier answer, and is right from there"
 
 
 def read(text):
     """answers.txt → {key: numbers}. A line reads "1a = 0.5 0.25"; what follows a # is left out, an x is an empty blank.
 
-    Raises InputError, with the number of the line, for one that does not.
+    Brackets and semicolons may part numbers too, and commas, but not within a number. Raises InputError, with the
+    number of the line, for one that does not read so, and for a question that is answered twice.
     """
     answers = {}
     for i, line in enumerate(text.splitlines(), 1):
-        line = line.partition("#")[0].replace("−", "-").replace(",", " ").strip()
+        line = line.partition("#")[0].strip()
+        if found := re.search(r"\d,\d|\d[½¼¾]", line):
+            how = "a point, or a space after it" if "," in found[0] else "a fraction, such as 15/2"
+            raise InputError(f"line {i} has a number with {found[0][1]!r} in it, {line[:60]!r}; write {how}.")
+        line = line.translate(WRITTEN).strip()
         if not line:
             continue
-        match = re.fullmatch(r"(\d[a-z])\s*[=:]\s*(.*)", line)
+        match = re.fullmatch(r"(\d[a-z])\s*[=:]\s*(.*)", line.replace(",", " "), re.IGNORECASE)
         try:
             values = [_number(word) for word in match[2].split()] if match else None
         except (ValueError, ZeroDivisionError):
             values = None
         if values is None:
             raise InputError(f"line {i} should read like 1a = 0.5 0.25 1/4, but reads {line[:60]!r}; write it so.")
-        answers[match[1]] = np.array(values)
+        key = match[1].lower()
+        if key in answers:
+            raise InputError(f"line {i} answers {key} once more; leave one of the two out.")
+        answers[key] = np.array(values)
     return answers
 
 
 def _number(word):
-    if word in ("x", "?", "_"):
+    """A number, or a multiple of q without it: 0.5, -1/4, q, 2q, q/2, 3/4q; x, ? or _ for an empty blank."""
+    if word.lower() in ("x", "?", "_"):
         return np.nan
-    over, _, under = word.removesuffix("q").partition("/")
-    if over in ("", "-", "+") and word.endswith("q"):
-        over += "1"
-    return float(over) / (float(under) if under else 1)
+    match = re.fullmatch(r"([-+]?)([\d.]*)(q?)(?:/([\d.]+))?(q?)", word)
+    sign, over, q, under, last = match.groups() if match else ("", "", "", "", "")
+    if not (over or q) or (q and last):
+        raise ValueError(word)
+    return float(f"{sign}{over or 1}") / float(under or 1)
 
 
 def marked(sheets, answers):

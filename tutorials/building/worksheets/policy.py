@@ -26,7 +26,9 @@ def sheet(rng):
     W2, c2 = W - RATE * dW, c - RATE * dmu
     mu2 = h @ W2 + c2
     change = closer(a, mu, mu2)
-    if not unlike(W) or h[0, 0] == h[0, 1] or (np.abs(mu) > 1).any() or (np.abs(a) > 1).sum() != 1 or (mu == 0).any():
+    if not unlike(W) or dW[0, 1] == dW[1, 0] or h[0, 0] == h[0, 1]:
+        return None
+    if (np.abs(mu) > 1).any() or (np.abs(a) > 1).sum() != 1 or (mu == 0).any():
         return None
     if (np.abs(a) == 1).any() or abs(eps[0, 0]) == abs(eps[0, 1]) or np.sign(change) != np.sign(A):
         return None
@@ -150,6 +152,7 @@ def sheet(rng):
         ),
     )
     text = (
+        "Places go from $-1$ to $1$, and the sensor looks at the nearest place inside. "
         "A state $h$ sends the next glimpse to a draw from $N(mu, sigma^2)$ with $mu = h W + c$ and "
         "$sigma = 1\\/2$. The draw of "
         "the noise was $epsilon$. What was expected of the state is $b$, the baseline; then came the reward."

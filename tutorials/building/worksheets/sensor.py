@@ -38,6 +38,8 @@ def sheet(rng):
         return None
     fine, coarse = cells(S, near, 1), cells(S, far, 2) / 4
     inside = np.outer(*(np.diff(np.clip(f + 2 * np.arange(3), 0, 4)) for f in far[::-1]))  # pixels of a cell
+    if (near == np.floor((l + 1) * 2 - 1)).all():  # rounding down would be right
+        return None
     if not short(coarse) or coarse.min() == coarse.max() or fine[0, 1] == fine[1, 0] or (far == 0).all():
         return None
     swapped = cells(S, near[::-1], 1)
@@ -56,8 +58,8 @@ def sheet(rng):
         question(
             1,
             "b",
-            "The retina looks at $l$. Of its square with two cells of one pixel each, $s = 1$: the first column edge, "
-            "and the first row edge.",
+            "The retina looks at $l$. Its square of two by two cells of one pixel each, $s = 1$, is moved to the "
+            "nearest pixel edges ($-1$ is edge 0, $1$ is edge 4): its first column edge, and its first row edge.",
             "floor.l (l_x + 1) dot 4/2 - (2 s)/2 + 1/2 floor.r, quad floor.l (l_y + 1) dot 4/2 - (2 s)/2 + 1/2 floor.r",
             near,
             (near[::-1], "x and y are swapped: x counts columns"),

@@ -9,17 +9,19 @@ from building.worksheets.short import WEIGHTS, short, unlike
 def sheet(rng):
     Wh, Wg = rng.choice(WEIGHTS, (2, 2)), rng.choice([-1, -0.5, 0.5, 1], (2, 2))
     b, g = rng.choice([-0.5, 0.5, 1], (1, 2)), rng.choice([0.5, 1, 2], (2, 2))
-    dh = rng.choice([-2, -1, 1, 2], (2, 2))  # a row for each step, what the heads send
+    delta = rng.choice([-2, -1, 1, 2], (2, 2))  # a row for each step, what the heads send
     z1 = g[:1] @ Wg + b
     h1 = np.maximum(z1, 0)
     z2 = h1 @ Wh + g[1:] @ Wg + b
     h2 = np.maximum(z2, 0)
-    dz2 = dh[1:] * (z2 > 0)
+    dz2 = delta[1:] * (z2 > 0)
     back = dz2 @ Wh.T
-    dz1 = (dh[:1] + back) * (z1 > 0)
+    dz1 = (delta[:1] + back) * (z1 > 0)
     dz = np.vstack([dz1, dz2])
     dWh, dWg, dg = h1.T @ dz2, g.T @ dz, dz @ Wg.T
-    if not unlike(Wh, Wg) or (z1 <= 0).any() or (z2 > 0).sum() != 1 or (z2 == 0).any() or (dz1 == 0).any():
+    if not unlike(Wh, Wg) or dWg[0, 1] == dWg[1, 0] or dWh[0, 1] == dWh[1, 0]:
+        return None
+    if (z1 <= 0).any() or (z2 > 0).sum() != 1 or (z2 == 0).any() or (dz1 == 0).any():
         return None
     if (back == 0).any() or h1[0, 0] == h1[0, 1] or (g[0] == g[1]).any() or not short(h1, z2, dz, dWg, dg, decimals=2):
         return None
@@ -48,10 +50,10 @@ def sheet(rng):
             3,
             "c",
             "$dif z_2$, inside the ReLU of the second step",
-            "dif z_2 = dif h_2 dot [h_2 > 0]",
+            "dif z_2 = delta_2 dot [h_2 > 0]",
             dz2,
-            (dh[1:], "the ReLU lets nothing through where h is 0"),
-            after=lambda own: dh[1:] * (own["b"] > 0),
+            (delta[1:], "the ReLU lets nothing through where h is 0"),
+            after=lambda own: delta[1:] * (own["b"] > 0),
         ),
         question(
             3,
@@ -60,7 +62,7 @@ def sheet(rng):
             "dif z_2 W_h^T",
             back,
             (dz2 @ Wh, "W_h should be transposed on the way back"),
-            (dh[1:] @ Wh.T, "this is made of dh₂: of the closed unit nothing comes"),
+            (delta[1:] @ Wh.T, "this is made of δ₂: of the closed unit nothing comes"),
             (dz2 @ Wg.T, "this goes back to g₂, through W_g"),
             after=lambda own: own["c"] @ Wh.T,
         ),
@@ -68,13 +70,13 @@ def sheet(rng):
             3,
             "e",
             "$dif z_1$: the state $h_1$ was read twice",
-            "dif z_1 = (dif h_1 + dif z_2 W_h^T) dot [h_1 > 0]",
+            "dif z_1 = (delta_1 + dif z_2 W_h^T) dot [h_1 > 0]",
             dz1,
-            (dh[:1], "what comes back from the second step is missing"),
+            (delta[:1], "what comes back from the second step is missing"),
             (back, "what the heads send to the first step is missing"),
-            (dh[:1] - back, "both contributions are added"),
-            (dh[:1] + dz2 @ Wh, "W_h should be transposed on the way back"),
-            after=lambda own: (dh[:1] + own["d"]) * (own["a"] > 0),
+            (delta[:1] - back, "both contributions are added"),
+            (delta[:1] + dz2 @ Wh, "W_h should be transposed on the way back"),
+            after=lambda own: (delta[:1] + own["d"]) * (own["a"] > 0),
         ),
         question(
             3,
@@ -118,13 +120,13 @@ def sheet(rng):
             dg,
             (dz @ Wg, "W_g should be transposed on the way back"),
             (dg[::-1], "the steps are swapped"),
-            (dh @ Wg.T, "this is made of dh: take dz, which is inside the ReLU"),
+            (delta @ Wg.T, "this is made of δ: take dz, which is inside the ReLU"),
             after=lambda own: np.vstack([own["e"], own["c"]]) @ Wg.T,
         ),
     )
     text = (
-        'The core, $h_t = "ReLU"(h_(t-1) W_h + g_t W_g + b)$, over two steps. The heads send $dif h_1$ and $dif h_2$; '
-        "all arrays have a row for each step."
+        'The core, $h_t = "ReLU"(h_(t-1) W_h + g_t W_g + b)$, over two steps. The heads send $delta_1$ and $delta_2$ '
+        "back to $h_1$ and $h_2$; all arrays have a row for each step."
     )
-    given = (Given("W_h", Wh), Given("W_g", Wg), Given("b", b), Given("g", g), Given("dif h", dh))
+    given = (Given("W_h", Wh), Given("W_g", Wg), Given("b", b), Given("g", g), Given("delta", delta))
     return Sheet(3, "Two steps of the core, and back", text, given, ask, "lessons 0 and 4")
