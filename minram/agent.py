@@ -120,7 +120,7 @@ def rollout(
     where σ is annealed. start: the first location, (2,) or (N, 2), instead of the settings'.
     Raises InputError for images and arguments that do not fit. Source: Mnih et al. (2014), §3.1.
     """
-    _check(params, config, area, rollouts, policy, frozen)
+    _check(params, config, area, rollouts, policy, frozen, start)
     image = np.repeat(np.arange(len(area.table)), rollouts)  # (N,)
     T, N = config.glimpses, len(image)
     trajectory = _empty_trajectory(params, config, image, log_std(params, config, progress))
@@ -236,12 +236,10 @@ def _empty_trajectory(params, config, image, log_sigma):
     return Trajectory(image, loc, sample, mu, log_sigma, none, none, glimpse, core, location)
 
 
-def _check(params, config, area, rollouts, policy, frozen):
+def _check(params, config, area, rollouts, policy, frozen, start):
     """Raise InputError, before anything is made, for arguments of `rollout` that do not fit together."""
     if not isinstance(area, SummedArea):
-        raise InputError(
-            f"area should be the summed area of the images, but is {type(area).__name__}; give summed_area(images)."
-        )
+        raise InputError(f"area should be a SummedArea, but is {type(area).__name__}; give summed_area(images).")
     if policy not in POLICIES or rollouts < 1:
         raise InputError(f"policy should be one of {POLICIES}, with 1 or more rollouts, not {policy!r}, {rollouts}.")
     B, C = area.table.shape[:2]
@@ -251,6 +249,8 @@ def _check(params, config, area, rollouts, policy, frozen):
             f"The model reads {reads} numbers a glimpse, but these images of {C} channels give {gives}; take the "
             "images and settings that it was trained with."
         )
+    if start is not None and np.shape(start) not in ((2,), (B * rollouts, 2)):
+        raise InputError(f"start should be (x, y), or one for each of {B * rollouts} rows, but has another shape.")
     wanted = (config.glimpses - 1, B * rollouts, 2)
     if frozen is not None and frozen.sample.shape != wanted:
         raise InputError(f"frozen should hold samples {wanted}, but holds {frozen.sample.shape}; make another.")

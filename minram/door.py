@@ -22,6 +22,7 @@ from minram.ops import Array, Params
 from minram.pictures.look import Look, Step
 from minram.reinforce import Outcome
 from minram.sensor import summed_area
+from minram.training.classifiers import WINDOW
 from minram.training.config import Config
 from minram.training.evaluate import evaluate
 from minram.training.metrics import read_metrics
@@ -31,6 +32,7 @@ from minram.training.process import keep_freed_memory
 from minram.training.proposal import proposed
 from minram.training.recipes import recipe as recipe_settings
 from minram.training.run import class_names, find_model, load_model, load_params, new_folder
+from minram.training.step import check_fit
 from minram.training.train import load_data
 from minram.training.train import train as train_in_folder
 
@@ -58,10 +60,9 @@ class Agent:
 
     @property
     def channels(self) -> int:
-        """C, of the images."""
-        if "glimpse.what.W" not in self.params:
-            return 1
-        return len(self.params["glimpse.what.W"]) // (len(self.config.scales) * self.config.patch_size**2)
+        """C, of the images; 1 for the model "fc", whose parameters do not tell."""
+        cells = {"glimpse.what.W": len(self.config.scales) * self.config.patch_size**2, "conv.W": WINDOW**2}
+        return next((len(self.params[name]) // n for name, n in cells.items() if name in self.params), 1)
 
     def look(
         self, image: Any, start: Any = None, policy: str = "mean", seed: int = 0, glimpses: int | None = None
@@ -105,6 +106,8 @@ class Agent:
         """
         batch = split_batch(images, self.channels)
         many = [self._read(one) for one in ([images] if batch is None else batch)]
+        if not many:
+            raise InputError("there are no images to label; give one or more.")
         if len({x.shape for x in many}) != 1 or len({x.dtype for x in many}) != 1:
             raise InputError("images of a batch should have one shape and type; resize them, or give them one by one.")
         found = evaluate(self.params, self._plain, np.stack(many), np.zeros(len(many), int), policy, rollouts, seed)
@@ -231,6 +234,9 @@ def train(
             config, said = proposed(config, dataset, recipe, settings)
             if said and report:
                 report(said)
+        dataset = dataset or load_data(config)
+        check_fit(config, dataset)  # before there is a folder
+        own.checked(config)
         folder = Path(out) if out is not None else new_folder(recipe)
     say = (lambda line, done: report(line) if done else None) if report else (lambda line, done: None)
     result = train_in_folder(config, folder, resume is not None, say, dataset, own, on_step, workers)

@@ -35,8 +35,10 @@ def check_shape(name: str, array: np.ndarray, shape: tuple[int | None, ...]) -> 
 def check_labels(labels: np.ndarray, n: int, n_classes: int) -> None:
     """Raise InputError unless `labels` are n integers from 0 to n_classes − 1."""
     check_shape("labels", labels, (n,))
+    numbers = labels.dtype.kind in "iuf" and labels.size > 0
     if labels.dtype.kind not in "iu" or (n and not 0 <= labels.min() <= labels.max() < n_classes):
+        have = f"go from {labels.min()} to {labels.max()} as {labels.dtype}" if numbers else f"are {labels.dtype}"
         raise InputError(
-            f"labels should be integers from 0 to {n_classes - 1}, the classes of the model, but go from "
-            f"{labels.min()} to {labels.max()} as {labels.dtype}; number them so, or train a model on them."
+            f"labels should be integers from 0 to {n_classes - 1}, the classes of the model, but {have}; number them "
+            "so, or train a model on them."
         )

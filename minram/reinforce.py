@@ -168,7 +168,7 @@ def cotangents(
 def draw(p: Array, rng: Any) -> Array:
     """A label from each row of probabilities p (N, K) → (N,), by inverting the cumulative distribution."""
     u = rng.random((len(p), 1), dtype=p.dtype)
-    return np.minimum((p.cumsum(axis=1) < u).sum(axis=1), p.shape[1] - 1)
+    return np.minimum((p.cumsum(axis=1) <= u).sum(axis=1), p.shape[1] - 1)
 
 
 def _labels_of_rows(trajectory, labels, config):

@@ -28,7 +28,7 @@ def summed_area(images: Array, background: float = 0) -> SummedArea:
     """S[i, j] = Σ_{i' < i} Σ_{j' < j} (x[i', j'] − background), for each image and channel.
 
     images (B, H, W) or (B, H, W, C), uint8 or float in [0, 1]; background in [0, 1]: what they have outside their
-    borders. Sums of integers are exact: float32 holds every integer up to 2²⁴, float64 up to 2⁵³.
+    borders, for bytes rounded to 1/255. Sums of integers are exact: float32 holds all up to 2²⁴, float64 up to 2⁵³.
     Raises InputError for other shapes or dtypes. Source: Crow (1984); Viola & Jones (2001).
     """
     if images.ndim not in (3, 4) or not images.size or (images.dtype != np.uint8 and images.dtype.kind != "f"):
@@ -121,7 +121,7 @@ def sensor_forward(
     fraction = (start - first).astype(np.float64)  # (2, k, 1, N)
     cache = SensorCache(
         area,
-        np.arange(len(loc)) if image is None else image,
+        np.arange(len(loc)) if image is None else np.asarray(image, np.intp),  # of few bits, C·H·W times it wraps
         (edges[1], edges[0]),
         (fraction[1], fraction[0]) if continuous else None,
         (area.unit / s**2).astype(loc.dtype)[..., None],

@@ -13,10 +13,13 @@ from scipy.special import softmax
 import minram
 from minram.agent import rollout
 from minram.datasets import data
+from minram.datasets.image import read_image
 from minram.datasets.tasks import cluttered, fixed_images
 from minram.errors import InputError
 from minram.sensor import summed_area
 from minram.storage import checkpoint
+from minram.training.classifiers import init_classifier
+from minram.training.config import Config
 from minram.training.evaluate import evaluate
 from minram.training.run import find_model, load_params
 from runs import outcome
@@ -201,8 +204,15 @@ def test_other_wrong_calls_are_one_sentence():
         AGENT.predict([IMAGES[0], IMAGES[1][:50]])
     with pytest.raises(InputError, match="give \\(n, H, W\\) and \\(n,\\)"):
         AGENT.score(IMAGES[0], 1)
-    with pytest.raises(InputError, match="labels"):
-        AGENT.score(IMAGES, LABELS + 10)
+    for wrong in (LABELS + 10, np.array(["a"] * len(LABELS)), np.array([None] * len(LABELS)), LABELS + 0.5):
+        with pytest.raises(InputError, match="labels should be integers from 0 to 9"):
+            AGENT.score(IMAGES, wrong)
+    for none in ([], IMAGES[:0]):
+        with pytest.raises(InputError, match="no images to label"):
+            AGENT.predict(none)
+    for start in (0.3, (1, 2, 3), np.zeros((3, 1)), np.zeros((3, 2)), "here"):
+        with pytest.raises(InputError, match=r"start should be \(x, y\), or one for each of 2 rows"):
+            rollout(AGENT.params, AGENT.config, summed_area(IMAGES[:2]), None, policy="mean", start=start)
     with pytest.raises(InputError, match="give summed_area"):
         rollout(AGENT.params, AGENT.config, IMAGES, np.random.default_rng(0))
     for name in ("pretrained:cluttered", "nowhere"):
@@ -336,3 +346,28 @@ def test_wrong_training_calls_are_one_sentence(here):
         with pytest.raises(InputError, match=sentence):
             call()
     assert SHORT.changed(epochs=1).epochs == 1  # keywords simply work
+
+
+def test_pictures_of_sixteen_bits_are_not_clipped():
+    ramp = np.linspace(0, 65535, 28 * 28).astype(np.uint16).reshape(28, 28)
+    np.testing.assert_allclose(read_image(Image.fromarray(ramp)), ramp / 65535, atol=1e-7)  # float32
+    np.testing.assert_array_equal(read_image(Image.fromarray(np.float32(ramp / 65535))), np.float32(ramp / 65535))
+    with pytest.raises(InputError):  # which 16 of the 32 bits are meant is not known
+        read_image(Image.fromarray(ramp.astype(np.int32)))
+
+
+def test_a_convolution_tells_how_many_colours_it_reads():
+    config = Config(model="conv")
+    for channels in (1, 3):
+        params = init_classifier(config, np.random.default_rng(0), 4, (28, 28, channels))
+        agent = minram.door.Agent(params, config)
+        assert agent.channels == channels
+        assert agent.predict(np.random.default_rng(1).random((5, 28, 28, channels))).shape == (5,)
+
+
+def test_what_cannot_be_trained_leaves_no_folder(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    for wrong in ({"batch_size": 1000}, {"policy": "random", "baseline": "none", "reward": lambda t, labels: t}):
+        with pytest.raises(InputError):
+            minram.train("quick", data=dataset(), report=None, **wrong)
+    assert not list(tmp_path.iterdir())

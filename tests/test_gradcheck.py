@@ -1,5 +1,6 @@
 """The gradient checks pass right gradients and catch each kind of wrong one, on functions small enough to know."""
 
+import warnings
 from typing import NamedTuple
 
 import numpy as np
@@ -205,6 +206,18 @@ def relu_sum(p):
 
 def relu_gradient(p):
     return {"x": (p["x"] > 0) * np.arange(1.0, len(p["x"]) + 1)}
+
+
+@pytest.mark.parametrize("bad", [np.nan, np.inf, -np.inf])
+@pytest.mark.parametrize("check", [check_gradient, check_complex_step])
+def test_an_entry_that_is_not_finite_is_the_worst_one_and_no_other(bad, check):
+    p = make_params()
+    grads = gradient(p)
+    grads["W"][2, 1] = bad
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        row = check(loss, p, grads)["W"]
+    assert row.verdict == "wrong" and row.where == (2, 1)
 
 
 def test_kink_is_marked_counted_and_capped():

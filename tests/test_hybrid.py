@@ -225,6 +225,15 @@ def test_labels_are_drawn_with_their_probabilities():
     assert counts[1] == 0
     # Each count within 4 standard errors of np.
     assert (np.abs(counts - n * p) <= 4 * np.sqrt(n * p * (1 - p))).all()
+
+    class Given:  # what is on the border of two labels is the second's, and 0 is no label of probability 0
+        def __init__(self, u):
+            self.u = u
+
+        def random(self, shape, dtype):
+            return np.full(shape, self.u, dtype)
+
+    assert [draw(np.array([[0, 0.5, 0.5]]), Given(u)).item() for u in (0.0, 0.25, 0.5, 0.75)] == [1, 1, 2, 2]
     # Probabilities that sum to a little less than 1 must not give a label that does not exist.
     short = np.full((n, 4), 0.1)
     assert draw(short, np.random.default_rng(1)).max() == 3

@@ -3,6 +3,7 @@
 import contextlib
 import gc
 import os
+import pickle
 import signal
 import subprocess
 import sys
@@ -186,6 +187,15 @@ def test_what_is_raised_in_another_process_says_where(method, tmp_path):
         assert 'raise KeyError("no such reward")' in caught.value.__notes__[0]
     finally:
         workers.close()
+
+
+@pytest.mark.parametrize("error", [FileNotFoundError("no such file"), EOFError("at its end"), KeyError("reward")])
+def test_what_a_function_raised_is_raised_even_if_it_is_what_a_lost_pipe_would_raise(error):
+    here, there = Pipe()
+    there.send_bytes(pickle.dumps(error))
+    with pytest.raises(type(error)) as caught:
+        Workers._receive(None, SimpleNamespace(sentinel=here), here)
+    assert str(caught.value) == str(error)
 
 
 @pytest.mark.parametrize(

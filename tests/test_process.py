@@ -90,3 +90,20 @@ def test_the_processor_is_the_first_that_the_system_lists(tmp_path, monkeypatch,
     assert process._processor() == name
     monkeypatch.setattr(process.platform, "processor", lambda: "")
     assert (text and name in text) or process._processor() == process.platform.machine()
+
+
+def test_a_library_whose_path_has_spaces_or_cannot_be_loaded(tmp_path, monkeypatch):
+    paths = [tmp_path / name for name in ("my own/libopenblas.so", "libopenblas-gone.so")]
+    maps = tmp_path / "maps"
+    maps.write_text("".join(f"7f00-7f01 r-xp 00000000 08:01 131   {path}\n" for path in paths))
+    opened = []
+
+    def load(path):
+        opened.append(path)
+        if "gone" in path:
+            raise OSError("it is not there")
+        return path
+
+    monkeypatch.setattr(process, "open", lambda name: maps.open(), raising=False)
+    monkeypatch.setattr(process.ctypes, "CDLL", load)
+    assert process._openblas() == [str(paths[0])] and sorted(opened) == sorted(map(str, paths))

@@ -76,6 +76,13 @@ def test_what_is_given_stays():
     assert (config.batch_size, config.epochs) == (100, 750)  # 6,000 steps of 100
 
 
+def test_what_is_given_is_not_contradicted():
+    config, _ = propose(QUICK.changed(label_steps="last"), (60, 60), 50_000, {"label_steps"})
+    assert (config.label_steps, config.reward_steps) == ("last", "last")
+    config, _ = propose(QUICK.changed(shards=64), (28, 28), 2000, {"shards"})
+    assert config.batch_size == 128  # two rows a part, to compare
+
+
 @pytest.fixture
 def here(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)

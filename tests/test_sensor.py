@@ -305,3 +305,14 @@ def test_locations_that_are_not_finite_are_refused(number, continuous):
     with np.errstate(invalid="ignore"):
         phi, _ = sensor_forward(area, loc, (1,), 2, continuous=continuous)
     assert (phi[[0, 2]] == 1).all()
+
+
+def test_which_image_may_be_of_few_bits():
+    """A row's place in the table is C·H·W times its image, which an integer of 8 bits does not hold."""
+    area = summed_area(np.random.default_rng(0).random((200, 4, 4, 3)))
+    loc = np.zeros((1, 2))
+    want, _ = sensor_forward(area, loc, (1,), 2, np.array([199]))
+    for kind in (np.uint8, np.int16):
+        got, cache = sensor_forward(area, loc, (1,), 2, np.array([199], kind))
+        np.testing.assert_array_equal(got, want)
+        assert sensor_backward_image(np.ones_like(got), cache)[199].any()

@@ -326,6 +326,37 @@ def test_folders_with_a_split(tmp_path, train, test):
     assert {a.tobytes() for a in held} == {a.tobytes() for a in COLOUR_TEST}
 
 
+@pytest.mark.parametrize("name", ["dev", "Val", "valid"])  # which come before train/, or after it
+def test_without_a_test_set_one_is_taken_from_the_training_images(tmp_path, name):
+    pictures(tmp_path / "a" / "train", COLOUR, Y)
+    pictures(tmp_path / "a" / name, COLOUR_TEST, Y_TEST)
+    d = data.load(tmp_path / "a")
+    assert [len(d.x_train), len(d.x_test)] == [24, 6]
+    assert {a.tobytes() for a in d.x_val} == {a.tobytes() for a in COLOUR_TEST}
+    assert {a.tobytes() for a in [*d.x_train, *d.x_test]} == {a.tobytes() for a in COLOUR}
+
+
+def test_two_folders_for_one_part_are_refused(tmp_path):
+    for name in ("train", "training", "test"):
+        pictures(tmp_path / "a" / name, COLOUR, Y)
+    with pytest.raises(InputError, match=r"one folder for train, but holds train/ and training/; put them together"):
+        data.load(tmp_path / "a")
+
+
+def test_too_few_to_take_a_test_set_from(tmp_path):
+    val = {"x_val": X_TEST, "y_val": Y_TEST}
+    assert len(loaded(tmp_path, {"x": X[:5], "y": Y[:5]} | val).x_test) == 1
+    with pytest.raises(InputError, match="no test set, and 4 images are too few to take one from; give 5 or more"):
+        loaded(tmp_path, {"x": X[:4], "y": Y[:4]} | val)
+
+
+def test_what_is_wrong_with_a_plain_pair_is_said_of_x_and_y(tmp_path):
+    with pytest.raises(InputError, match=r"^x should hold"):
+        loaded(tmp_path, {"x": X / 100.0, "y": Y})
+    with pytest.raises(InputError, match=r"^y should hold"):
+        loaded(tmp_path, {"x": X, "y": Y[:-1]})
+
+
 @pytest.mark.parametrize("part", ["test", "val"])
 def test_folders_beside_a_test_or_validation_set_are_for_training(tmp_path, part):
     pictures(tmp_path / "a", COLOUR, Y)

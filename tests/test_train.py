@@ -21,6 +21,7 @@ from minram.training.config import Config
 from minram.training.evaluate import evaluate
 from minram.training.optim import optimiser_state, pack, unpack
 from minram.training.run import Progress, Run, load_params, seen_shape
+from minram.training.signals import stop_requests
 from runs import outcome, save_untrained, timeless
 from tiny import CANVAS, CLUTTER, EVERY, REINFORCE, SHORT, dataset, save_npz
 
@@ -753,3 +754,13 @@ def test_the_processor_s_time_is_that_of_all_epochs(tmp_path, monkeypatch):
     result = train.train(SHORT.changed(epochs=3), tmp_path, dataset=DATA)
     steps = len(DATA.x_train) // SHORT.batch_size
     assert [segment["processor_seconds"] for segment in result["segments"]] == [3.0 * (steps + 1)]
+
+
+def test_a_handler_that_is_not_pythons_is_left_alone(monkeypatch):
+    """Python does not tell what it is, so it could not be put back."""
+    before = signal.getsignal(signal.SIGINT)
+    told = signal.getsignal
+    monkeypatch.setattr(signal, "getsignal", lambda number: None if number == signal.SIGTERM else told(number))
+    with stop_requests():
+        assert told(signal.SIGINT) != before and told(signal.SIGTERM) == signal.SIG_DFL
+    assert told(signal.SIGINT) == before

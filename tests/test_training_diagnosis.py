@@ -97,6 +97,8 @@ def test_a_deviation_within_a_tenth_of_its_bound(std, bad):
 def test_a_deviation_at_its_bound(std):
     found = sentences(GOOD | {"std": std}, Config(learn_std=True), n_val=500)
     assert len(found) == 1 and "learned σ has reached its bound" in found[0]
+    found = diagnosis.sentences({"std": [0.3, 10.0]}, Config(learn_std=True))
+    assert found == ["The learned σ has reached its bound, 10: set learn_std=false."]
     assert sentences(GOOD | {"std": std}, Config(), n_val=500) == []  # it was set
 
 
@@ -173,9 +175,9 @@ def test_a_keyhole_is_found(tmp_path, monkeypatch):
     assert any("all 3 glimpses together cover at most 0.8% of it" in s for s in found)  # 3·2²/40²
 
 
-@pytest.mark.parametrize("pixels, rows, looked", [(100, 500, 3), (29, 500, 1), (10**6, 5, 5), (10**6, 500, 10)])
+@pytest.mark.parametrize("pixels, rows, looked", [(100, 500, 3), (29, 500, 2), (10**6, 5, 5), (10**6, 500, 10)])
 def test_so_many_images_are_looked_at_as_memory_is_to_hold(monkeypatch, pixels, rows, looked):
-    """Of images of 30 pixels, and one at least; ten there are."""
+    """Of images of 30 pixels, and two at least, as clutter is cut from others; ten there are."""
     given, data = [], dataset()
     monkeypatch.setattr(diagnosis, "ROWS", rows)
     monkeypatch.setattr(diagnosis, "PIXELS", pixels)

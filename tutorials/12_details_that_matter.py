@@ -608,7 +608,7 @@ effect("identity-core", "2-glimpses", "4-glimpses", "8-glimpses")
 # > same machine, with the same versions and number of threads; a run's result says which these were.
 #
 # **Threads of the matrix library.** For matrices as small as these one thread is often faster than many:
-# [`environ.update(dict.fromkeys(VARIABLES, "1"))`](../minram/training/process.py#L20).
+# [`environ.update(dict.fromkeys(VARIABLES, "1"))`](../minram/training/process.py#L21).
 #
 # **Stop at the first number that is not one.** A single NaN in a gradient spreads to all parameters in one step, and
 # the last good weights are gone. Each step looks, at the price of one dot product:

@@ -91,8 +91,10 @@ def load(
     y, names, more = encode(y, {part: len(images) for part, images in x.items()}, source.names)
     notes = [*source.notes, *notes, *more]
     if "test" not in x:
-        whole = parts[0]
+        whole = "train" if "train" in x else parts[0]
         n = len(x[whole])
+        if n < SHARE:
+            raise InputError(f"There is no test set, and {n} images are too few to take one from; give 5 or more.")
         test, rest = np.split(np.random.default_rng([seed, 1]).permutation(n), [n // SHARE])
         x |= {"test": x[whole][test], "train": x[whole][rest]}
         y |= {"test": y[whole][test], "train": y[whole][rest]}

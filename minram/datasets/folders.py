@@ -23,7 +23,13 @@ def find_classes(folder: Path) -> dict[str, Classes]:
     Classes that lie beside test/ or val/ are for training. Raises InputError where pictures lie in no folder of their
     class.
     """
-    splits = {split: below for below in folders_in(folder) if (split := split_of(below.name)) and _classes(below)}
+    splits: dict[str, Path] = {}
+    for below in folders_in(folder):
+        if (split := split_of(below.name)) and _classes(below):
+            if split in splits:
+                both = f"{splits[split].name}/ and {below.name}/"
+                raise InputError(f"{folder} should hold one folder for {split}, but holds {both}; put them together.")
+            splits[split] = below
     if "train" in splits:
         return {split: _classes(below) for split, below in splits.items()}
     classes = _classes(folder)

@@ -26,7 +26,7 @@ def normalised(
     notes: list[str] = []
     found = {}
     for part, x in parts.items():
-        name = f"x_{part}"
+        name = f"x_{part}" if part else "x"
         x = _folded(name, np.asarray(x), labels[part], shape)
         found[part] = _ranged(name, _channels_last(name, x, notes))
     shapes, kinds = {x.shape[1:] for x in found.values()}, {x.dtype.kind for x in found.values()}

@@ -24,7 +24,10 @@ def read_image(source: Any, channels: int = 1) -> Array:
     if isinstance(source, str | os.PathLike):
         source = _read_picture(Path(source))
     elif hasattr(source, "convert") and hasattr(source, "mode"):  # Pillow's, which need not be installed
-        source = source if source.mode in ("1", "L", "LA", "RGB", "RGBA") else source.convert("RGB")
+        if source.mode.startswith("I;16"):  # convert would clip at 255
+            source = np.asarray(source, np.float32) / 65535
+        elif source.mode not in ("1", "L", "LA", "RGB", "RGBA", "I", "F"):
+            source = source.convert("RGB")
     x = np.asarray(source)
     if x.ndim not in (2, 3) or 0 in x.shape:
         raise InputError(

@@ -21,7 +21,7 @@ def encode(
     all that occur in any part. Names are empty where the labels were 0, 1, …, K − 1 and have no others. Raises
     InputError, a sentence for each kind of fault.
     """
-    flat = {part: _flat(f"y_{part}", np.asarray(y), counts[part]) for part, y in parts.items()}
+    flat = {part: _flat(f"y_{part}" if part else "y", np.asarray(y), counts[part]) for part, y in parts.items()}
     kinds = {part: "text" if y.dtype.kind == "U" else "numbers" for part, y in flat.items()}
     if len(set(kinds.values())) > 1:
         raise InputError(f"labels should be of one kind, but are {kinds}; save all of them as text or as numbers.")

@@ -202,7 +202,7 @@ def _entrywise(slope, theta, names, grads, entries, rng, facts, signature, *, ex
         if entries is not None and entries < x.size:  # with the largest: zeros alone would show little
             chosen = np.union1d(rng.choice(x.size, entries, replace=False), np.argmax(np.abs(a)))
         numeric, error = np.array([slope(x, i) for i in chosen]).reshape(-1, 2).T
-        noise = SIGMAS * (error + EPS * np.abs(a).max(initial=0.0))
+        noise = SIGMAS * (error + EPS * np.abs(a[np.isfinite(a)]).max(initial=0.0))
         where = [np.unravel_index(i, x.shape) for i in chosen]
         row = judge(name, x.shape, where, a[chosen], numeric, noise, expect_zero=name in expect_zero, **limits)
         if not row.passed:

@@ -136,7 +136,8 @@ def judge(
         return Row(name, shape, 0, kinks, verdict="kinks" if kinks else "ok" if expect_zero else "zero")
     abs_err, size = np.abs(a - b), np.maximum(np.abs(a), np.abs(b))
     least = np.maximum(noise / rtol if floor is None else np.broadcast_to(floor, kink.shape)[~kink], 1e-300)
-    rel_err = abs_err / np.maximum(size, least)
+    with np.errstate(invalid="ignore"):  # of what is infinite
+        rel_err = abs_err / np.maximum(size, least)
     worst = int(np.argmax(rel_err))  # argmax finds a nan first: a gradient that is nan is the worst
     zero = bool(np.all(size <= noise))
     if not rel_err[worst] <= rtol:

@@ -38,7 +38,7 @@ def diagnose(params: Params, config: Config, dataset: Dataset, evaluation: Evalu
     if not MODELS[config.model].looks:
         return record
     size = config.task_at().canvas or dataset.image_shape[:2]
-    images = fixed_images(config.task_at(), dataset.x_val[: max(1, min(ROWS, PIXELS // math.prod(size)))], 0)
+    images = fixed_images(config.task_at(), dataset.x_val[: max(2, min(ROWS, PIXELS // math.prod(size)))], 0)
     area = summed_area(images, config.background)
     t = rollout(params, config, area, np.random.default_rng(0), policy=config.rollout_policy("mean"))
     return record | of_looking(t.mu, t.core.h, t.log_std) | {"coverage": coverage(config, size)}
@@ -93,8 +93,9 @@ def sentences(record: Record, config: Config, names: Sequence[str] = (), n_val: 
             f"The locations do not vary: those of different images are {record['spread_images']:.2g} of half a width "
             "apart, so nothing that is seen decides where to look; set a larger std, or more epochs."
         )
-    if config.learn_std and not all(1.1 * STD.low < std < STD.high / 1.1 for std in record.get("std", [])):
-        found.append(f"The learned σ has reached its bound, {record['std'][0]:.2g}: set learn_std=false.")
+    bound = [std for std in record.get("std", []) if not 1.1 * STD.low < std < STD.high / 1.1]
+    if config.learn_std and bound:
+        found.append(f"The learned σ has reached its bound, {bound[0]:.2g}: set learn_std=false.")
     if record.get("coverage", 1) < 0.25 and error > majority / 4:
         found.append(
             f"The retina is small for the image: all {config.glimpses} glimpses together cover at most "

@@ -105,12 +105,14 @@ class Workers(InProcess):
         from multiprocessing import connection
 
         ready = [here] if _soon(here) else connection.wait([here, child.sentinel], timeout)
+        received = None
         with contextlib.suppress(EOFError, OSError):
-            if here in ready:
-                answer = pickle.loads(here.recv_bytes())
-                if isinstance(answer, BaseException):
-                    raise answer
-                return answer
+            received = here.recv_bytes() if here in ready else None
+        if received is not None:
+            answer = pickle.loads(received)
+            if isinstance(answer, BaseException):
+                raise answer
+            return answer
         child.join(1)
         how = f"signal {-child.exitcode}" if (child.exitcode or 0) < 0 else f"exit code {child.exitcode}"
         raise WorkerLost(f"A process that makes gradients is gone ({how}); it may have been out of memory.")

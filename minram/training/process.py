@@ -1,5 +1,6 @@
 """What a process of its own should be told before, or as soon as, NumPy is loaded, and what it runs on."""
 
+import contextlib
 import ctypes
 import os
 import platform
@@ -48,11 +49,13 @@ def kernel() -> str | None:
 
 def _openblas():
     """The OpenBLAS libraries that this process has loaded; none where the system does not tell."""
-    try:
-        with open("/proc/self/maps") as maps:
-            return [ctypes.CDLL(path) for path in sorted({line.split()[-1] for line in maps if "openblas" in line})]
-    except OSError:
-        return []
+    found = []
+    with contextlib.suppress(OSError), open("/proc/self/maps") as maps:
+        paths = {line.split(maxsplit=5)[5].strip() for line in maps if "openblas" in line}  # which may hold spaces
+        for path in sorted(paths):
+            with contextlib.suppress(OSError):
+                found.append(ctypes.CDLL(path))
+    return found
 
 
 def usable_cores() -> int:

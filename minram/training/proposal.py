@@ -40,11 +40,11 @@ def retina_for(size: tuple[int, ...]) -> dict[str, Any]:
     return {"patch_size": WIDTH, "scales": tuple(scales), "glimpses": GLIMPSES}
 
 
-def length_for(n: int) -> dict[str, Any]:
-    """batch_size and epochs for n training images; {} where those of `quick` will do."""
+def length_for(n: int, least: int = 1) -> dict[str, Any]:
+    """batch_size, `least` or more, and epochs for n training images; {} where those of `quick` will do."""
     if n >= FEW:
         return {}
-    batch = min(BATCH, n)
+    batch = min(max(BATCH, least), n)
     return {"batch_size": batch, "epochs": math.ceil(STEPS / (n // batch))}
 
 
@@ -68,11 +68,13 @@ def propose(
     are along their edges, in [0, 1].
     """
     looks = config.model == "ram"
-    wanted = (retina_for(size) if looks else {}) | length_for(n)
+    wanted = (retina_for(size) if looks else {}) | length_for(n, 2 * config.shards)
     if looks and retina_for(size) and config.objective == "hybrid" and config.policy == "gaussian":
         wanted |= SEARCH
         if "rollouts" in given and config.rollouts == 1:
             del wanted["baseline"]  # there is nobody to compare with
+        if "label_steps" in given and config.label_steps == "last":
+            del wanted["reward_steps"]  # there is no label to reward before
         if config.learn_std:
             del wanted["final_std"], wanted["weight_decay"]  # which do not go with it
     if looks and config.task == "original" and border > DARK:

@@ -23,7 +23,8 @@ def stop_requests() -> Iterator[Callable[[], bool]]:
     try:
         for name in ("SIGINT", "SIGTERM", "SIGHUP"):
             number = getattr(signal, name, None)
-            if number is not None and signal.getsignal(number) != signal.SIG_IGN:
+            # None: a handler that is not Python's, and could not be put back.
+            if number is not None and signal.getsignal(number) not in (signal.SIG_IGN, None):
                 old[number] = signal.signal(number, ask)
     except ValueError:
         pass
