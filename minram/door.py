@@ -15,7 +15,7 @@ import numpy as np
 
 from minram.agent import Trajectory, rollout
 from minram.datasets.adapt import turned
-from minram.datasets.data import Dataset
+from minram.datasets.data import Dataset, require_sound
 from minram.datasets.image import read_image, split_batch
 from minram.errors import InputError, check_labels
 from minram.ops import Array, Params
@@ -218,11 +218,13 @@ def train(
     """
     keep_freed_memory()
     dataset = data if isinstance(data, Dataset) else None
+    if dataset is not None:
+        require_sound(dataset)
     settings |= {name: value for name, value in (("reward", reward), ("baseline", baseline)) if isinstance(value, str)}
     own = Own(*(None if isinstance(f, str) else f for f in (reward, baseline)))
     if resume is not None:
-        if settings or (data is not None and dataset is None) or out is not None:
-            raise InputError("resume takes all settings from the run; leave out the settings, data and out.")
+        if settings or (data is not None and dataset is None) or out is not None or recipe != "quick":
+            raise InputError("resume takes all settings from the run; leave out recipe, settings, data and out.")
         folder = Path(resume)
         config = load_params(folder / "last.npz")[1]
     else:

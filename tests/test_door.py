@@ -291,8 +291,10 @@ def test_a_run_with_an_own_reward_goes_on_only_with_it(here):
         if step == 4:
             raise KeyboardInterrupt
 
-    with pytest.raises(Exception, match="Go on with"):
+    with pytest.raises(Exception, match=r"Go on with: minram\.train\(resume='parts', …\) and the same reward\."):
         quiet(reward=far, out="parts", on_step=stop)
+    with pytest.raises(InputError, match="leave out recipe"):
+        minram.train("mnist-7", resume="parts", data=dataset(), report=None, reward=far)
     for wrong in ({}, {"reward": zero}, {"reward": far, "baseline": zero}):
         with pytest.raises(InputError, match=r"was begun with reward=test_door\.far; pass the same"):
             minram.train(resume="parts", data=dataset(), report=None, **wrong)
@@ -340,7 +342,7 @@ def test_wrong_training_calls_are_one_sentence(here):
         (lambda: minram.train(epochs=0), "epochs should be"),
         (lambda: minram.train(epoch=1), "did you mean 'epochs'"),
         (lambda: minram.train(resume="nowhere"), "nowhere"),
-        (lambda: minram.train(resume="nowhere", epochs=3), "leave out the settings"),
+        (lambda: minram.train(resume="nowhere", epochs=3), "leave out recipe, settings"),
         (lambda: minram.train(data="nowhere.npz"), "nowhere.npz"),
     ):
         with pytest.raises(InputError, match=sentence):
@@ -370,4 +372,23 @@ def test_what_cannot_be_trained_leaves_no_folder(tmp_path, monkeypatch):
     for wrong in ({"batch_size": 1000}, {"policy": "random", "baseline": "none", "reward": lambda t, labels: t}):
         with pytest.raises(InputError):
             minram.train("quick", data=dataset(), report=None, **wrong)
+    assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize(
+    "changes, says",
+    [
+        ({"x_train": np.full((24, 6, 5), 29.0)}, "x_train should hold bytes, or floats from 0 to 1"),
+        ({"x_val": np.full((10, 6, 5), np.nan)}, "x_val should hold bytes, or floats from 0 to 1"),
+        ({"x_test": np.zeros((10, 6, 6), np.uint8)}, "x_test should hold images"),
+        ({"x_val": np.zeros((0, 6, 5), np.uint8), "y_val": np.zeros(0, int)}, "x_val should hold images"),
+        ({"y_train": np.arange(24) - 1}, "y_train should hold 24 labels, integers from 0"),
+        ({"y_val": np.arange(9)}, "y_val should hold 10 labels"),
+        ({"y_val": np.arange(10) / 2}, "y_val should hold 10 labels"),
+    ],
+)
+def test_a_data_set_that_is_none_is_refused(tmp_path, monkeypatch, changes, says):
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(InputError, match=says):
+        minram.train("quick", data=dataset()._replace(**changes), report=None)
     assert not list(tmp_path.iterdir())

@@ -37,6 +37,15 @@ def pair():
 class Layer:
     pair = (forward, backward, {"x": X, "w": params["w"]})
 
+def divides(p):
+    return 1 / 0
+
+def exits(p):
+    raise SystemExit(0)
+
+raises = (divides, params, grad(params))
+leaves = (exits, params, grad(params))
+listed = (f, params, [1.0])
 number = 3
 several = (1, 2, 3)
 """
@@ -46,6 +55,7 @@ several = (1, 2, 3)
 def mine(tmp_path, monkeypatch):
     """A folder with the user's module, which is forgotten afterwards."""
     (tmp_path / "mine_own.py").write_text(CASES)
+    (tmp_path / "mine_broken.py").write_text("right = (")
     (tmp_path / "mine_needs.py").write_text("import no_such_module_at_all")
     (tmp_path / "mine_unasked.py").write_text("raise SystemExit('imported without being asked')")
     monkeypatch.chdir(tmp_path)
@@ -68,7 +78,12 @@ def test_a_gradient_of_ones_own(mine, capsys, name, code):
     "words, sentence",
     [
         ("mine_own", "should read module:name"),
-        ("mine_own.py:right", "has no attribute 'right'|no module named 'mine_own.py'"),
+        ("mine_own.py:right", "should read module:name, without .py"),
+        ("mine_own:f", "fails with TypeError: f() missing 1 required positional argument: 'p'; mend it there"),
+        ("mine_own:raises", "fails with ZeroDivisionError: division by zero at mine_own.py:"),
+        ("mine_own:leaves", "fails with SystemExit: 0 at mine_own.py:"),
+        ("mine_own:listed", "the gradients of mine_own:listed should be a dict of arrays, but are of type list"),
+        ("mine_broken:right", "fails with SyntaxError: "),
         ("../mine_own:right", "should read module:name"),
         ("mine_own:", "should read module:name"),
         ("mine_gone:right", "there is no module named 'mine_gone'; run it where it can be imported"),

@@ -4,6 +4,7 @@ import gzip
 import struct
 import tracemalloc
 import zlib
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -336,6 +337,69 @@ def test_without_a_test_set_one_is_taken_from_the_training_images(tmp_path, name
     assert {a.tobytes() for a in [*d.x_train, *d.x_test]} == {a.tobytes() for a in COLOUR}
 
 
+def test_pictures_that_are_not_read_are_said(tmp_path):
+    folder = pictures(tmp_path / "a", COLOUR, Y)
+    imsave(folder / "loose.png", COLOUR[0])
+    (folder / "dogs" / "deeper").mkdir()
+    imsave(folder / "dogs" / "deeper" / "one.png", COLOUR[0])
+    (folder / "birds").mkdir()
+    for i in range(3):
+        (folder / "birds" / f"{i}.tif").write_bytes(b"")
+    (folder / "birds" / "readme.txt").write_text("no picture")
+    (folder / ".hidden").mkdir()
+    imsave(folder / ".hidden" / "one.png", COLOUR[0])
+    said = [note for note in data.load(folder).notes if "not read" in note]
+    assert said == [
+        "5 pictures are not read, as they lie in no folder of their class, or are no PNG or JPEG: "
+        f"{Path('birds/0.tif')}, {Path('birds/1.tif')}, {Path('birds/2.tif')}, …."
+    ]
+
+
+def test_parts_without_folders_of_classes_are_no_classes(tmp_path):
+    for name in ("train", "test"):
+        (tmp_path / name).mkdir()
+        for i in range(6):
+            imsave(tmp_path / name / f"{i}.png", COLOUR[i])
+    with pytest.raises(InputError, match="its pictures lie side by side in test/, train/; move those of each class"):
+        data.load(tmp_path)
+    (tmp_path / "car").mkdir()
+    imsave(tmp_path / "car" / "0.png", COLOUR[0])
+    assert data.load(tmp_path).names == ("car", "test", "train")  # a train may be one
+
+
+@pytest.mark.parametrize("orientation", range(10))  # of which 1 to 8 mean something
+def test_a_picture_is_turned_as_its_camera_says(tmp_path, orientation):
+    from PIL import Image, ImageOps
+
+    x = np.random.default_rng(0).integers(0, 256, (4, 6, 3), np.uint8)
+    exif = Image.Exif()
+    exif[0x0112] = orientation
+    Image.fromarray(x).save(tmp_path / "turned.png", exif=exif)
+    with Image.open(tmp_path / "turned.png") as picture:
+        want = np.asarray(ImageOps.exif_transpose(picture))
+    np.testing.assert_allclose(read_image(tmp_path / "turned.png", 3), want / 255, atol=1e-6)  # float32
+
+
+def test_what_is_transparent_shows_white_paper():
+    ink = np.zeros((4, 4, 4), np.uint8)  # black, as drawing programs save it
+    ink[1:3, 1:3, 3] = 255
+    ink[0, 0, 3] = 51  # a fifth
+    want = np.full((4, 4), 255)
+    want[1:3, 1:3], want[0, 0] = 0, 204
+    np.testing.assert_array_equal(read_image(ink), want)
+    np.testing.assert_array_equal(read_image(ink[..., 2:]), want)
+    np.testing.assert_allclose(read_image(ink / np.float32(255)), want / 255, atol=1e-6)
+
+
+@pytest.mark.parametrize("names", [("x" * 45 + "a", "x" * 45 + "b", "z"), ("a", "a ", "z"), ("a\nb", "a\tb", "z")])
+def test_names_that_become_alike_stay_apart(tmp_path, names):
+    d = loaded(tmp_path, {"x": X, "y": np.array(names)[Y]})
+    assert len(set(d.names)) == 3 and all(len(name) <= 40 for name in d.names)
+    assert [name.endswith(f" #{k}") for k, name in enumerate(d.names)].count(True) == 2
+    turned = data.aligned(d, (*d.names, "other"))
+    np.testing.assert_array_equal(turned.y_train, d.y_train)
+
+
 def test_two_folders_for_one_part_are_refused(tmp_path):
     for name in ("train", "training", "test"):
         pictures(tmp_path / "a" / name, COLOUR, Y)
@@ -348,6 +412,9 @@ def test_too_few_to_take_a_test_set_from(tmp_path):
     assert len(loaded(tmp_path, {"x": X[:5], "y": Y[:5]} | val).x_test) == 1
     with pytest.raises(InputError, match="no test set, and 4 images are too few to take one from; give 5 or more"):
         loaded(tmp_path, {"x": X[:4], "y": Y[:4]} | val)
+    assert len(loaded(tmp_path, {"x": X[:6], "y": Y[:6]}).x_train) == 4
+    with pytest.raises(InputError, match="no test set, and 5 images are too few to take one from; give 6 or more"):
+        loaded(tmp_path, {"x": X[:5], "y": Y[:5]})
 
 
 def test_what_is_wrong_with_a_plain_pair_is_said_of_x_and_y(tmp_path):

@@ -4,6 +4,7 @@ When the reader of the output has gone, training goes on without it: log.txt has
 best one.
 """
 
+import contextlib
 import os
 import shlex
 import sys
@@ -182,7 +183,8 @@ def gradcheck_command(args: Namespace) -> int:
         if args.full or args.picture:
             raise InputError("--function checks that function alone; leave out --full and --picture.")
         found = check_function(args.function)
-        print(found)
+        with contextlib.suppress(BrokenPipeError):  # whoever has stopped reading still asks for the exit code
+            print(found, flush=True)
         return 0 if found.passed else 1
     from minram.gradcheck import network
     from minram.training.config import Config

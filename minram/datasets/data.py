@@ -34,7 +34,7 @@ class Dataset(NamedTuple):
     @property
     def n_classes(self) -> int:
         """The largest label plus 1."""
-        return 1 + int(max(self.y_train.max(), self.y_val.max(), self.y_test.max()))
+        return 1 + max(int(y.max()) for y in (self.y_train, self.y_val, self.y_test) if len(y))
 
     @property
     def image_shape(self) -> tuple[int, ...]:
@@ -93,8 +93,11 @@ def load(
     if "test" not in x:
         whole = "train" if "train" in x else parts[0]
         n = len(x[whole])
-        if n < SHARE:
-            raise InputError(f"There is no test set, and {n} images are too few to take one from; give 5 or more.")
+        least = SHARE if "val" in x else SHARE + 1
+        if n < least:
+            raise InputError(
+                f"There is no test set, and {n} images are too few to take one from; give {least} or more."
+            )
         test, rest = np.split(np.random.default_rng([seed, 1]).permutation(n), [n // SHARE])
         x |= {"test": x[whole][test], "train": x[whole][rest]}
         y |= {"test": y[whole][test], "train": y[whole][rest]}
@@ -130,6 +133,22 @@ def aligned(dataset: Dataset, names: Sequence[str]) -> Dataset:
     return dataset._replace(
         y_train=new[dataset.y_train], y_val=new[dataset.y_val], y_test=new[dataset.y_test], names=tuple(names)
     )
+
+
+def require_sound(dataset: Dataset) -> None:
+    """Raise InputError for a Dataset that was put together by hand and is none: see the fields for what is one."""
+    for part in ("train", "val", "test"):
+        x, y = (np.asarray(getattr(dataset, f"{kind}_{part}")) for kind in "xy")
+        bytes_ = x.dtype == np.uint8
+        if x.ndim not in (3, 4) or x.shape[1:] != dataset.image_shape or not (len(x) or part == "test"):
+            raise InputError(
+                f"x_{part} should hold images (n, H, W) or (n, H, W, C), of one size with x_train, but has the shape "
+                f"{x.shape}; see minram.datasets.data.load."
+            )
+        if not bytes_ and not (x.dtype.kind == "f" and (not x.size or (x.min() >= 0 and x.max() <= 1))):
+            raise InputError(f"x_{part} should hold bytes, or floats from 0 to 1, but is {x.dtype}; divide by 255.")
+        if y.shape != (len(x),) or y.dtype.kind not in "iu" or (y.size and y.min() < 0):
+            raise InputError(f"y_{part} should hold {len(x):,} labels, integers from 0, but has {y.dtype} {y.shape}.")
 
 
 def class_name(names: Sequence[str], label: Any) -> str:

@@ -11,6 +11,7 @@ from minram.errors import InputError
 from minram.ops import Array
 
 SUFFIXES = (".png", ".jpg", ".jpeg", ".bmp", ".webp")
+OTHERS = (".gif", ".tif", ".tiff", ".ppm", ".pgm", ".heic", ".avif")  # pictures too, which are not read
 LONGEST = 128  # pixels of a side, where pictures of several sizes are brought to one
 MOST = 2**32  # bytes of all pictures
 
@@ -33,14 +34,29 @@ def find_classes(folder: Path) -> dict[str, Classes]:
     if "train" in splits:
         return {split: _classes(below) for split, below in splits.items()}
     classes = _classes(folder)
-    if not classes and _pictures(folder):
+    named = [name for name in classes if split_of(name)]
+    if (not classes and _pictures(folder)) or (named and len(named) == len(classes)):
+        where = f" in {', '.join(f'{name}/' for name in named)}" if named else ""
         raise InputError(
-            f"{folder} should hold a folder for each class, but its pictures lie side by side; move those of each "
-            "class into a folder that has its name."
+            f"{folder} should hold a folder for each class, but its pictures lie side by side{where}; move those of "
+            "each class into a folder that has its name."
         )
     if not classes:
         return {}
     return {"train" if splits else "": classes} | {split: _classes(below) for split, below in splits.items()}
+
+
+def left_out(folder: Path, splits: dict[str, Classes]) -> list[str]:
+    """A note on pictures in the folder that belong to no class, or are of a kind that is not read; else no note."""
+    taken = {path for classes in splits.values() for paths in classes.values() for path in paths}
+    kinds = (*SUFFIXES, *OTHERS)
+    every = (path for path in folder.rglob("*") if path.suffix.lower() in kinds and path not in taken)
+    left = sorted(p.relative_to(folder) for p in every if not any(x[0] in "._" for x in p.relative_to(folder).parts))
+    if not left:
+        return []
+    some = ", ".join(map(str, left[:3])) + (", …" if len(left) > 3 else "")
+    why = "they lie in no folder of their class, or are no PNG or JPEG"
+    return [f"{len(left):,} pictures are not read, as {why}: {some}."]
 
 
 def read_classes(splits: dict[str, Classes], shape: tuple[int, ...] = ()) -> tuple[dict[str, Array], list[str]]:

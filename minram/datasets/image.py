@@ -19,7 +19,7 @@ def read_image(source: Any, channels: int = 1) -> Array:
 
     source: an array (H, W) or (H, W, C) of bytes, integers from 0 to 255, booleans, or floats in [0, 1]; the path of
     a picture; a Pillow image. Grey is repeated for a model of three colours, colours become grey (their luminance)
-    for a model of one; transparency is dropped. Raises InputError for anything else.
+    for a model of one; what is transparent shows white. Raises InputError for anything else.
     """
     if isinstance(source, str | os.PathLike):
         source = _read_picture(Path(source))
@@ -69,7 +69,7 @@ def split_batch(source: Any, channels: int) -> list[Any] | None:
 
 
 def _read_picture(path):
-    from matplotlib.image import imread
+    import matplotlib.image
 
     try:
         if not path.is_file():
@@ -79,10 +79,23 @@ def _read_picture(path):
             warnings.simplefilter("ignore")
             # Pillow's own limit: 90 million pixels. It holds for no file that is opened as a PNG by its name.
             warnings.filterwarnings("error", "Image size")
-            return imread(path, format="any")
+            return _upright(matplotlib.image.imread(path, format="any"), path)
     except Exception as error:  # for damaged bytes Pillow raises a dozen kinds
         reason = str(error)[:300] or type(error).__name__
         raise InputError(f"Cannot read {path} as a picture ({reason}); give a PNG or JPEG file.") from None
+
+
+def _upright(x, path):
+    """The picture turned as its camera says (Exif), where it says how."""
+    import matplotlib.image
+
+    with matplotlib.image.PIL.Image.open(path) as picture:  # type: ignore[attr-defined]  # imread's own Pillow
+        orientation = picture.getexif().get(0x0112, 1)
+    if orientation in (5, 6, 7, 8):
+        x = x.swapaxes(0, 1)
+    if orientation in (2, 3, 6, 7):
+        x = x[:, ::-1]
+    return x[::-1] if orientation in (3, 4, 7, 8) else x
 
 
 def _believable(path):
@@ -111,8 +124,10 @@ def _in_range(x):
 
 def _in_colours(x, channels):
     has = x.shape[2] if x.ndim == 3 else 1
-    if has in (2, 4) and has != channels:  # the last is transparency
-        x, has = x[..., : has - 1], has - 1
+    if has in (2, 4) and has != channels:  # the last is how opaque it is; behind it is white paper
+        white = 255 if x.dtype == np.uint8 else 1
+        opaque = x[..., has - 1 :] / np.float32(white)
+        x, has = (opaque * x[..., : has - 1] + (1 - opaque) * white).round(7).astype(x.dtype), has - 1
     if has != channels and {has, channels} != {1, 3}:
         raise InputError(
             f"this model sees {channels} channels, but the image has {has}; give it images as it was trained on."

@@ -1,5 +1,6 @@
 """Labels of every kind as numbers from 0, and the names that they had."""
 
+from collections import Counter
 from collections.abc import Sequence
 from typing import Any
 
@@ -42,7 +43,7 @@ def encode(
     if not plain and "text" not in kinds.values():
         shown = ", ".join(map(str, classes[:4])) + (f", …, {classes[-1]}" if len(classes) > 4 else "")
         notes.append(f"The labels are {shown}: {len(classes)} classes, which keep these names.")
-    return labels, tuple(map(_printable, names)), notes
+    return labels, _distinct([*map(_printable, names)]), notes
 
 
 def _flat(name, y, n):
@@ -97,6 +98,12 @@ def _check_number(classes):
         )
     if len(classes) < 2:
         raise InputError(f"labels should be of two classes or more, but all are {str(classes[0])[:40]}; add another.")
+
+
+def _distinct(names):
+    """The names, with the number of the class where two have become one."""
+    often = Counter(names)
+    return tuple(f"{name[:32]} #{k}" if often[name] > 1 else name for k, name in enumerate(names))
 
 
 def _printable(name: Any) -> str:

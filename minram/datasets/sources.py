@@ -9,7 +9,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from minram.datasets.folders import find_classes, folders_in, read_classes
+from minram.datasets.folders import find_classes, folders_in, left_out, read_classes
 from minram.datasets.names import CLASS_NAMES, roles, split_in
 from minram.errors import InputError
 from minram.ops import Array
@@ -47,7 +47,7 @@ def read(path: str | Path, shape: tuple[int, ...] = ()) -> Source:
     except OSError as error:
         raise InputError(f"Cannot read the folder {path} ({error.strerror}): check its permissions.") from error
     arrays, notes = read_classes(splits, shape)
-    return Source(arrays, notes=tuple(notes))
+    return Source(arrays, notes=(*notes, *left_out(path, splits)))
 
 
 def _archive(path):

@@ -10,7 +10,7 @@ from matplotlib.colors import to_hex
 
 from minram.agent import Trajectory, log_std, rollout
 from minram.datasets import data
-from minram.datasets.data import Dataset
+from minram.datasets.data import Dataset, aligned
 from minram.errors import InputError
 from minram.ops import Array, Params
 from minram.pictures import style
@@ -19,7 +19,8 @@ from minram.sensor import summed_area
 from minram.storage.writing import make_folder, write_text
 from minram.training.config import Config
 from minram.training.models import MODELS
-from minram.training.run import load_model
+from minram.training.origin import data_differ
+from minram.training.run import class_names, load_model
 
 IMAGES, CHECKS = 20, 6  # images of the page, and how many of them it compares with Python
 COLOURS = 12  # of a path; the page takes those between
@@ -41,12 +42,16 @@ def write_page(source: str | Path, out: str | Path, dataset: Dataset | None = No
 def page_of(source: str | Path, dataset: Dataset | None = None, name: str = "") -> str:
     """The same as `write_page`, as HTML. Raises InputError as it does."""
     path = Path(source) / "best.npz" if Path(source).is_dir() else Path(source)
-    params, config, _ = load_model(path)
+    params, config, meta = load_model(path)
     if not MODELS[config.model].looks:
         raise InputError(f"{path} sees the whole image at once and has no scales; take an agent, model=ram.")
     if config.policy == "random":
         raise InputError(f"{path} has random locations and no policy to follow; take an agent with policy=gaussian.")
-    dataset = dataset or data.load(config.data or None, n_val=config.n_val)
+    if dataset is None:
+        dataset = data.load(config.data or None, n_val=config.n_val, image_shape=config.image_shape)
+        if differ := data_differ(path, meta, dataset):
+            raise InputError(f"{differ} Put the data back, or train on these.")
+    dataset = aligned(dataset, class_names(meta, params["label.b"].size))
     index = np.random.default_rng(0).permutation(len(dataset.x_val))[:IMAGES]
     return agent_page(params, config, dataset.x_val[index], dataset.y_val[index], name or str(source))
 

@@ -78,6 +78,8 @@ def load_data(config: Config) -> Dataset:
 def _train(run, config, folder, dataset, report, own, on_step, workers):
     """Train a Run to its end, or until it is stopped."""
     go_on = f"Go on with: minram train --resume --out {shlex.quote(str(folder))}"
+    if own.names:  # which no command line can pass
+        go_on = f"Go on with: minram.train(resume={str(folder)!r}, …) and the same {' and '.join(own.names)}."
     progress = run.progress
     try:
         if progress.epoch < config.epochs:

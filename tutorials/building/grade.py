@@ -27,14 +27,23 @@ def register(commands):
     parser.set_defaults(run=run)
 
 
+def require_limits(args):
+    """Raise InputError for a seed that anyone can guess, and for limits that no submission can keep."""
+    if not args.seed.strip():
+        raise InputError("--seed should be some text that nobody guesses, but is empty; choose one.")
+    if not 0 < args.seconds < 3600 or args.memory < 256:
+        raise InputError("--seconds should be above 0 and below 3600, and --memory 256 or more; give others.")
+
+
 def run(args):
     from teaching.assignment.sheets import given
     from teaching.assignment.tasks import key
     from teaching.grading import classes, reports
     from teaching.grading.sandbox import Limits, Sandbox
 
-    if args.processes < 1 or args.seconds <= 0 or args.memory < 256:
-        raise InputError("--processes should be 1 or more, --seconds above 0, and --memory 256 or more; give others.")
+    require_limits(args)
+    if args.processes < 1:
+        raise InputError(f"--processes should be 1 or more, but is {args.processes}; give another.")
     target = args.to or args.folder.resolve().with_name(f"{args.folder.resolve().name}-marks")
     if target.resolve().is_relative_to(args.folder.resolve()):
         raise InputError(

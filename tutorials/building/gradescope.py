@@ -9,6 +9,7 @@ variable AUTOGRADER set to DIR.
 import zipfile
 from pathlib import Path
 
+from building.grade import require_limits
 from building.lessons import ROOT, TUTORIALS
 
 SETUP = """#!/usr/bin/env bash
@@ -46,6 +47,7 @@ def run(args):
     from teaching.assignment.tasks import key
     from teaching.grading import crossing
 
+    require_limits(args)
     whole = {
         "tasks": key(args.seed),
         "given": given(),
