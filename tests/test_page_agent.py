@@ -212,6 +212,18 @@ def test_switches(browser, page):
             assert visit.run("now.steps.at(-1).belief.every(Number.isFinite)")
 
 
+def test_after_the_last_glimpse_nothing_is_expected(browser, page):
+    with Visit(browser, page) as visit:
+        said, last = [], visit.run("now.steps.length - 1")
+        for t in (0, last):
+            visit.run("t => show(t)", t)
+            arrays = "['mu', 'sample', 'baseline'].map(k => document.querySelector(`[data-array=${k}]`).textContent)"
+            said.append((visit.page.inner_text("#belief-text"), visit.run(arrays)))
+        assert "of the rewards still to come it expects b = " in said[0][0] and "—" not in said[0][1]
+        assert "expects" not in said[1][0] and said[1][1] == ["—"] * 3
+        assert "ReLU" in visit.page.inner_text("#mu-formula")  # a layer before μ, which these weights have
+
+
 def test_a_drawing(browser, page):
     """An empty one is a sentence; one that is drawn is in the image, its centre of mass in the middle."""
     with Visit(browser, page) as visit:

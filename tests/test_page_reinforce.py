@@ -137,6 +137,19 @@ def test_reinforce_follows_pointer_keyboard_and_finger(browser):
         assert visit.run("state.s.reward") == "bump"
 
 
+def test_reinforce_has_no_negative_variance_and_sets_up_all(browser):
+    with Visit(browser, PAGE) as visit:
+        for b in (0.5, 1.0, 1.5):  # the reward is 1 for every sample that can be drawn: rounding alone is left
+            visit.run("b => set({ reward: 'slope', c: -0.5, w: 0.3, mu: 0.1, sigma: 0.05, b })", b)
+            assert "NaN" not in visit.page.inner_text("#numbers") and visit.run("now.exact.variance") >= 0
+        visit.page.click("[data-rule=path]")
+        visit.run("state.eta = 0.2")
+        buttons = visit.page.locator("#try button")
+        for i, eta in ((0, 0.05), (buttons.count() - 1, 0.1)):
+            buttons.nth(i).click()
+            assert visit.run("[state.rule, state.eta, state.batch]") == ["score", eta, 0]
+
+
 def test_reinforce_takes_steps(browser):
     """μ moves by η times the estimate that is shown; by the pathwise rule it never leaves its place on the step."""
     with Visit(browser, PAGE) as visit:

@@ -10,7 +10,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parent.parent / "tutorials"))
 
 from browser import FRAME, Visit, apart, chromium
 from building.pages import SOURCES
-from building.small_agent import drawn, lesson, named
+from building.small_agent import drawn, inside, lesson, named, standard, update
 
 PAGE = SOURCES.parent / "step.html"
 BUGS = {
@@ -102,6 +102,58 @@ def test_a_number_shows_where_it_came_from_and_where_it_goes(browser):
         shown = "n => [nodes.get(n).value, document.querySelector(`[data-node='${n}']`).textContent]"
         value, text = visit.run(shown, "∇core.W[0,0]")
         assert abs(float(text.replace("−", "-")) - value) < 5e-5
+
+
+def test_a_number_that_was_clicked_is_held_until_it_is_changed(browser):
+    """The way from a number to the field below leads over others; by the keyboard Enter leads there."""
+    with Visit(browser, PAGE) as visit:
+        visit.page.click("#all")
+        visit.page.locator("[data-node='core.b[0]']").click()
+        visit.page.locator("[data-node='core.b[1]']").hover()
+        assert visit.run("state.name") == "core.b[0]" and visit.page.locator("#change").is_visible()
+        visit.page.fill("#change", "0.5")
+        visit.page.keyboard.press("Enter")
+        assert visit.run("nodes.get('core.b[0]').value") == 0.5
+        visit.page.keyboard.press("ArrowUp")
+        visit.page.keyboard.press("ArrowUp")
+        assert visit.run("nodes.get('core.b[0]').value") == 1  # the field is the same one
+        visit.page.keyboard.press("Escape")
+        visit.page.locator("[data-node='z1[0]']").hover()
+        assert visit.run("state.name") == "z1[0]" and not visit.page.locator("#change").is_visible()
+        visit.page.locator("[data-node='core.b[1]']").focus()
+        visit.page.keyboard.press("Enter")
+        assert visit.run("document.activeElement.id + state.name") == "changecore.b[1]"
+
+
+def test_on_a_kink_nothing_is_called_wrong(browser):
+    with Visit(browser, PAGE) as visit:
+        visit.page.click("#lesson")
+        z = visit.run("nodes.get('z1[0]').value - nodes.get('core.b[0]').value")
+        at_once = "v => { change('core.b[0]', String(v)); return page.get('verdict').textContent }"
+        assert "Comparing" in visit.run(at_once, -z)  # nothing is said of the numbers before
+        visit.until("Object.keys(differences).length === 51")
+        assert visit.page.locator(".wrong").count() == 0
+        assert "z1[0] is 0, on its ReLU's kink" in visit.page.inner_text("#verdict")
+
+
+def test_large_logits_do_not_overflow(browser):
+    """As in the package, the largest is subtracted before the exponential."""
+    with Visit(browser, PAGE) as visit:
+        for name in ("core.b[0]", "label.W[0,0]"):
+            visit.run("n => change(n, '100')", name)
+        s = visit.run("state.input")
+        wanted, found = named(s), values(visit, s)
+        assert np.isfinite(list(found.values())).all()
+        assert apart([found[k] for k in wanted], list(wanted.values())) < 1e-12
+
+
+def test_the_numbers_that_the_page_begins_with():
+    """No unit is on its kink, and with the other label the advantage turns."""
+    s = standard()
+    t, _, outcome, *_ = update(s)
+    assert min(np.abs(z).min() for z in inside(s, t)) >= 1 / 64  # sums of products of three quarters
+    other = update(s | {"label": 1 - s["label"]}).outcome
+    assert outcome.advantage[0, 0] > 0 > other.advantage[0, 0]
 
 
 def test_stages_and_changes(browser):

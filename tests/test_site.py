@@ -116,6 +116,15 @@ def test_no_link_is_broken(site):
     assert count > 1000
 
 
+def test_links_of_the_pages_to_touch_lead_to_lessons(site):
+    """They stand in a frame, so the lesson takes the whole window."""
+    links = []
+    for path in (site / "pages").glob("*.html"):
+        text = path.read_text(encoding="utf-8")
+        links += [(path.parent / link, more) for link, more in re.findall(r'<a href="([^"]+)"([^>]*)>', text)]
+    assert len(links) >= 3 and all(file.resolve().is_file() and '_top"' in more for file, more in links)
+
+
 def test_nothing_comes_from_a_network(site):
     for path in own(site):
         text = path.read_text(encoding="utf-8")

@@ -70,7 +70,7 @@ def agent_page(params: Params, config: Config, images: Array, labels: Array, nam
         images = np.round(images * 255).astype(np.uint8)  # as the page stores them
     half, size = in_half(params), config.task_at().canvas or images.shape[1:]
     sigma = np.exp(log_std(halved(params), config))
-    known = ("glimpses", "patch_size", "scales", "continuous", "background", "distractor_size")
+    known = ("glimpses", "patch_size", "scales", "continuous", "background", "distractor_size", "reward_steps")
     told = {
         "name": name,
         "config": {key: getattr(config, key) for key in known}

@@ -192,6 +192,11 @@ class Stage:
         names = []
         for path in sorted((TUTORIALS / "pages").glob("*.html")):
             self.copy(path.relative_to(ROOT).as_posix(), "_extra")
+            copied = self.folder / "_extra" / site_path(path.relative_to(ROOT).as_posix())
+            text = re.sub(
+                r'href="(\.\./\w+)\.ipynb"', r'href="\1.html" target="_top"', copied.read_text(encoding="utf-8")
+            )
+            copied.write_text(text, encoding="utf-8")  # from within its frame, the lesson takes the whole window
             title = html.unescape(re.search(r"<title>(.*?)</title>", path.read_text(encoding="utf-8"))[1])
             title = title.partition(":")[0]  # without the name of the weights
             names.append(f"touch/{path.stem}")

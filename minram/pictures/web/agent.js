@@ -12,6 +12,8 @@ const stored = (() => {
 const digitSize = { height: page.data.images.height, width: page.data.images.width };
 const own = { ...digitSize, pixels: new Uint8ClampedArray(digitSize.height * digitSize.width) };
 
+if ("location.hidden.W" in params) page.get("mu-formula").innerHTML = "μ<sub>t</sub> = ReLU(<i>h</i><sub>t</sub> W′ + b′) W + b";
+
 const state = {
   image: 0, // of the twenty, or −1 for the drawing
   label: null,
@@ -83,13 +85,15 @@ function write() {
   page.get("back").disabled = state.t === 0;
   page.get("forward").disabled = state.t === steps.length - 1;
   page.get("clear").disabled = !state.clutter.length;
-  const next =
-    state.t < steps.length - 1 ? `The next is drawn around μ = ${pair(step.mu)}, the cross.` : "It was the last.";
+  const last = state.t === steps.length - 1;
+  const how = state.policy === "mean" ? "at μ, kept in the image," : "drawn around μ";
+  const next = last ? "It was the last." : `The next is ${how} = ${pair(step.mu)}, the cross.`.replace(", =", " =");
   page.get("scene-text").textContent = `Glimpse ${state.t + 1} at l = ${pair(step.loc)}. ${next}`;
   const truth = state.label === null ? "" : ` The label is ${state.label}.`;
-  const expected = `expected reward b = ${number(step.baseline)}`;
-  page.get("belief-text").textContent =
-    `After glimpse ${state.t + 1}: ${best}, with ${number(100 * step.belief[best], 1)} %; ${expected}.${truth}`;
+  const what = config.reward_steps === "every" ? "of the rewards still to come it expects" : "it expects the reward";
+  const expected = last ? "" : ` ${what} b = ${number(step.baseline)}.`; // after the last there is nothing to expect
+  const belief = `${best}, with ${number(100 * step.belief[best], 1)} %`;
+  page.get("belief-text").textContent = `After glimpse ${state.t + 1}: ${belief}.${expected}${truth}`;
   const empty = state.image < 0 && !own.pixels.some((v) => v > 0);
   page.get("digit-text").textContent = empty
     ? "Nothing is drawn yet: draw a digit on the black square, or take one of the twenty. The agent looks at nothing."
@@ -97,7 +101,7 @@ function write() {
       ? "Your drawing, moved so that its centre of mass is in the middle, as MNIST has it."
       : `Validation image ${state.image + 1} of ${stored.length}, label ${state.label}.`;
   for (const [id, value, text] of [
-    ["glimpses", state.glimpses, `${state.glimpses}${state.glimpses > config.glimpses ? "+" : ""}`],
+    ["glimpses", state.glimpses, `${state.glimpses}${state.glimpses > config.glimpses ? ` (trained: ${config.glimpses})` : ""}`],
     ["sigma", state.sigma[0], number(state.sigma[0])],
   ]) {
     page.get(id).value = value;
@@ -110,6 +114,10 @@ function write() {
   press("#own", () => state.image < 0);
   page.get("again").disabled = state.policy === "mean";
   for (const cell of document.querySelectorAll("[data-array]")) {
+    if (last && ["mu", "sample", "baseline"].includes(cell.dataset.array)) {
+      cell.textContent = "—";
+      continue;
+    }
     const found = step[cell.dataset.array];
     const values = typeof found === "number" ? [found] : Array.from(found);
     const most = cell.dataset.array === "belief" ? 10 : 6;

@@ -104,14 +104,14 @@ drawing.scene = (state, now) => {
 };
 
 drawing.retina = (state, now) => {
-  const { patch_size: w, scales, background } = page.data.config;
+  const { patch_size: w, scales, less } = page.data.config;
   const phi = now.steps[state.t].phi;
   scales.forEach((s, k) => {
     const canvas = page.get("retina").children[k].querySelector("canvas");
     const area = page.begin(canvas);
     if (!area) return;
     const cells = Array.from(phi.subarray(k * w * w, (k + 1) * w * w), (v) =>
-      state.on[k] ? 255 * (v + background) : -1,
+      state.on[k] ? Math.max(0, 255 * v + less) : -1,
     );
     drawing.pixels(area.draw, cells, w, w, area.width, area.height);
     area.draw.strokeStyle = drawing.scaleColour(k);

@@ -151,7 +151,7 @@ model.centred = ({ height, width, pixels }) => {
 
 // Everything seen so far: for each pixel the mean of the finest cell that has covered it, or −1.
 model.together = (area, steps, config, on) => {
-  const { patch_size: w, scales, background } = config;
+  const { patch_size: w, scales, less } = config;
   const seen = new Float64Array(area.height * area.width).fill(-1);
   const order = scales.map((_, k) => k).filter((k) => !on || on[k]);
   order.sort((a, b) => scales[b] - scales[a]); // the coarsest first, then what is finer over it
@@ -165,7 +165,7 @@ model.together = (area, steps, config, on) => {
           const x = first[0] + j;
           if (x < 0 || x >= area.width) continue;
           const cell = (k * w + Math.floor(i / scales[k])) * w + Math.floor(j / scales[k]);
-          seen[y * area.width + x] = phi[cell] + background;
+          seen[y * area.width + x] = Math.max(0, phi[cell] + less / 255); // rounding may leave black a little below 0
         }
       }
     }

@@ -4,13 +4,17 @@
 const BATCHES = 300;
 const MOST = 256;
 const START = { reward: "step", c: 0.25, w: 0.3, mu: 0.1, sigma: 0.2, b: 0, M: 16 };
-const state = { s: { ...START }, eta: 0.05, rule: "score", batch: 0, trail: [], seed: 1 };
+const ETA = 0.05;
+const state = { s: { ...START }, eta: ETA, rule: "score", batch: 0, trail: [], seed: 1 };
 let noise = model.normal(BATCHES * MOST, state.seed);
 let [now, curve, view, held] = [null, { key: "" }, {}, null];
 
 const TRY = [
   ["Pull the baseline to 0.8: what happens to the histogram? And to its middle?", { mu: 0.4, b: 0 }],
-  ["Halve σ: the arrows grow. How much larger is the variance?", { sigma: 0.4, mu: 0.25 }],
+  [
+    "Halve σ. The pictures stay, as their unit doubles with the estimates (see the axis of the histogram). How much larger is the variance?",
+    { sigma: 0.4, mu: 0.25 },
+  ],
   ["M four times as large: how much narrower is the histogram?", { M: 4 }],
   ["On the step, the pathwise gradient is 0, always: no sample sees the edge. Take a step by each rule.", { mu: -0.1 }],
   ["Make the slope steep, w small: which of the two estimators gets worse?", { reward: "slope", w: 0.6 }],
@@ -18,7 +22,10 @@ const TRY = [
     "Far from the bump nothing is rewarded. Does a baseline help? What would?",
     { reward: "bump", w: 0.1, c: 0.8, mu: -0.6 },
   ],
-  ["Ten steps with M = 1, then with M = 64: who arrives?", { reward: "bump", w: 0.4, c: 0.5, mu: -0.2, M: 1 }],
+  [
+    "Ten steps with M = 1. Then set it up again, and ten with M = 64: who arrives?",
+    { reward: "bump", w: 0.4, c: 0.5, mu: -0.2, M: 1, eta: 0.1 },
+  ],
 ];
 const FORMULA = {
   step: "= 1 if a > c, otherwise 0",
@@ -68,7 +75,7 @@ function update() {
   page.lastDraw = performance.now() - start;
 }
 
-const number = (v, digits = 3) => (Math.abs(v) < 1e-9 ? 0 : v).toFixed(digits).replace("-", "−");
+const number = (v, digits = 3) => (Math.abs(v) < 0.5 / 10 ** digits ? 0 : v).toFixed(digits).replace("-", "−");
 const spread = (values) => {
   const mean = values.reduce((sum, v) => sum + v, 0) / values.length;
   return [mean, Math.sqrt(values.reduce((sum, v) => sum + (v - mean) ** 2, 0) / values.length)];
@@ -209,8 +216,7 @@ click("[data-rule]", ({ rule }) => {
 click("#step", () => step(1));
 click("#steps", () => step(10));
 click("#again", () => {
-  state.trail = [];
-  state.batch = 0;
+  Object.assign(state, { eta: ETA, trail: [], batch: 0, rule: "score" });
   set(START);
 });
 click("#fresh", () => {
@@ -222,8 +228,9 @@ for (const [text, setting] of TRY) {
   const button = document.createElement("button");
   button.textContent = "Set it up";
   button.addEventListener("click", () => {
-    state.trail = [];
-    set({ ...START, ...setting });
+    const { eta = ETA, ...rest } = setting;
+    Object.assign(state, { eta, trail: [], batch: 0, rule: "score" });
+    set({ ...START, ...rest });
   });
   item.append(text + " ", button);
   page.get("try").append(item);

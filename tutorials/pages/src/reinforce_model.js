@@ -55,12 +55,13 @@ model.exact = (s, rule) => {
     square,
     variance: model.variance({ square, best, gradient }, s.sigma, s.b),
     pathwise,
-    pathwiseVariance: pull(2) - pathwise ** 2,
+    pathwiseVariance: Math.max(0, pull(2) - pathwise ** 2),
   };
 };
 
 // Var[(r − b) ψ] of one sample, the parabola of lesson 7.
-model.variance = (e, sigma, b) => (e.square - 2 * b * e.best + b * b) / sigma ** 2 - e.gradient ** 2;
+model.variance = (e, sigma, b) =>
+  Math.max(0, (e.square - 2 * b * e.best + b * b) / sigma ** 2 - e.gradient ** 2); // rounding may leave −1e-13
 
 // J alone at many means, for its curve.
 model.J = (s, mus, rule) => {

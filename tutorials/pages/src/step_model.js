@@ -70,7 +70,17 @@ model.run = (input, bug = null) => {
     const before = h;
     h = relu(`h${t}`, linear(`z${t}`, "core", [...h, ...g], stage, "core"), stage, "relu");
     const logits = linear(`logit${t}`, "label", h, stage, "label");
-    const e = logits.map((z, k) => call(`e${t}[${k}]`, Math.exp, [z], (z) => `exp(${z})`, stage, "softmax"));
+    const most = call(`largest${t}`, Math.max, logits, (...z) => `the largest of ${z.join(", ")}`, stage, "softmax");
+    const e = logits.map((z, k) =>
+      call(
+        `e${t}[${k}]`,
+        (z, m) => Math.exp(z - m), // so that none overflows; it changes no p
+        [z, most],
+        (z, m) => `exp(${z} − ${m})`,
+        stage,
+        "softmax",
+      ),
+    );
     const total = sum(
       `total${t}`,
       e.map((k) => [k]),
@@ -87,7 +97,7 @@ model.run = (input, bug = null) => {
         "softmax",
       ),
     );
-    step.push({ phi, loc, what, where, hidden, g, before, h, logits, p });
+    step.push({ phi, loc, what, where, hidden, g, before, h, logits, most, total, p });
     if (t === 1) {
       mu = linear("μ", "location", h, "draw", "location");
       const drawn = (_, i) => leaf(`a[${i}]`, input.held[i], "held", "draw");
@@ -119,12 +129,12 @@ model.run = (input, bug = null) => {
     "reward",
   );
   sum("A", [["r"], [-1, "b[0]"]], "reward", "advantage");
-  const losses = step.map(({ p }, t) =>
+  const losses = step.map(({ logits, most, total }, t) =>
     call(
       `loss${t + 1}`,
-      (v) => -Math.log(v),
-      [p[input.label]],
-      (v) => `−log ${v}`,
+      (s, z, m) => Math.log(s) - (z - m),
+      [total, logits[input.label], most],
+      (s, z, m) => `log ${s} − (${z} − ${m})`, // −log p of the right label
       "reward",
       "loss",
     ),
