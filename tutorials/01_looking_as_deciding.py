@@ -501,7 +501,7 @@ PLANTED = [
     ("log_guess = -cross_entropy_forward", "log_guess = cross_entropy_forward"),
     ("minram.policy", "0.5 * z * z + log_std", "0.5 * z * z - log_std"),
     ("minram.agent", "np.clip(samples[t], -1, 1, out=loc[t + 1])", "np.clip(samples[t], -0.5, 0.5, out=loc[t + 1])"),
-    ("minram.reinforce", "(p.cumsum(axis=1) < u)", "(p.cumsum(axis=1) > u)"),
+    ("minram.reinforce", "(p.cumsum(axis=1) <= u)", "(p.cumsum(axis=1) > u)"),
     ("(J * (1 - J) / size), np.sqrt", "(J * (1 - J) / size**0.9), np.sqrt"),
     ("(J * (1 - J) / size), np.sqrt", "(J * (1 - J) / (3 * size)), np.sqrt"),
     ("coin = np.bincount(said, minlength=10) / len(said) @ frequency", "coin = np.mean(said == labels)"),

@@ -167,6 +167,11 @@ class Stage:
         target = self.folder / where / site_path(name)
         target.parent.mkdir(parents=True, exist_ok=True)
         shutil.copyfile(ROOT / name, target)
+        if name.startswith("tutorials/pages/"):  # it stands in a frame: a lesson takes the whole window
+            text = re.sub(
+                r'href="(\.\./\w+)\.ipynb"', r'href="\1.html" target="_top"', target.read_text(encoding="utf-8")
+            )
+            target.write_text(text, encoding="utf-8")
 
     def markdown(self, source, text):
         """The text of a page or of a notebook's cell with its links as the site needs them."""
@@ -192,11 +197,6 @@ class Stage:
         names = []
         for path in sorted((TUTORIALS / "pages").glob("*.html")):
             self.copy(path.relative_to(ROOT).as_posix(), "_extra")
-            copied = self.folder / "_extra" / site_path(path.relative_to(ROOT).as_posix())
-            text = re.sub(
-                r'href="(\.\./\w+)\.ipynb"', r'href="\1.html" target="_top"', copied.read_text(encoding="utf-8")
-            )
-            copied.write_text(text, encoding="utf-8")  # from within its frame, the lesson takes the whole window
             title = html.unescape(re.search(r"<title>(.*?)</title>", path.read_text(encoding="utf-8"))[1])
             title = title.partition(":")[0]  # without the name of the weights
             names.append(f"touch/{path.stem}")
