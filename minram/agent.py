@@ -249,8 +249,8 @@ def _check(params, config, area, rollouts, policy, frozen, start):
             f"The model reads {reads} numbers a glimpse, but these images of {C} channels give {gives}; take the "
             "images and settings that it was trained with."
         )
-    if start is not None and np.shape(start) not in ((2,), (B * rollouts, 2)):
-        raise InputError(f"start should be (x, y), or one for each of {B * rollouts} rows, but has another shape.")
     wanted = (config.glimpses - 1, B * rollouts, 2)
+    if start is not None and np.shape(start) not in ((2,), wanted[1:]):
+        raise InputError(f"start should be (x, y), or one for each of {wanted[1]} rows, but has another shape.")
     if frozen is not None and frozen.sample.shape != wanted:
         raise InputError(f"frozen should hold samples {wanted}, but holds {frozen.sample.shape}; make another.")
