@@ -219,7 +219,7 @@ def test_after_the_last_glimpse_nothing_is_expected(browser, page):
             visit.run("t => show(t)", t)
             arrays = "['mu', 'sample', 'baseline'].map(k => document.querySelector(`[data-array=${k}]`).textContent)"
             said.append((visit.page.inner_text("#belief-text"), visit.run(arrays)))
-        assert "of the rewards still to come it expects b = " in said[0][0] and "—" not in said[0][1]
+        assert "Of the rewards still to come it expects b = " in said[0][0] and "—" not in said[0][1]
         assert "expects" not in said[1][0] and said[1][1] == ["—"] * 3
         assert "ReLU" in visit.page.inner_text("#mu-formula")  # a layer before μ, which these weights have
 

@@ -86,11 +86,11 @@ function write() {
   page.get("forward").disabled = state.t === steps.length - 1;
   page.get("clear").disabled = !state.clutter.length;
   const last = state.t === steps.length - 1;
-  const how = state.policy === "mean" ? "at μ, kept in the image," : "drawn around μ";
-  const next = last ? "It was the last." : `The next is ${how} = ${pair(step.mu)}, the cross.`.replace(", =", " =");
+  const [how, kept] = state.policy === "mean" ? ["at", ", kept in the image"] : ["drawn around", ""];
+  const next = last ? "It was the last." : `The next is ${how} μ = ${pair(step.mu)}, the cross${kept}.`;
   page.get("scene-text").textContent = `Glimpse ${state.t + 1} at l = ${pair(step.loc)}. ${next}`;
   const truth = state.label === null ? "" : ` The label is ${state.label}.`;
-  const what = config.reward_steps === "every" ? "of the rewards still to come it expects" : "it expects the reward";
+  const what = config.reward_steps === "every" ? "Of the rewards still to come it expects" : "It expects the reward";
   const expected = last ? "" : ` ${what} b = ${number(step.baseline)}.`; // after the last there is nothing to expect
   const belief = `${best}, with ${number(100 * step.belief[best], 1)} %`;
   page.get("belief-text").textContent = `After glimpse ${state.t + 1}: ${belief}.${expected}${truth}`;
