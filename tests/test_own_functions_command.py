@@ -1,5 +1,7 @@
 """minram gradcheck --function module:name: what it takes, what it says, and that nothing else is imported."""
 
+import os
+import subprocess
 import sys
 
 import pytest
@@ -72,6 +74,16 @@ def test_a_gradient_of_ones_own(mine, capsys, name, code):
     printed = capsys.readouterr().out
     assert "verdict" in printed and ("sign: the sign is wrong (3 of 3 entries)" in printed) == bool(code)
     assert sys.path == path and "mine_unasked" not in sys.modules
+
+
+@pytest.mark.parametrize("name, code", [("right", 0), ("wrong", 1)])
+def test_the_exit_code_is_the_same_where_nobody_reads(mine, name, code):
+    read, write = os.pipe()
+    os.close(read)
+    words = [sys.executable, "-m", "minram", "gradcheck", "--function", f"mine_own:{name}"]
+    done = subprocess.run(words, stdout=write, stderr=subprocess.PIPE)
+    os.close(write)
+    assert (done.returncode, done.stderr) == (code, b"")
 
 
 @pytest.mark.parametrize(

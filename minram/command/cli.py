@@ -39,14 +39,13 @@ def main(argv: Sequence[str] | None = None) -> int:
     from minram.errors import InputError
 
     keep_freed_memory()
-    code = 0
     try:
         code = getattr(commands, f"{args.command}_command")(args) or 0
         print(end="", flush=True)
         return code
     except BrokenPipeError:  # the reader of our output, such as head, has seen enough
         terminal.discard_output()
-        return code
+        return 0
     except KeyboardInterrupt:
         return _fail(args, "interrupted.", 130)
     except MemoryError as error:

@@ -4,7 +4,6 @@ When the reader of the output has gone, training goes on without it: log.txt has
 best one.
 """
 
-import contextlib
 import os
 import shlex
 import sys
@@ -183,8 +182,7 @@ def gradcheck_command(args: Namespace) -> int:
         if args.full or args.picture:
             raise InputError("--function checks that function alone; leave out --full and --picture.")
         found = check_function(args.function)
-        with contextlib.suppress(BrokenPipeError):  # whoever has stopped reading still asks for the exit code
-            print(found, flush=True)
+        say(str(found))  # whoever has stopped reading still asks for the exit code
         return 0 if found.passed else 1
     from minram.gradcheck import network
     from minram.training.config import Config
@@ -193,15 +191,15 @@ def gradcheck_command(args: Namespace) -> int:
     failed = 0
     full = args.full and network.report(Config(), n_classes=10, shape=(4, 28, 28), entries=4)
     for title, part in full or network.report(SMALL):
-        print(f"{title}\n{part}\n")
+        say(f"{title}\n{part}\n")
         failed += not part.passed
     if args.picture:
         from minram.pictures.convergence import draw_convergence
 
         *_, (title, f, params, grads, _) = network.objectives(SMALL)
         draw_convergence(args.picture, title, f, params, grads)
-        print(f"Picture: {printable(args.picture)}")
-    print("Every gradient is right." if not failed else f"{failed} parts failed.")
+        say(f"Picture: {printable(args.picture)}")
+    say("Every gradient is right." if not failed else f"{failed} parts failed.")
     return 1 if failed else 0
 
 

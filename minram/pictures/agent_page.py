@@ -9,7 +9,6 @@ import numpy as np
 from matplotlib.colors import to_hex
 
 from minram.agent import Trajectory, log_std, rollout
-from minram.datasets import data
 from minram.datasets.data import Dataset, aligned
 from minram.errors import InputError
 from minram.ops import Array, Params
@@ -21,6 +20,7 @@ from minram.training.config import Config
 from minram.training.models import MODELS
 from minram.training.origin import data_differ
 from minram.training.run import class_names, load_model
+from minram.training.train import load_data
 
 IMAGES, CHECKS = 20, 6  # images of the page, and how many of them it compares with Python
 COLOURS = 12  # of a path; the page takes those between
@@ -48,7 +48,7 @@ def page_of(source: str | Path, dataset: Dataset | None = None, name: str = "") 
     if config.policy == "random":
         raise InputError(f"{path} has random locations and no policy to follow; take an agent with policy=gaussian.")
     if dataset is None:
-        dataset = data.load(config.data or None, n_val=config.n_val, image_shape=config.image_shape)
+        dataset = load_data(config)
         if differ := data_differ(path, meta, dataset):
             raise InputError(f"{differ} Put the data back, or train on these.")
     dataset = aligned(dataset, class_names(meta, params["label.b"].size))
