@@ -17,14 +17,14 @@ from minram.agent import Trajectory, rollout
 from minram.datasets.adapt import turned
 from minram.datasets.data import Dataset, require_sound
 from minram.datasets.image import read_image, split_batch
-from minram.errors import InputError, check_labels
+from minram.errors import InputError, check_labels, check_path, check_whole
 from minram.ops import Array, Params
 from minram.pictures.look import Look, Step
 from minram.reinforce import Outcome
 from minram.sensor import summed_area
 from minram.training.classifiers import WINDOW
 from minram.training.config import Config
-from minram.training.evaluate import evaluate
+from minram.training.evaluate import SEEDS, evaluate
 from minram.training.metrics import read_metrics
 from minram.training.models import MODELS
 from minram.training.own import Own
@@ -33,7 +33,7 @@ from minram.training.proposal import proposed
 from minram.training.recipes import recipe as recipe_settings
 from minram.training.run import class_names, find_model, load_model, load_params, new_folder
 from minram.training.step import check_fit
-from minram.training.train import load_data
+from minram.training.train import check_workers, load_data
 from minram.training.train import train as train_in_folder
 
 
@@ -76,6 +76,7 @@ class Agent:
         """
         if not MODELS[self.config.model].looks:
             raise InputError("this model sees the whole image at once, so it has no path to show; use predict.")
+        check_whole("seed", seed, 0, SEEDS)
         config = self.config if glimpses is None else self.config.changed(glimpses=glimpses)
         first, policy = _location(start), config.rollout_policy(policy)
         batch = split_batch(image, self.channels)
@@ -83,9 +84,8 @@ class Agent:
         for i, one in enumerate([image] if batch is None else batch):
             x = self._read(one)
             area, rng = summed_area(x[None], config.background), np.random.default_rng(seed + i)
-            looks.append(
-                Look(x, rollout(self.params, config, area, rng, 1, policy, True, start=first), config, self.names)
-            )
+            t = rollout(self.params, config, area, rng, 1, policy, True, start=first)
+            looks.append(Look(x, t, config, self.names))
         return looks[0] if batch is None else looks
 
     def steps(self, image: Any, **how: Any) -> Iterator[Step]:
@@ -208,29 +208,31 @@ def train(
     out: the run folder (a new one in runs/); resume: the folder of a run that is to go on instead, with its own
     settings. data: a path as `minram train --data` takes it, or a `minram.datasets.data.Dataset`. reward, baseline: a
     setting's value, or an own function: reward(trajectory, labels (N,)) → (T, N), what each glimpse earns, and
-    baseline(trajectory, returns (T−1, N)) → (T−1, N), which must not depend on the action that it judges. A run
-    remembers own functions by name, and they are passed again to resume it. on_step(step, outcome) is called after
-    each step, report(line) after each epoch. workers: how many processes make the gradients; None: as many as there
-    are shards and cores. Raises InputError for what cannot be, and Stopped and Diverged as
-    `minram.training.train.train` does.
+    baseline(trajectory, returns (T−1, N)) → (T−1, N), which must not depend on the action that it judges. To resume a
+    run, own functions are passed again. on_step(step, outcome) is called after each step, report(line) after each
+    epoch. workers: how many processes make the gradients; None: as many as shards and cores. Raises InputError for what
+    cannot be, and Stopped and Diverged as `minram.training.train.train` does.
 
     >>> run = minram.train("quick", epochs=2, reward=lambda t, labels: -np.abs(t.loc).sum(axis=2))
     """
     keep_freed_memory()
-    dataset = data if isinstance(data, Dataset) else None
+    dataset, path = (data, None) if isinstance(data, Dataset) else (None, data)
     if dataset is not None:
         require_sound(dataset)
+    for name, given in (("out", out), ("resume", resume), ("data", path)):
+        check_path(name, given)
+    check_workers(workers)
     settings |= {name: value for name, value in (("reward", reward), ("baseline", baseline)) if isinstance(value, str)}
     own = Own(*(None if isinstance(f, str) else f for f in (reward, baseline)))
     if resume is not None:
-        if settings or (data is not None and dataset is None) or out is not None or recipe != "quick":
+        if settings or path is not None or out is not None or recipe != "quick":
             raise InputError("resume takes all settings from the run; leave out recipe, settings, data and out.")
         folder = Path(resume)
         config = load_params(folder / "last.npz")[1]
     else:
         config = recipe_settings(recipe).changed(settings)
-        if data is not None and dataset is None:
-            config = config.changed(data=os.path.abspath(data))
+        if path is not None:
+            config = config.changed(data=os.path.abspath(path))
             dataset = load_data(config)
         if dataset is not None:
             config, said = proposed(config, dataset, recipe, settings)
@@ -254,7 +256,5 @@ def _location(start):
     except (TypeError, ValueError):
         loc = np.empty(0)
     if loc.shape != (2,) or not (np.abs(loc) <= 1).all():
-        raise InputError(
-            f"start should be (x, y), each from −1, left or top, to 1, right or bottom, not {start!r:.60}."
-        )
+        raise InputError(f"start should be (x, y), each from −1, left or top, to 1, not {start!r:.60}.")
     return loc

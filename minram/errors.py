@@ -1,5 +1,6 @@
 """The one exception that means "what you gave cannot be used", and the checks that raise it."""
 
+import os
 import unicodedata
 
 import numpy as np
@@ -30,6 +31,18 @@ def check_shape(name: str, array: np.ndarray, shape: tuple[int | None, ...]) -> 
     if len(got) != len(shape) or any(want is not None and want != have for want, have in zip(shape, got)):
         wanted = "(" + ", ".join("any" if n is None else str(n) for n in shape) + ("," * (len(shape) == 1)) + ")"
         raise InputError(f"{name} should have the shape {wanted}, but has {got}; reshape or transpose it first.")
+
+
+def check_whole(name: str, value: object, low: int, high: int) -> None:
+    """Raise InputError unless `value` is a whole number from `low` to `high`."""
+    if not isinstance(value, int | np.integer) or isinstance(value, bool) or not low <= value <= high:
+        raise InputError(f"{name} should be a whole number from {low} to {high}, but is {value!r:.60}.")
+
+
+def check_path(name: str, value: object) -> None:
+    """Raise InputError unless `value` can be a file's or a folder's path, or is None."""
+    if value is not None and not (isinstance(value, str | os.PathLike) and os.fspath(value)):
+        raise InputError(f"{name} should be a path, but is {value!r:.60}; give it as text, or leave it out.")
 
 
 def check_labels(labels: np.ndarray, n: int, n_classes: int) -> None:

@@ -6,12 +6,20 @@ import numpy as np
 
 from minram.agent import init_params
 from minram.storage import checkpoint
+from minram.training.models import MODELS
 from minram.training.run import save_params
 
 
 def save_untrained(path, config):
     """Write an agent for the tiny data set as a run does, but with the parameters that it would begin with."""
     save_params(path, init_params(config, np.random.default_rng(0), 3), config, {})
+    return path
+
+
+def save_whole(path, config, shape=(6, 5)):
+    """Write a network that sees images of this shape as a whole, with the parameters that it would begin with."""
+    config = config.changed(model="fc")
+    save_params(path, MODELS["fc"].init(config, np.random.default_rng(0), 3, shape), config, {})
     return path
 
 

@@ -17,7 +17,8 @@ from minram.gradcheck.report import Report, Row
 from minram.pictures import show
 from minram.training import evaluate as evaluation
 from minram.training.recipes import RECIPES
-from runs import outcome, save_untrained
+from minram.training.run import newest
+from runs import outcome, save_untrained, save_whole
 from tiny import SHORT, dataset, save_npz
 from tiny import WORDS as SETTINGS
 
@@ -128,6 +129,9 @@ WRONG = [
     ("gradcheck --picture check.foo", "a .png, .pdf or .svg in an existing folder"),
     ("bench --picture none/speed.png", "a .png, .pdf or .svg in an existing folder"),
     ("gradcheck --half", "minram gradcheck: unrecognized arguments: --half; see minram gradcheck --help."),
+    ("trace --tiny --n 3", "--tiny has images of its own; leave out --n"),
+    ("evaluate WHOLE --policy mean", "leave out --policy and --rollouts"),
+    ("evaluate WHOLE --rollouts 10", "leave out --policy and --rollouts"),
     ("recipes quick", "minram recipes: unrecognized arguments: quick"),
 ]
 
@@ -137,11 +141,34 @@ def test_wrong_input_is_one_sentence_and_exit_code_2(here, finished, capsys, wor
     (here / "text").write_text("not a file of numbers")
     save_npz(here / "colour.npz", dataset(shape=(6, 5, 3)))
     save_npz(here / "classes.npz", dataset(classes=4))
-    before = sorted(here.rglob("*"))
-    assert run(*[str(finished) if word == "RUN" else word for word in words.split()]) == 2
+    whole = save_whole(here / "whole.npz", SHORT.changed(data=str(here / "d.npz")))
+    named, before = {"RUN": str(finished), "WHOLE": str(whole)}, sorted(here.rglob("*"))
+    assert run(*[named.get(word, word) for word in words.split()]) == 2
     error = capsys.readouterr().err
     assert sentence in error and error.startswith("minram") and error.count("\n") == 1
     assert sorted(here.rglob("*")) == before  # and nothing is left behind
+
+
+def test_a_model_without_a_name_is_none(here, finished, capsys, monkeypatch):
+    monkeypatch.chdir(finished)  # where a best.npz lies
+    assert run("evaluate", "") == 2
+    assert "'' should be a run folder with a best.npz" in capsys.readouterr().err
+
+
+def test_the_run_that_goes_on_is_the_newest_that_has_not_ended(here, capsys):
+    for i, (name, ended) in enumerate({"first": False, "stopped": False, "ended": True}.items()):
+        folder = here / "runs" / name
+        folder.mkdir(parents=True)
+        (folder / "last.npz").touch()
+        os.utime(folder / "last.npz", (1000 + i, 1000 + i))
+        if ended:
+            (folder / "result.json").touch()
+    assert newest("last.npz").name == "ended" and newest("last.npz", without="result.json").name == "stopped"
+    assert run("train", "--resume") == 2
+    assert os.path.join("runs", "stopped") in capsys.readouterr().err
+    for name in ("first", "stopped"):
+        (here / "runs" / name / "result.json").touch()
+    assert newest("last.npz", without="result.json").name == "ended"  # whose pictures may still be missing
 
 
 def test_trained_evaluated_and_finished_again(here, finished, capsys):

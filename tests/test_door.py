@@ -22,6 +22,7 @@ from minram.training.classifiers import init_classifier
 from minram.training.config import Config
 from minram.training.evaluate import evaluate
 from minram.training.run import find_model, load_params
+from minram.training.train import train as train_in_folder
 from runs import outcome
 from tiny import SHORT, dataset
 
@@ -176,6 +177,9 @@ WRONG_LOOKS = {
     "start not finite": (dict(image=IMAGES[0], start=(0, np.nan)), "start should be"),
     "policy": (dict(image=IMAGES[0], policy="best"), "policy should be one of"),
     "glimpses": (dict(image=IMAGES[0], glimpses=0), "glimpses should be a whole number"),
+    "seed": (dict(image=IMAGES[0], seed=-1), "seed should be a whole number from 0 to 9223372036854775807, but is -1"),
+    "seed of words": (dict(image=IMAGES[0], seed="a"), "seed should be a whole number .* but is 'a'"),
+    "seed or not": (dict(image=IMAGES[0], seed=True), "seed should be a whole number .* but is True"),
     "no such file": (dict(image="nowhere.png"), "there is no such file"),
     "a folder": (dict(image="."), "not a regular file"),
     "text": (dict(image=__file__), "as a picture"),
@@ -207,6 +211,9 @@ def test_other_wrong_calls_are_one_sentence():
     for wrong in (LABELS + 10, np.array(["a"] * len(LABELS)), np.array([None] * len(LABELS)), LABELS + 0.5):
         with pytest.raises(InputError, match="labels should be integers from 0 to 9"):
             AGENT.score(IMAGES, wrong)
+    for how in (dict(rollouts=0), dict(rollouts=1.5), dict(rollouts="2"), dict(seed=-1), dict(seed=None)):
+        with pytest.raises(InputError, match=f"{next(iter(how))} should be a whole number from"):
+            AGENT.predict(IMAGES, policy="sampled", **how)
     for none in ([], IMAGES[:0]):
         with pytest.raises(InputError, match="no images to label"):
             AGENT.predict(none)
@@ -344,14 +351,27 @@ def test_wrong_training_calls_are_one_sentence(here):
         (lambda: minram.train(resume="nowhere"), "nowhere"),
         (lambda: minram.train(resume="nowhere", epochs=3), "leave out recipe, settings"),
         (lambda: minram.train(data="nowhere.npz"), "nowhere.npz"),
+        (lambda: minram.train(data=""), "data should be a path, but is ''"),
+        (lambda: minram.train(data=IMAGES), "data should be a path"),
+        (lambda: minram.train(out=""), "out should be a path, but is ''"),
+        (lambda: minram.train(out=3), "out should be a path, but is 3"),
+        (lambda: minram.train(resume=""), "resume should be a path, but is ''"),
+        (lambda: minram.train(None), "there is no recipe 'None'"),
+        (lambda: minram.train(workers=0), "workers should be a whole number from 1 to 1024, but is 0"),
+        (lambda: minram.train(workers="two"), "workers should be a whole number"),
+        (lambda: train_in_folder(SHORT, "new", workers=1.5), "workers should be a whole number"),
     ):
         with pytest.raises(InputError, match=sentence):
             call()
+    assert not list(here.rglob("runs/*")) and not (here / "new").exists()
     assert SHORT.changed(epochs=1).epochs == 1  # keywords simply work
 
 
-def test_pictures_of_sixteen_bits_are_not_clipped():
+def test_pictures_of_sixteen_bits_are_not_clipped(tmp_path):
     ramp = np.linspace(0, 65535, 28 * 28).astype(np.uint16).reshape(28, 28)
+    for name in ("ramp.png", "ramp.tif"):
+        Image.fromarray(ramp).save(tmp_path / name)
+        np.testing.assert_allclose(read_image(tmp_path / name), ramp / 65535, atol=1e-7)
     np.testing.assert_allclose(read_image(Image.fromarray(ramp)), ramp / 65535, atol=1e-7)  # float32
     np.testing.assert_array_equal(read_image(Image.fromarray(np.float32(ramp / 65535))), np.float32(ramp / 65535))
     with pytest.raises(InputError):  # which 16 of the 32 bits are meant is not known

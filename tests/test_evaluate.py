@@ -100,11 +100,11 @@ BAD = {
     "a class more": ((X, Y + 1), "labels should be integers from 0 to 2, the classes of the model"),
     "negative labels": ((X, Y - 1), "labels should be integers from 0"),
     "float labels": ((X, Y / 1), "as float64"),
-    "no images": ((X[:0], Y[:0]), "1 or more images"),
-    "nothing at all": ((X[:0], []), "1 or more images"),
+    "no images": ((X[:0], Y[:0]), "no images to evaluate"),
+    "nothing at all": ((X[:0], []), "no images to evaluate"),
     "an unknown policy": ((X, Y, "best"), "policy should be one of"),
-    "no rollouts": ((X, Y, "mean", 0), "1 to 10000 rollouts"),
-    "too many rollouts": ((X, Y, "mean", 10_001), "1 to 10000 rollouts"),
+    "no rollouts": ((X, Y, "mean", 0), "rollouts should be a whole number from 1 to 10000"),
+    "too many rollouts": ((X, Y, "mean", 10_001), "rollouts should be a whole number from 1 to 10000"),
 }
 
 

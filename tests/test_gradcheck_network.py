@@ -8,7 +8,7 @@ from minram.command import cli
 from minram.gradcheck import check_gradient, network
 from minram.pictures.convergence import draw_convergence
 from minram.training import config, run  # noqa: F401, run: not first loaded while Config is another
-from minram.training.recipes import SMALL
+from minram.training.recipes import SMALL, recipe
 from tiny import TINY
 
 SIGMA = ["", "fixed", "learned", "", "fixed", "learned"]
@@ -23,6 +23,23 @@ def test_every_parameter_of_every_objective_is_right():
     assert names == set(params)  # and none of them only by a gradient of 0
     assert len({title for title, _ in reports}) == len(reports) == 6
     assert [title.partition(" (σ ")[2].partition(")")[0] for title, _ in reports] == SIGMA
+
+
+@pytest.mark.parametrize("name", ["mnist-7", "cluttered-100-8", "cluttered-60-random"])
+def test_the_settings_of_any_recipe_can_be_checked(name):
+    """Every reward, a σ that is annealed, weight decay, random locations; where nothing is decided no decision is."""
+    small = dict(glimpses=3, patch_size=3, scales=[1, 2], location_units=5)
+    small |= dict.fromkeys(("what_units", "where_units", "glimpse_units", "core_units"), 9)
+    titles = [title.split(",")[0] for title, _ in _passing(recipe(name).changed(small))]
+    assert titles[1:] == [] if name.endswith("random") else len(titles) == 6
+    titles = [title.split(",")[0] for title, _ in _passing(recipe(name).changed(small | {"glimpses": 1}))]
+    assert titles == ["cross-entropy of the label", "objective reinforce"][: 1 + (not name.endswith("random"))]
+
+
+def _passing(config):
+    parts = network.report(config, shape=(9, 11, 13))  # of three images all drawn labels may be wrong
+    assert [title for title, part in parts if not part.passed] == []
+    return parts
 
 
 def test_a_planted_fault_fails(monkeypatch):

@@ -15,7 +15,7 @@ from minram.errors import InputError
 from minram.pictures.confusion import confusion_figure
 from minram.training.evaluate import confusion, evaluate
 from minram.training.run import find_model, load_params
-from runs import save_untrained
+from runs import save_untrained, save_whole
 from tiny import SHORT, dataset, save_npz
 
 
@@ -124,6 +124,44 @@ def test_what_is_no_picture_is_one_sentence(here, capsys):
     assert capsys.readouterr().err == (
         "minram label: Cannot read no.png as a picture (there is no such file); give a PNG or JPEG file.\n"
     )
+
+
+def test_a_picture_that_cannot_be_read_does_not_stop_the_others(here, capsys):
+    imsave("a.png", np.random.default_rng(0).random((6, 5, 3)))
+    (here / "b.png").write_text("no picture")
+    np.full((3, 3), 300.0, np.float32).tofile("c.png")
+    assert cli.main(["label", "runs/new", "b.png", "a.png", "c.png", "--picture", "p.png"]) == 2
+    out, err = capsys.readouterr()
+    assert out.startswith("a.png: label ") and out.endswith("Picture: p-2.png\n")
+    assert [line.split(" as a picture")[0] for line in err.splitlines()] == [
+        f"minram label: Cannot read {name}" for name in ("b.png", "c.png")
+    ]
+
+
+def test_a_sentence_that_names_no_picture_is_told_of_which(here, capsys, monkeypatch):
+    def refuse(file, channels):
+        raise InputError("an image should be another one")
+
+    monkeypatch.setattr("minram.datasets.image.read_image", refuse)
+    assert cli.main(["label", "runs/new", "a.png"]) == 2
+    assert capsys.readouterr().err == "minram label: a.png: an image should be another one\n"
+
+
+def test_nothing_is_drawn_over_the_pictures(here, capsys):
+    for name in ("a.png", "a-2.png"):
+        imsave(name, np.random.default_rng(0).random((6, 5, 3)))
+    before = [(here / name).read_bytes() for name in ("a.png", "a-2.png")]
+    for pictures in (["a.png"], ["./a-2.png", "a-2.png"]):
+        assert cli.main(["label", "runs/new", *pictures, "--picture", str(here / "a.png")]) == 2
+        out, err = capsys.readouterr()
+        assert not out and "would be drawn over the picture" in err and "choose another name" in err
+    assert [(here / name).read_bytes() for name in ("a.png", "a-2.png")] == before
+
+
+def test_a_model_without_a_path_draws_none(here, capsys):
+    save_whole(here / "whole.npz", SHORT.changed(data=str(here / "d.npz")))
+    assert cli.main(["label", "whole.npz", "a.png", "--picture", "p.png"]) == 2
+    assert "it has no path to draw; leave out --picture" in capsys.readouterr().err
 
 
 def test_without_a_run_the_newest_is_taken(here, capsys):

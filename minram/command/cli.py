@@ -109,8 +109,8 @@ def _parser():
     run_help = "a run folder, a .npz with parameters, or pretrained:NAME (default: the newest run)"
     evaluate = add("evaluate", "measure the error rate of a run", "minram evaluate runs/quick --rollouts 10")
     evaluate.add_argument("model", nargs="?", metavar="RUN", help=run_help)
-    evaluate.add_argument("--rollouts", type=_positive, default=10, metavar="M", help="rollouts to average (10)")
-    evaluate.add_argument("--policy", choices=["mean", "sampled", "random"], default="mean", help="default: mean")
+    evaluate.add_argument("--rollouts", type=_positive, metavar="M", help="rollouts to average (10)")
+    evaluate.add_argument("--policy", choices=["mean", "sampled", "random"], help="default: mean")
     evaluate.add_argument("--data", metavar="PATH", help="other images than those of its training")
     evaluate.add_argument("--size", type=_size, metavar="HxW", help="another canvas: the same weights still fit")
     split_help = "validation, as often as you like (default), or the test set, once"
@@ -142,7 +142,7 @@ def _parser():
 
     trace = add("trace", "print every array of one update, with its formula and line", "minram trace --tiny")
     trace.add_argument("--tiny", action="store_true", help="the agent of lesson 0, whose numbers fit on a page")
-    trace.add_argument("--n", type=_rows, default=16, help="images in the minibatch (16)")
+    trace.add_argument("--n", type=_rows, help="images in the minibatch (16)")
 
     bench = add(
         "bench", "measure the speed of training on this machine", "minram bench --task mnist cluttered-60 --threads 2"

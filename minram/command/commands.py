@@ -88,7 +88,7 @@ def _resumed(args):
     """The settings and the folder of a run that is to go on."""
     if args.set or args.data or args.recipe:
         raise InputError("--resume takes all settings from the run; leave out the recipe, --set and --data.")
-    folder = Path(args.out) if args.out else newest("last.npz")
+    folder = Path(args.out) if args.out else newest("last.npz", without="result.json")
     if not (folder / "last.npz").is_file():
         raise InputError(f"{folder} holds no run to resume; begin one without --resume.")
     return load_params(folder / "last.npz")[1], folder
@@ -134,6 +134,10 @@ def evaluate_command(args: Namespace) -> None:
     if differ and not args.data:
         raise InputError(f"{differ} Put the data back, or name these with --data.")
     dataset = aligned(dataset, names)
+    looks = MODELS[config.model].looks
+    if not looks and (args.policy or args.rollouts):
+        raise InputError("this model sees the whole image at once; leave out --policy and --rollouts.")
+    args.policy, args.rollouts = args.policy or "mean", args.rollouts or 10
     test = args.split == "test"
     images, labels = (dataset.x_test, dataset.y_test) if test else (dataset.x_val, dataset.y_val)
 
@@ -146,7 +150,7 @@ def evaluate_command(args: Namespace) -> None:
         print(f"minram evaluate: {printable(differ)}", file=sys.stderr)
     given = single.probabilities[-1].argmax(axis=-1)
     print(f"{len(labels):,} {args.split} images, error with its 95 % Wilson interval:")
-    if not MODELS[config.model].looks:
+    if not looks:
         print(f"  the whole image at once: {rate(single.wrong[-1])}")
         print("\n".join(map(printable, by_class(given, labels, dataset.y_train, names))))
         return
@@ -210,9 +214,11 @@ def trace_command(args: Namespace) -> None:
     from minram.training.recipes import recipe
 
     if args.tiny:
+        if args.n:
+            raise InputError("--tiny has images of its own; leave out --n.")
         seen = trace.tiny()
     else:
-        digits = data.load()
-        seen = trace.usual(recipe("quick"), digits.x_train[: args.n], digits.y_train[: args.n])
+        digits, n = data.load(), args.n or 16
+        seen = trace.usual(recipe("quick"), digits.x_train[:n], digits.y_train[:n])
     for entry in seen:
         print(entry.text(most=25 if args.tiny else 6))

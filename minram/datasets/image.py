@@ -79,7 +79,8 @@ def _read_picture(path):
             warnings.simplefilter("ignore")
             # Pillow's own limit: 90 million pixels. It holds for no file that is opened as a PNG by its name.
             warnings.filterwarnings("error", "Image size")
-            return _upright(matplotlib.image.imread(path, format="any"), path)
+            x = matplotlib.image.imread(path, format="any")
+            return _upright(x / np.float32(65535) if x.dtype == np.uint16 else x, path)
     except Exception as error:  # for damaged bytes Pillow raises a dozen kinds
         reason = str(error)[:300] or type(error).__name__
         raise InputError(f"Cannot read {path} as a picture ({reason}); give a PNG or JPEG file.") from None

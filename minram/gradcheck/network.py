@@ -23,11 +23,17 @@ from minram.gradcheck.checks import check_directions, check_gradient
 from minram.gradcheck.report import Report
 from minram.ops import Array, Params, cross_entropy_forward
 from minram.policy import log_prob_forward
-from minram.reinforce import Outcome, cotangents
+from minram.reinforce import Outcome, advantages, cotangents
 from minram.reinforce import draw as draw_label
 from minram.sensor import SummedArea, summed_area
 
-REINFORCE = {"objective": "reinforce", "flow": ("label", "location", "baseline")}
+# The drawn label alone is rewarded, whatever a hybrid recipe rewards.
+REINFORCE = {
+    "objective": "reinforce",
+    "flow": ("label", "location", "baseline"),
+    "reward": "correct",
+    "reward_steps": "last",
+}
 
 
 class Frozen(NamedTuple):
@@ -60,6 +66,9 @@ def scalars(frozen: Frozen) -> dict[str, Callable[[Trajectory], Any]]:
     """The five functions above, each of a Trajectory along the frozen locations."""
     _, config, _, trajectory, labels, guess, _, outcome = frozen
     advantage = outcome.advantage
+    # The drawn label is the last decision, and judged as the location before it, which a single glimpse has not.
+    last = trajectory.baseline[-1:] if len(advantage) else np.zeros((1, labels.size))
+    of_guess = advantages(outcome.reward, last, config.baseline, config.rollouts)[0]  # (N,)
     N, weight = labels.size, config.location_weight * config.final_location_weight  # λ
     return {
         "cross-entropy": lambda t: cross_entropy_forward(t.logits, labels)[0].mean(),
@@ -67,7 +76,7 @@ def scalars(frozen: Frozen) -> dict[str, Callable[[Trajectory], Any]]:
             -weight / N * np.sum(advantage * log_prob_forward(trajectory.sample, t.mu, t.log_std)[0])
         ),
         "border": lambda t: weight * config.border_weight / (2 * N) * np.sum((t.mu - t.mu.clip(-1, 1)) ** 2),
-        "guess": lambda t: np.sum(advantage[-1] * cross_entropy_forward(t.logits[-1], guess)[0]) / N,
+        "guess": lambda t: np.sum(of_guess * cross_entropy_forward(t.logits[-1], guess)[0]) / N,
         "baseline": lambda t: config.baseline_weight / (2 * N) * np.sum((t.baseline - outcome.returns) ** 2),
     }
 
@@ -107,20 +116,27 @@ def objectives(
     rng = np.random.default_rng(seed)
     images, labels = rng.random(shape), rng.integers(0, n_classes, shape[0])
     all_heads = Cotangents._fields
+    decides = config.glimpses > 1 and config.policy == "gaussian"
     for title, names, heads, changes in (
         ("cross-entropy of the label", ("cross-entropy",), ("logits",), {}),
         ("log-likelihood of the locations", ("log-likelihood", "border"), ("mu", "log_std"), {}),
         ("squared error of the baseline", ("baseline",), ("baseline",), {}),
         ("objective reinforce", ("log-likelihood", "border", "guess", "baseline"), all_heads, REINFORCE),
     ):
-        for learn_std in (False, True) if "mu" in heads else (False,):
-            frozen = freeze(replace(config, **changes, learn_std=learn_std), images, labels, n_classes, seed)
+        used = heads if decides else tuple(h for h in heads if h == "logits")
+        if not used or (changes and config.policy == "random"):  # which has nothing to reinforce
+            continue
+        for learn_std in (False, True) if "mu" in used else (False,):
+            # What a learned σ goes without.
+            free = {"final_std": 1.0, "weight_decay": 0.0, "start": "uniform"} if learn_std else {}
+            settings = replace(config, **changes, **free, learn_std=learn_std)
+            frozen = freeze(settings, images, labels, n_classes, seed)
             parts = [scalars(frozen)[name] for name in names]
             f = along(frozen, partial(_sum_of, parts))
-            grads = backward(frozen.params, frozen.trajectory, only(frozen.cotangents, *heads))
-            shared = ("glimpse", "core", *(h.replace("logits", "label").replace("mu", "location") for h in heads))
+            grads = backward(frozen.params, frozen.trajectory, only(frozen.cotangents, *used))
+            shared = ("glimpse", "core", *(h.replace("logits", "label").replace("mu", "location") for h in used))
             zero = [name for name in frozen.params if not name.startswith(shared)]
-            sigma = " (σ learned)" if learn_std else " (σ fixed)" if "mu" in heads else ""
+            sigma = " (σ learned)" if learn_std else " (σ fixed)" if "mu" in used else ""
             yield f"{title}{sigma}, T = {config.glimpses}, float64", f, frozen.params, grads, zero
 
 

@@ -7,12 +7,13 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from minram.datasets.tasks import fixed_batches
-from minram.errors import InputError, check_labels
+from minram.errors import InputError, check_labels, check_whole
 from minram.ops import Array, Params
 from minram.training.config import Config
 from minram.training.models import MODELS
 
 BATCH = 500  # rows at a time: large enough for fast products, small enough to stay in the cache
+SEEDS = 2**63 - 1  # the largest
 PIXELS = 2**25  # at a time, on large canvases
 
 
@@ -40,10 +41,10 @@ def evaluate(
     locations and the samples. → Evaluation. Raises InputError for images or labels that do not fit the model.
     """
     labels = np.asarray(labels)
-    if not (len(images) and 1 <= rollouts <= 10_000):
-        raise InputError(
-            f"An evaluation takes 1 or more images and 1 to 10000 rollouts, not {len(images)} and {rollouts}."
-        )
+    check_whole("rollouts", rollouts, 1, 10_000)
+    check_whole("seed", seed, 0, SEEDS)
+    if not len(images):
+        raise InputError("there are no images to evaluate; give one or more.")
     check_labels(labels, len(images), params["label.b"].size)
     policy = config.rollout_policy(policy)
     rng = np.random.default_rng([seed, 1])  # not the generator that makes the task

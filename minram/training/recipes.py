@@ -157,7 +157,7 @@ RECIPES = {
 def recipe(name: str) -> Config:
     """The Config of a recipe. Raises InputError, with the nearest name, for one that does not exist."""
     if name not in RECIPES:
-        near = difflib.get_close_matches(name, RECIPES, n=1)
+        near = difflib.get_close_matches(str(name), RECIPES, n=1)
         hint = f"did you mean '{near[0]}'?" if near else "minram recipes lists them."
         raise InputError(f"there is no recipe '{name}'; {hint}")
     return Config(**RECIPES[name].settings)

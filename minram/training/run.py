@@ -181,21 +181,24 @@ def find_model(name: str) -> Path:
         return named[name]
     path = Path(name)
     path = path / "best.npz" if path.is_dir() else path
-    if name.startswith("pretrained:") or not path.is_file():
+    if not name or name.startswith("pretrained:") or not path.is_file():
         runs = sorted(str(run.parent) for run in Path("runs").glob("*/best.npz"))
         raise InputError(
-            f"{name} should be a run folder with a best.npz, or a .npz file, or the name of weights, but there is "
-            f"none; there are {', '.join([*runs[-8:], *named])}."
+            f"{name or repr(name)} should be a run folder with a best.npz, or a .npz file, or the name of weights, but "
+            f"there is none; there are {', '.join([*runs[-8:], *named])}."
         )
     return path
 
 
-def newest(name: str) -> Path:
-    """The run in runs/ whose file `name` is the newest → its folder. Raises InputError where there is none."""
-    found = sorted(Path("runs").glob(f"*/{name}"), key=lambda path: path.stat().st_mtime)
+def newest(name: str, without: str = "") -> Path:
+    """The run in runs/ whose file `name` is the newest → its folder; one that has the file `without` comes last.
+
+    Raises InputError where there is none.
+    """
+    found = list(Path("runs").glob(f"*/{name}"))
     if not found:
         raise InputError(f"there is no run in runs/ with a {name}; name its folder.")
-    return found[-1].parent
+    return max(found, key=lambda path: (not (path.parent / without).is_file(), path.stat().st_mtime)).parent
 
 
 def new_folder(name: str) -> Path:

@@ -15,7 +15,7 @@ import numpy as np
 
 from minram.datasets import data
 from minram.datasets.data import Dataset
-from minram.errors import InputError
+from minram.errors import InputError, check_whole
 from minram.reinforce import Outcome
 from minram.storage.writing import held, make_folder, write_text
 from minram.training.config import Config
@@ -55,6 +55,7 @@ def train(
     numbers stop being finite, and Stopped after Ctrl-C, a termination signal or the end of the terminal (not under
     nohup). A second Ctrl-C does not wait for the end of the step.
     """
+    check_workers(workers)
     one_thread()
     folder = Path(folder)
     dataset = dataset or load_data(config)
@@ -68,6 +69,12 @@ def train(
         for note in () if resume else dataset.notes:
             report(f"Note: {note}", True)
         return _train(run, config, folder, dataset, report, own, on_step, workers)
+
+
+def check_workers(workers: int | None) -> None:
+    """Raise InputError unless it is None or a number of processes."""
+    if workers is not None:
+        check_whole("workers", workers, 1, 1024)
 
 
 def load_data(config: Config) -> Dataset:
