@@ -87,3 +87,14 @@ class Visit:
         mouse.down()
         mouse.move(box["x"] + end[0], box["y"] + end[1], steps=steps)
         mouse.up()
+
+    def swipe(self, canvas, start, end, steps=10):
+        """The same with a finger, of which the browser decides whether it scrolls the page."""
+        self.page.locator(canvas).scroll_into_view_if_needed()
+        box, touch = self.page.locator(canvas).bounding_box(), self.context.new_cdp_session(self.page)
+        for i in range(steps + 1):
+            x, y = (box[k] + a + (b - a) * i / steps for k, a, b in zip("xy", start, end))
+            points = {"type": "touchMove" if i else "touchStart", "touchPoints": [{"x": x, "y": y}]}
+            touch.send("Input.dispatchTouchEvent", points)
+        touch.send("Input.dispatchTouchEvent", {"type": "touchEnd", "touchPoints": []})
+        touch.detach()

@@ -191,6 +191,53 @@ def test_pointer_and_keys(browser, page):
         assert visit.run("state.clutter.length") == 0
 
 
+def test_keys_throw_clutter_and_other_buttons_do_nothing(browser, page):
+    with Visit(browser, page) as visit:
+        before = visit.run("state.start")
+        visit.page.locator("#scene").click(button="right", position={"x": 300, "y": 300})
+        assert visit.run("state.start") == before
+        visit.page.locator("#scene").press("Enter")
+        assert visit.run("state.clutter.length") == 0
+        visit.page.click("[data-mode=clutter]")
+        visit.page.locator("#scene").press("Enter")
+        [piece] = visit.run("state.clutter.map(c => [c.column + c.width / 2, c.row + c.height / 2])")
+        where = visit.run("now.steps[state.t].loc.map(v => (v + 1) / 2 * state.width)")
+        assert np.abs(np.subtract(piece, where)).max() <= 0.5
+
+
+def test_an_agent_of_many_glimpses_is_shown_with_all(browser, tmp_path):
+    config, d = TINY.changed(glimpses=25), dataset()
+    path = tmp_path / "agent.html"
+    path.write_text(agent_page(parameters(config, np.random.default_rng(0)), config, d.x_val, d.y_val, "long"), "utf-8")
+    with Visit(browser, path) as visit:
+        assert visit.page.inner_text("#step") == "glimpse 1 of 25" and visit.page.inner_text("#trained") == ""
+        visit.run("set({ glimpses: 3 })")
+        assert visit.page.inner_text("#trained") == "It was trained with 25."
+
+
+def test_a_model_of_other_images_has_its_own_names_and_ground(browser, tmp_path):
+    """Dark objects on a light ground: so is what one draws, and no black canvas is put around it."""
+    config, rng = TINY.changed(task="original", background=0.9), np.random.default_rng(0)
+    x, y = np.full((6, 40, 30), 230, np.uint8), np.array([0, 1, 2] * 2)
+    x[:, 10:20, 5:15] = 20
+    html = agent_page(parameters(config, rng), config, x, y, "birds", ("crow", "a very long name", "emu"))
+    (tmp_path / "agent.html").write_text(html, "utf-8")
+    with Visit(browser, tmp_path / "agent.html") as visit:
+        assert visit.run("page.checked") < 1e-12
+        assert "digit" not in visit.page.inner_text("body").replace("digits of", "")
+        assert "The label is crow." in visit.page.inner_text("#belief-text") or visit.run("state.label") != 0
+        visit.run("set({ image: 1 })")
+        assert "The label is a very long name." in visit.page.inner_text("#belief-text")
+        assert visit.page.locator("#size option").count() == 1
+        visit.page.click("#own")
+        assert "Nothing is drawn yet" in visit.page.inner_text("#digit-text")
+        assert visit.run("now.image.pixels.every(v => v === 230)")
+        visit.drag("#pad", (20, 20), (20, 110))
+        drawn = np.array(visit.run("Array.from(now.image.pixels)"))
+        assert drawn.min() == 0 and drawn.max() == 230
+        assert visit.page.inner_text("#digit-text") == "Your drawing."
+
+
 def test_switches(browser, page):
     with Visit(browser, page) as visit:
         before = visit.run("Array.from(now.steps[0].phi)")

@@ -121,7 +121,7 @@ def test_reinforce_follows_pointer_keyboard_and_finger(browser):
         visit.drag("#scene", mu, (there, 10))
         assert abs(visit.run("state.s.mu") + 0.5) < 0.01  # a pixel is 2.6/670
         visit.drag("#scene", visit.run("view.scene.handles.mu"), (9000, -3000))  # far outside
-        assert visit.run("state.s.mu") == 1.2
+        assert visit.run("state.s.mu") == 1
         visit.drag("#parabola", (50, 50), (visit.run("view.parabola.x.to(0.8)"), 60))
         assert abs(visit.run("state.s.b") - 0.8) < 0.01
         visit.page.focus("#M")
@@ -137,6 +137,59 @@ def test_reinforce_follows_pointer_keyboard_and_finger(browser):
         assert visit.run("state.s.reward") == "bump"
 
 
+def test_reinforce_a_finger_that_scrolls_changes_nothing(browser):
+    """One that moves sideways drags, and one that is lifted where it came down presses."""
+    settings = "[{ ...state.s }, scrollY]"
+    with Visit(browser, PAGE, 390, 844, has_touch=True, is_mobile=True) as visit:
+        for canvas in ("#scene", "#parabola"):
+            visit.page.locator(canvas).scroll_into_view_if_needed()
+            x, y = visit.run("view.scene.handles.mu") if canvas == "#scene" else (200, 100)
+            before, scrolled = visit.run(settings)
+            visit.swipe(canvas, (x + 20, y), (x + 26, y - 80))
+            visit.until(f"Math.abs(scrollY - {scrolled}) > 20")
+            assert visit.run(settings)[0] == before
+        visit.run("scrollTo(0, 0)")
+        x, y = visit.run("view.scene.handles.mu")
+        visit.swipe("#scene", (x, y), (visit.run("view.scene.x.to(0.6)"), y + 10))
+        assert abs(visit.run("state.s.mu") - 0.6) < 0.02
+        visit.page.locator("#parabola").tap(position={"x": 100, "y": 60})
+        assert visit.run("state.s.b") == pytest.approx(visit.run("view.parabola.x.back(100)"), abs=0.02)
+
+
+def test_reinforce_a_handle_is_in_the_picture_and_does_not_jump(browser):
+    with Visit(browser, PAGE) as visit:
+        for settings in ("{mu: 1, sigma: 0.6}", "{reward: 'bump', c: 1, w: 0.8}", "{mu: -1, sigma: 0.6, c: -1}"):
+            visit.run(f"set({settings})")
+            width = visit.run("page.get('scene').clientWidth")
+            assert all(8 <= x <= width - 8 for x, y in visit.run("Object.values(view.scene.handles)"))
+        visit.page.click("#again")
+        x, y = visit.run("view.scene.handles.mu")
+        visit.drag("#scene", (x + 20, y), (x + 22, y), steps=2)
+        assert abs(visit.run("state.s.mu") - 0.1) < 0.011  # two pixels
+        visit.page.locator("#scene").click(button="right", position={"x": x + 60, "y": y})
+        visit.page.locator("#parabola").click(button="right", position={"x": 100, "y": 60})
+        assert visit.run("state.s.b") == 0
+        assert visit.run("document.querySelector('#M').getAttribute('aria-valuetext')") == "16"
+        described = "[...document.querySelectorAll('#try button')].map(b => b.getAttribute('aria-describedby'))"
+        assert visit.run(described) == [f"try-{i}" for i in range(1, 8)]
+
+
+def test_reinforce_what_is_asked_to_be_tried_can_be_seen(browser):
+    """Ten steps leave the place by the score function and not by the pathwise rule; with M = 1 it does not arrive."""
+    with Visit(browser, PAGE) as visit:
+        buttons = visit.page.locator("#try button")
+        for rule, gone in (("score", True), ("path", False)):
+            buttons.nth(3).click()
+            visit.page.click(f"[data-rule={rule}]")
+            visit.page.click("#steps")
+            assert (abs(visit.run("state.s.mu") + 0.1) > 0.2) == gone
+        for M, there in ((1, False), (64, True)):
+            buttons.nth(6).click()
+            visit.run("M => set({M})", M)
+            visit.page.click("#steps")
+            assert (abs(visit.run("state.s.mu - state.s.c")) < 0.1) == there
+
+
 def test_reinforce_has_no_negative_variance_and_sets_up_all(browser):
     with Visit(browser, PAGE) as visit:
         for b in (0.5, 1.0, 1.5):  # the reward is 1 for every sample that can be drawn: rounding alone is left
@@ -145,9 +198,9 @@ def test_reinforce_has_no_negative_variance_and_sets_up_all(browser):
         visit.page.click("[data-rule=path]")
         visit.run("state.eta = 0.2")
         buttons = visit.page.locator("#try button")
-        for i, eta in ((0, 0.05), (buttons.count() - 1, 0.1)):
+        for i, eta, batch in ((0, 0.05, 0), (buttons.count() - 1, 0.1, 25)):
             buttons.nth(i).click()
-            assert visit.run("[state.rule, state.eta, state.batch]") == ["score", eta, 0]
+            assert visit.run("[state.rule, state.eta, state.batch]") == ["score", eta, batch]
 
 
 def test_reinforce_takes_steps(browser):

@@ -51,15 +51,20 @@ def page_of(source: str | Path, dataset: Dataset | None = None, name: str = "") 
         dataset = load_data(config)
         if differ := data_differ(path, meta, dataset):
             raise InputError(f"{differ} Put the data back, or train on these.")
-    dataset = aligned(dataset, class_names(meta, params["label.b"].size))
+    names = class_names(meta, params["label.b"].size)
+    dataset = aligned(dataset, names)
     index = np.random.default_rng(0).permutation(len(dataset.x_val))[:IMAGES]
-    return agent_page(params, config, dataset.x_val[index], dataset.y_val[index], name or str(source))
+    return agent_page(params, config, dataset.x_val[index], dataset.y_val[index], name or str(source), names)
 
 
-def agent_page(params: Params, config: Config, images: Array, labels: Array, name: str) -> str:
-    """The page of an agent → its HTML. images (n, H, W) uint8, or floats in [0, 1]; labels (n,); name: any text.
+def agent_page(
+    params: Params, config: Config, images: Array, labels: Array, name: str, names: tuple[str, ...] = ()
+) -> str:
+    """The page of an agent → its HTML.
 
-    Raises InputError for images with colour channels, weights that half precision cannot hold, and a page over 2 MB.
+    images (n, H, W) uint8, or floats in [0, 1]; labels (n,); name: any text; names: of the classes, or () for their
+    numbers. Raises InputError for images with colour channels, weights that half precision cannot hold, and a page over
+    2 MB.
     """
     if images.ndim != 3:
         raise InputError(f"the page shows grey images (n, H, W), but these are {images.shape}; draw them by `show`.")
@@ -73,6 +78,8 @@ def agent_page(params: Params, config: Config, images: Array, labels: Array, nam
     known = ("glimpses", "patch_size", "scales", "continuous", "background", "distractor_size", "reward_steps")
     told = {
         "name": name,
+        "names": names,
+        "thing": "image" if config.data or names else "digit",
         "config": {key: getattr(config, key) for key in known}
         | {"height": size[0], "width": size[1], "less": round(255 * config.background)},
         "params": {key: {"shape": w.shape, "half": _base64(w)} for key, w in half.items()},

@@ -10,7 +10,13 @@ const stored = (() => {
   return page.data.labels.map((_, i) => one(i));
 })();
 const digitSize = { height: page.data.images.height, width: page.data.images.width };
-const own = { ...digitSize, pixels: new Uint8ClampedArray(digitSize.height * digitSize.width) };
+// The drawing: light ink on a dark ground, or dark ink where the images are light at their borders.
+const ground = config.less;
+const ink = ground > 127 ? 0 : 255;
+const own = { ...digitSize, pixels: new Uint8ClampedArray(digitSize.height * digitSize.width).fill(ground) };
+const { thing } = page.data; // "digit", or "image" for a model of other data
+for (const word of document.querySelectorAll(".thing")) word.textContent = thing;
+const called = (k) => page.data.names[k] ?? String(k);
 
 if ("location.hidden.W" in params) page.get("mu-formula").innerHTML = "μ<sub>t</sub> = ReLU(<i>h</i><sub>t</sub> W′ + b′) W + b";
 
@@ -22,7 +28,7 @@ const state = {
   place: null, // row, column of the digit's corner
   clutter: [],
   start: [-0.3, -0.3],
-  glimpses: Math.min(config.glimpses, 20),
+  glimpses: config.glimpses,
   t: 0,
   policy: "mean",
   sigma: [...page.data.sigma],
@@ -36,7 +42,7 @@ const middle = () => [
   Math.floor((state.height - digitSize.height) / 2),
   Math.floor((state.width - digitSize.width) / 2),
 ];
-const digit = () => (state.image < 0 ? model.centred(own) : stored[state.image]);
+const digit = () => (state.image < 0 ? (thing === "digit" ? model.centred(own) : own) : stored[state.image]);
 
 function compute() {
   const [row, column] = state.place;
@@ -89,24 +95,26 @@ function write() {
   const [how, kept] = state.policy === "mean" ? ["at", ", kept in the image"] : ["drawn around", ""];
   const next = last ? "It was the last." : `The next is ${how} μ = ${pair(step.mu)}, the cross${kept}.`;
   page.get("scene-text").textContent = `Glimpse ${state.t + 1} at l = ${pair(step.loc)}. ${next}`;
-  const truth = state.label === null ? "" : ` The label is ${state.label}.`;
+  const truth = state.label === null ? "" : ` The label is ${called(state.label)}.`;
   const what = config.reward_steps === "every" ? "Of the rewards still to come it expects" : "It expects the reward";
   const expected = last ? "" : ` ${what} b = ${number(step.baseline)}.`; // after the last there is nothing to expect
-  const belief = `${best}, with ${number(100 * step.belief[best], 1)} %`;
+  const belief = `${called(best)}, with ${number(100 * step.belief[best], 1)} %`;
   page.get("belief-text").textContent = `After glimpse ${state.t + 1}: ${belief}.${expected}${truth}`;
-  const empty = state.image < 0 && !own.pixels.some((v) => v > 0);
+  const empty = state.image < 0 && own.pixels.every((v) => v === ground);
   page.get("digit-text").textContent = empty
-    ? "Nothing is drawn yet: draw a digit on the black square, or take one of the twenty. The agent looks at nothing."
+    ? `Nothing is drawn yet: draw on the square, or take one of the ${stored.length}. The agent looks at nothing.`
     : state.image < 0
-      ? "Your drawing, moved so that its centre of mass is in the middle, as MNIST has it."
-      : `Validation image ${state.image + 1} of ${stored.length}, label ${state.label}.`;
+      ? `Your drawing${thing === "digit" ? ", moved so that its centre of mass is in the middle, as MNIST has it" : ""}.`
+      : `Validation image ${state.image + 1} of ${stored.length}, label ${called(state.label)}.`;
   for (const [id, value, text] of [
-    ["glimpses", state.glimpses, `${state.glimpses}${state.glimpses > config.glimpses ? ` (trained: ${config.glimpses})` : ""}`],
+    ["glimpses", state.glimpses, String(state.glimpses)],
     ["sigma", state.sigma[0], number(state.sigma[0])],
   ]) {
     page.get(id).value = value;
     page.get(id).nextElementSibling.textContent = text;
   }
+  const asTrained = state.glimpses === config.glimpses;
+  page.get("trained").textContent = asTrained ? "" : `It was trained with ${config.glimpses}.`;
   press("[data-mode]", ({ mode }) => mode === state.mode);
   press("[data-policy]", ({ policy }) => policy === state.policy);
   press("[data-scale]", ({ scale }) => state.on[scale]);

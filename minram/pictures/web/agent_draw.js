@@ -94,8 +94,9 @@ drawing.scene = (state, now) => {
     page.line(draw, [at(steps[t - 1].loc), at(steps[t].loc)], drawing.timeColour(t, steps.length), on("loc") ? 4 : 2);
   }
   for (let t = 0; t <= state.t; t++) {
-    const [x, y] = at(steps[t].loc);
     const here = t === state.t;
+    const keep = (v, end) => Math.min(Math.max(v, here ? 9 : 6), end - (here ? 9 : 6)); // its number can be read
+    const [x, y] = at(steps[t].loc).map((v, i) => keep(v, [width, height][i]));
     page.disc(draw, x, y, here ? 9 : 6, drawing.timeColour(t, steps.length), true);
     draw.font = `${here ? "bold 12px" : "10px"} system-ui, sans-serif`;
     page.text(draw, String(t + 1), x, y + (here ? 4 : 3.5), t < steps.length / 2 ? "#000" : "#fff", "center");
@@ -124,12 +125,13 @@ drawing.retina = (state, now) => {
 
 // A row of bars for each glimpse, of equal scale; behind them the most probable label.
 drawing.beliefs = (state, now) => {
+  const short = (k) => (called(k).length > 6 ? `${called(k).slice(0, 5)}…` : called(k));
   const area = page.begin(page.get("beliefs"));
   if (!area) return null;
   const { draw, width, height } = area;
   const { steps } = now;
   const K = steps[0].belief.length;
-  const [left, right, foot] = [24, width - 64, 18];
+  const [left, right, foot] = [24, width - (page.data.names.length ? 92 : 64), 18];
   const rowHeight = (height - foot) / steps.length;
   const column = (right - left) / K;
   steps.forEach(({ belief }, t) => {
@@ -155,11 +157,11 @@ drawing.beliefs = (state, now) => {
       draw.fillRect(left + k * column + 1, bottom - p * (rowHeight - 4), column - 2, p * (rowHeight - 4));
     });
     draw.globalAlpha = 1;
-    page.text(draw, `${best}: ${Math.round(100 * belief[best])} %`, right + 6, bottom - 3, page.colour("text"));
+    page.text(draw, `${short(best)}: ${Math.round(100 * belief[best])} %`, right + 6, bottom - 3, page.colour("text"));
   });
   for (let k = 0; k < K; k += Math.ceil(K / 10)) {
     draw.font = k === state.label ? "bold 12px system-ui, sans-serif" : "12px system-ui, sans-serif";
-    page.text(draw, String(k), left + (k + 0.5) * column, height - 4, page.colour("text"), "center");
+    page.text(draw, column > 44 ? short(k) : String(k), left + (k + 0.5) * column, height - 4, page.colour("text"), "center");
   }
   return { rowHeight };
 };

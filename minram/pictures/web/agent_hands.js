@@ -54,8 +54,9 @@ page.pointer(page.get("pad"), (kind, x, y) => {
     const [y0, x0] = pen.map((v, i) => v + ((to[i] - v) * n) / parts);
     for (let i = Math.max(0, Math.floor(y0 - 3 * radius)); i < Math.min(own.height, y0 + 3 * radius); i++) {
       for (let j = Math.max(0, Math.floor(x0 - 3 * radius)); j < Math.min(own.width, x0 + 3 * radius); j++) {
-        const ink = 255 * clamp(1.9 - Math.hypot(i + 0.5 - y0, j + 0.5 - x0) / radius, 0, 1);
-        own.pixels[i * own.width + j] = Math.max(own.pixels[i * own.width + j], ink);
+        const share = clamp(1.9 - Math.hypot(i + 0.5 - y0, j + 0.5 - x0) / radius, 0, 1);
+        const [was, value] = [own.pixels[i * own.width + j], ground + share * (ink - ground)];
+        own.pixels[i * own.width + j] = ink > ground ? Math.max(was, value) : Math.min(was, value);
       }
     }
   }
@@ -70,7 +71,7 @@ const click = (query, act) =>
 stored.forEach((image, i) => {
   const button = document.createElement("button");
   button.dataset.image = i;
-  button.setAttribute("aria-label", `validation image ${i + 1}, label ${page.data.labels[i]}`);
+  button.setAttribute("aria-label", `validation image ${i + 1}, label ${called(page.data.labels[i])}`);
   button.append(document.createElement("canvas"));
   drawing.thumbnail(button.firstChild, image);
   page.get("images").append(button);
@@ -84,7 +85,10 @@ config.scales.forEach((s, k) => {
   const caption = document.createElement("figcaption");
   caption.className = "quiet";
   caption.textContent = `${s}×${s} pixels a cell`;
-  figure.append(document.createElement("canvas"), caption);
+  const canvas = document.createElement("canvas");
+  canvas.setAttribute("role", "img");
+  canvas.setAttribute("aria-label", `${config.patch_size}×${config.patch_size} cells of ${s}×${s} pixels`);
+  figure.append(canvas, caption);
   page.get("retina").append(figure);
 });
 const sizes = [
@@ -92,10 +96,8 @@ const sizes = [
   [digitSize.height, digitSize.width],
   [60, 60],
   [100, 100],
-];
-const kinds = new Set(
-  sizes.filter(([h, w]) => h >= digitSize.height && w >= digitSize.width).map(([h, w]) => `${h}×${w}`),
-);
+].filter(([h, w]) => !ground && h >= digitSize.height && w >= digitSize.width); // around images it would be black
+const kinds = new Set([`${config.height}×${config.width}`, ...sizes.map(([h, w]) => `${h}×${w}`)]);
 const trained = `${config.height}×${config.width}`;
 for (const text of kinds) page.get("size").append(new Option(text === trained ? `${text}, as trained` : text, text));
 
@@ -105,7 +107,7 @@ click("[data-policy]", ({ policy }) => set({ policy }));
 click("[data-scale]", ({ scale }) => set({ on: state.on.map((is, k) => (k === Number(scale) ? !is : is)) }));
 click("#own", () => set({ image: -1 }));
 click("#wipe", () => {
-  own.pixels.fill(0);
+  own.pixels.fill(ground);
   drawing.thumbnail(page.get("pad"), own);
   set({ image: -1 });
 });
@@ -119,7 +121,12 @@ page
   .addEventListener("input", (event) => set({ sigma: state.sigma.map(() => Number(event.target.value)) }));
 page.get("size").addEventListener("change", (event) => resize(...event.target.value.split("×").map(Number)));
 
-// ← and → step; with Shift, arrows move what a press on the scene would move.
+// ← and → step; with Shift, arrows move what a press on the scene would move. Enter throws clutter at the glimpse.
+page.get("scene").addEventListener("keydown", (event) => {
+  if (event.key !== "Enter" || state.mode !== "clutter") return;
+  const [x, y] = now.steps[state.t].loc;
+  throwIn(((y + 1) / 2) * state.height, ((x + 1) / 2) * state.width);
+});
 document.addEventListener("keydown", (event) => {
   const way = { ArrowLeft: [0, -1], ArrowRight: [0, 1], ArrowUp: [-1, 0], ArrowDown: [1, 0] }[event.key];
   if (!way || event.ctrlKey || event.altKey || event.metaKey || event.target.matches("input, select")) return;
@@ -133,7 +140,7 @@ document.addEventListener("keydown", (event) => {
 
 for (const [text, act] of [
   [
-    "Drag the first glimpse around: from where is the digit not found?",
+    `Drag the first glimpse around: from where is the ${thing} not found?`,
     () => set({ mode: "start", t: state.glimpses - 1 }),
   ],
   ["Switch the coarse scales off: what were they for?", () => set({ on: state.on.map((_, k) => k === 0), t: 0 })],
@@ -143,7 +150,7 @@ for (const [text, act] of [
     () => set({ policy: "sampled", sigma: [0.3, 0.3], t: state.glimpses - 1 }),
   ],
   [
-    "Throw pieces of other digits over it.",
+    `Throw pieces of other ${thing}s over it.`,
     () => [0.2, 0.4, 0.6, 0.8].forEach((f, i) => throwIn(f * state.height, [0.2, 0.7, 0.3, 0.8][i] * state.width)),
   ],
 ]) {

@@ -64,33 +64,49 @@ page.follow = (event) => {
   page.light(tie, column === undefined ? null : Number(column));
 };
 
-// A pointer on a canvas: `on(kind, x, y)` with "down", "move", "up" or "over", in pixels within the canvas.
+// A pointer on a canvas: `on(kind, x, y)` with "down", "move", "up" or "over", in pixels within the canvas. Where a
+// finger may scroll the page, it presses only when it has moved sideways, or was lifted where it came down.
 page.pointer = (canvas, on) => {
-  let held = null;
+  let [held, waiting] = [null, null];
+  const scrolls = getComputedStyle(canvas).touchAction.includes("pan-y");
+  const press = ({ id, x, y }) => {
+    waiting = null;
+    if (on("down", x, y) === false) return;
+    held = id;
+    try {
+      canvas.setPointerCapture(id);
+    } catch {
+      // the pointer is gone already
+    }
+  };
   const at = (kind) => (event) => {
-    if (held !== null && event.pointerId !== held) return; // a second finger
+    const id = event.pointerId;
+    if ((held ?? waiting?.id ?? id) !== id) return; // a second finger
     const box = canvas.getBoundingClientRect();
     const x = Math.min(Math.max(event.clientX - box.left, 0), box.width);
     const y = Math.min(Math.max(event.clientY - box.top, 0), box.height);
     if (kind === "down") {
-      if (on("down", x, y) === false) return;
-      held = event.pointerId;
-      try {
-        canvas.setPointerCapture(held);
-      } catch {
-        // the pointer is gone already
-      }
-    } else if (kind === "up") {
+      if (event.button > 0) return; // the left button, a finger or a pen
+      if (scrolls && event.pointerType === "touch") waiting = { id, x, y };
+      else press({ id, x, y });
+      return;
+    }
+    if (waiting) {
+      const sideways = Math.abs(x - waiting.x) > Math.max(3, Math.abs(y - waiting.y));
+      if (kind === "cancel") waiting = null; // the page scrolls
+      else if (kind === "up" || sideways) press(waiting);
+      else return;
+    }
+    if (kind === "move") on(held === null ? "over" : "move", x, y);
+    else {
       if (held !== null) on("up", x, y);
       held = null;
-    } else {
-      on(held === null ? "over" : "move", x, y);
     }
   };
   canvas.addEventListener("pointerdown", at("down"));
   canvas.addEventListener("pointermove", at("move"));
   canvas.addEventListener("pointerup", at("up"));
-  canvas.addEventListener("pointercancel", at("up"));
+  canvas.addEventListener("pointercancel", at("cancel"));
 };
 
 // Draw for the first time, and again whenever the window, its colours or what is lit change.

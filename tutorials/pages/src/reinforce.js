@@ -7,7 +7,7 @@ const START = { reward: "step", c: 0.25, w: 0.3, mu: 0.1, sigma: 0.2, b: 0, M: 1
 const ETA = 0.05;
 const state = { s: { ...START }, eta: ETA, rule: "score", batch: 0, trail: [], seed: 1 };
 let noise = model.normal(BATCHES * MOST, state.seed);
-let [now, curve, view, held] = [null, { key: "" }, {}, null];
+let [now, curve, view, held, grip] = [null, { key: "" }, {}, null, 0];
 
 const TRY = [
   ["Pull the baseline to 0.8: what happens to the histogram? And to its middle?", { mu: 0.4, b: 0 }],
@@ -16,7 +16,7 @@ const TRY = [
     { sigma: 0.4, mu: 0.25 },
   ],
   ["M four times as large: how much narrower is the histogram?", { M: 4 }],
-  ["On the step, the pathwise gradient is 0, always: no sample sees the edge. Take a step by each rule.", { mu: -0.1 }],
+  ["On the step, the pathwise gradient is 0, always: no sample sees the edge. Take ten steps by each rule.", { mu: -0.1 }],
   ["Make the slope steep, w small: which of the two estimators gets worse?", { reward: "slope", w: 0.6 }],
   [
     "Far from the bump nothing is rewarded. Does a baseline help? What would?",
@@ -24,7 +24,7 @@ const TRY = [
   ],
   [
     "Ten steps with M = 1. Then set it up again, and ten with M = 64: who arrives?",
-    { reward: "bump", w: 0.4, c: 0.5, mu: -0.2, M: 1, eta: 0.1 },
+    { reward: "bump", w: 0.4, c: 0.5, mu: -0.2, M: 1, eta: 0.1, batch: 25 },
   ],
 ];
 const FORMULA = {
@@ -32,7 +32,7 @@ const FORMULA = {
   bump: "= exp(−(a − c)²/2w²)",
   slope: "= (a − c)/w + ½, kept within 0 and 1",
 };
-const RANGE = { c: [-1, 1], w: [0.05, 0.8], mu: [-1.2, 1.2], sigma: [0.05, 0.6], b: [-0.5, 1.5] };
+const RANGE = { c: [-1, 1], w: [0.05, 0.8], mu: [-1, 1], sigma: [0.05, 0.6], b: [-0.5, 1.5] };
 const LIMIT = (name, value) => Math.min(Math.max(value, RANGE[name][0]), RANGE[name][1]);
 
 function compute() {
@@ -86,8 +86,10 @@ function write() {
   const { s } = state;
   for (const input of document.querySelectorAll(".slider input")) {
     const value = input.id === "eta" ? state.eta : s[input.id];
+    const text = input.id === "M" ? String(value) : number(value, input.id === "eta" ? 3 : 2);
     input.value = input.id === "M" ? Math.log2(value) : value;
-    input.nextElementSibling.textContent = input.id === "M" ? value : number(value, input.id === "eta" ? 3 : 2);
+    input.setAttribute("aria-valuetext", text); // the slider of M moves in powers of two
+    input.nextElementSibling.textContent = text;
   }
   page.get("w").disabled = s.reward === "step";
   for (const b of document.querySelectorAll("[data-reward]"))
@@ -186,12 +188,14 @@ function nearest(x, y) {
 }
 
 function drag(kind, x, y) {
+  if (kind === "over") page.get("scene").style.cursor = nearest(x, y) ? "grab" : "default";
   if (kind === "down") {
     held = nearest(x, y);
+    grip = held ? view.scene.handles[held][0] - x : 0; // so that it does not jump to the pointer
     return held !== null;
   }
   if (kind !== "move" || !held) return true;
-  const value = view.scene.x.back(x);
+  const value = view.scene.x.back(x + grip);
   const { s } = state;
   const wanted = { mu: value, c: value, sigma: Math.abs(value - s.mu), w: 2 * Math.abs(value - s.c) }[held];
   set({ [held]: LIMIT(held, wanted) });
@@ -227,9 +231,11 @@ for (const [text, setting] of TRY) {
   const item = document.createElement("li");
   const button = document.createElement("button");
   button.textContent = "Set it up";
+  item.id = `try-${page.get("try").children.length + 1}`;
+  button.setAttribute("aria-describedby", item.id);
   button.addEventListener("click", () => {
-    const { eta = ETA, ...rest } = setting;
-    Object.assign(state, { eta, trail: [], batch: 0, rule: "score" });
+    const { eta = ETA, batch = 0, ...rest } = setting;
+    Object.assign(state, { eta, batch, trail: [], rule: "score" });
     set({ ...START, ...rest });
   });
   item.append(text + " ", button);

@@ -64,7 +64,8 @@ drawing.scene = (state, now) => {
     1.5,
     [6, 4],
   );
-  if (s.b >= 0 && s.b < 1.12)
+  const inside = s.b >= 0 && s.b < 1.12;
+  if (inside)
     page.line(
       draw,
       [
@@ -77,7 +78,7 @@ drawing.scene = (state, now) => {
     );
   page.legend(draw, "reward r", 14, 16, c("reward"), 3);
   page.legend(draw, "expected reward J(μ)", 14, 32, c("exact"), 1.5, [6, 4]);
-  page.legend(draw, "baseline b", 14, 48, c("baseline"), 1.5, [2, 4]);
+  if (inside) page.legend(draw, "baseline b", 14, 48, c("baseline"), 1.5, [2, 4]);
   state.trail.forEach((mu) =>
     page.line(
       draw,
@@ -101,10 +102,12 @@ drawing.scene = (state, now) => {
     2,
   );
 
-  // Handles: a disc for μ, a square for c, diamonds for the two widths.
+  // Handles: a disc for μ, a square for c, diamonds for the two widths, on the left where there is no room.
+  const beside = (middle, width) => middle + (middle + width > 1.25 ? -width : width);
+  const edge = beside(s.c, s.w / 2);
   const handles = {
-    sigma: [x.to(s.mu + s.sigma), y.to(0.35 * Math.exp(-0.5))],
-    w: [x.to(s.c + s.w / 2), y.to(Math.min(1.04, r(s.c + s.w / 2 + 1e-9, s.c, s.w)))],
+    sigma: [x.to(beside(s.mu, s.sigma)), y.to(0.35 * Math.exp(-0.5))],
+    w: [x.to(edge), y.to(Math.min(1.04, r(edge + 1e-9, s.c, s.w)))],
     c: [x.to(s.c), y.to(s.reward === "bump" ? 1 : 0.5)],
     mu: [x.to(s.mu), y.to(0.35)],
   };
@@ -211,8 +214,8 @@ drawing.parabola = (state, now) => {
   const c = page.colour;
   const { s } = state;
   const v = (b) => model.variance(now.exact, s.sigma, b);
-  const most = Math.max(v(-0.5), v(1.5), 1e-6) * 1.05;
-  const [x, y] = [page.axis(-0.5, 1.5, 8, width - 8), page.axis(0, most, height - 20, 8)];
+  const most = Math.max(v(-0.5), v(1.5), 1e-6) * 1.2; // room for the letter b
+  const [x, y] = [page.axis(-0.5, 1.5, 14, width - 14), page.axis(0, most, height - 20, 8)];
   const points = Array.from({ length: 81 }, (_, i) => -0.5 + i / 40);
   page.line(
     draw,
@@ -246,13 +249,14 @@ drawing.parabola = (state, now) => {
   page.legend(draw, "pathwise", width / 2 - 60, 28, c("baseline"), 2, [5, 2]);
   page.diamond(draw, x.to(now.exact.best), y.to(v(now.exact.best)), 7, c("label"), "b*");
   page.triangle(draw, x.to(now.exact.J), y.to(v(now.exact.J)), c("reward"));
+  const right = now.exact.J < now.exact.best; // within the parabola, where neither b nor b* is
   page.text(
     draw,
     "mean reward",
-    x.to(now.exact.J),
-    y.to(v(now.exact.J)) - 10,
+    x.to(now.exact.J) + (right ? 14 : -14),
+    y.to(v(now.exact.J)) - 12,
     c("text"),
-    now.exact.J > 0.9 ? "right" : "center",
+    right ? "left" : "right",
   );
   page.disc(draw, x.to(s.b), y.to(v(s.b)), 8, c("location"), true);
   page.text(draw, "b", x.to(s.b), y.to(v(s.b)) - 12, c("text"), "center");

@@ -5,11 +5,11 @@ const STAGES = [
   "image", "parameters", "glimpse 1", "draw", "glimpse 2", "reward", "cotangents",
   "back through glimpse 2", "back through glimpse 1", "gradients",
 ]; // prettier-ignore
-const RED = 1e-6; // differences at h = 1e-5 are right to some 1e-9
+const RED = 1e-6; // differences at h = 1e-5 are right to some 1e-9, and to some 1e-11 of what is differenced
 const copy = (x) => JSON.parse(JSON.stringify(x));
 const state = { input: copy(page.data.input), bug: null, stage: 0, name: "φ1[0]", held: false };
 const buttons = new Map();
-let [nodes, differences, timer] = [null, {}, null];
+let [nodes, differences, rounding, timer] = [null, {}, 0, null];
 
 const number = (v) =>
   (Number.isInteger(v * 10000) ? String(v) : (Math.abs(v) < 5e-5 ? 0 : v).toFixed(4)).replace("-", "−");
@@ -68,6 +68,7 @@ function update(input = true) {
 
 function compare() {
   differences = model.differences(state.input);
+  rounding = 1e-10 * model.size(state.input);
   page.draw();
 }
 
@@ -76,7 +77,7 @@ const kinks = () => [...nodes.values()].filter((n) => n.name.startsWith("z") && 
 const isWrong = (name) => {
   if (!(name in differences)) return false;
   const [found, by] = [nodes.get(name).value, differences[name]];
-  return !(Math.abs(found - by) <= RED * Math.max(1, Math.abs(by)));
+  return !(Math.abs(found - by) <= RED * Math.max(1, Math.abs(by)) + rounding);
 };
 
 page.draw = () => {
@@ -90,6 +91,7 @@ page.draw = () => {
     button.className =
       name === state.name ? "here" : from.has(name) ? "from" : node.terms.flat().includes(state.name) ? "to" : "";
     if (wrong) button.classList.add("wrong");
+    button.setAttribute("aria-pressed", state.held && name === state.name);
     button.setAttribute("aria-label", `${name} = ${number(node.value)}${wrong ? ", wrong" : ""}`);
   }
   STAGES.forEach((stage, i) => {
@@ -101,7 +103,7 @@ page.draw = () => {
   const wrong = edge.length ? [] : [...buttons.keys()].filter(isWrong);
   const names = [...new Set(wrong.map(arrayOf))].join(", ");
   const compared = Object.keys(differences).length > 0;
-  page.get("verdict").textContent = !compared
+  const verdict = !compared
     ? "Comparing the gradients with those by differences …"
     : edge.length
     ? `${edge[0].name} is 0, on its ReLU's kink, where differences are no judge: change a number a little.`
@@ -110,8 +112,13 @@ page.draw = () => {
     : state.bug
       ? "No gradient differs: with these numbers the bug changes nothing. Change one."
       : "All gradients agree with those by differences.";
+  if (page.get("verdict").textContent !== verdict) page.get("verdict").textContent = verdict; // it is read aloud
+  page.get("held").textContent = state.held ? "Held. " : "";
   explain(here);
 };
+
+// What a formula comes to, once where there is nothing to work out.
+const result = (worked, value) => (worked === number(value) ? `= ${worked}` : `= ${worked} = ${number(value)}`);
 
 function explain(node) {
   const box = page.get("explain");
@@ -126,11 +133,11 @@ function explain(node) {
     const names = node.terms.flat();
     lines.push(
       line(`${node.name} = ${node.says(...names)}`),
-      line(`= ${node.says(...names.map(filled))} = ${number(node.value)}`),
+      line(result(node.says(...names.map(filled)), node.value)),
     );
   } else {
     const join = (write) => node.terms.map((t) => t.map(write).join(" · ")).join(" + ");
-    lines.push(line(`${node.name} = ${join(shown)}`), line(`= ${join(filled)} = ${number(node.value)}`));
+    lines.push(line(`${node.name} = ${join(shown)}`), line(result(join(filled), node.value)));
   }
   const code = page.data.code[node.code];
   if (code) {
@@ -166,18 +173,21 @@ function setter(name) {
 function change(name, text) {
   const v = Number(text);
   if (text.trim() === "" || !Number.isFinite(v) || Math.abs(v) > 100) {
-    page.sorry(`A number here should be from −100 to 100, but it is “${text}”; nothing was changed.`);
+    page.get("refused").textContent = `A number here should be from −100 to 100, but it is “${text}”; nothing was changed.`;
+    page.get("change").value = nodes.get(name).value;
     return;
   }
-  page.sorry("");
+  page.get("refused").textContent = "";
   setter(name)(v);
   update();
 }
 
-function go(stage) {
+function go(stage, byKey = false) {
   state.stage = Math.min(Math.max(stage, 0), STAGES.length - 1);
   page.draw();
-  document.querySelector(`[data-stage="${STAGES[state.stage]}"]`).scrollIntoView({ block: "nearest" });
+  const section = document.querySelector(`[data-stage="${STAGES[state.stage]}"]`);
+  section.scrollIntoView({ block: "nearest" });
+  if (byKey) section.querySelector("button").focus({ preventScroll: true }); // Tab goes on from there
 }
 
 function point(event) {
@@ -187,6 +197,7 @@ function point(event) {
   if (event.type === "click") state.held = !(again && state.held); // so that the pointer can go to the field below
   else if (again) return;
   state.name = button.dataset.node;
+  page.get("refused").textContent = "";
   page.redraw();
   if (event.type === "click" && event.detail === 0 && state.held) page.get("change").focus(); // by the Enter key
 }
@@ -196,10 +207,14 @@ build();
 for (const kind of ["pointerover", "focusin", "click"]) page.get("stages").addEventListener(kind, point);
 page.get("change").addEventListener("change", (event) => change(state.name, event.target.value));
 document.addEventListener("keydown", (event) => {
-  if (event.key === "Escape") state.held = false;
+  if (event.key === "Escape") {
+    if (document.activeElement === page.get("change")) buttons.get(state.name).focus();
+    state.held = false;
+    page.redraw();
+  }
   if (event.target.matches("input, select") || event.ctrlKey || event.altKey || event.metaKey) return;
-  if (event.key === "ArrowLeft") go(state.stage - 1);
-  if (event.key === "ArrowRight") go(state.stage + 1);
+  if (event.key === "ArrowLeft") go(state.stage - 1, true);
+  if (event.key === "ArrowRight") go(state.stage + 1, true);
 });
 page.get("back").addEventListener("click", () => go(state.stage - 1));
 page.get("forward").addEventListener("click", () => go(state.stage + 1));
@@ -210,7 +225,7 @@ for (const [button, input] of [
 ])
   page.get(button).addEventListener("click", () => {
     state.input = copy(input);
-    page.sorry("");
+    page.get("refused").textContent = "";
     update();
   });
 page
