@@ -180,8 +180,11 @@ def test_trained_evaluated_and_finished_again(here, finished, capsys):
     assert (folder / "log.txt").read_text(encoding="utf-8").splitlines() == out.splitlines()[1:4]
     before = {path.name: path.read_bytes() for path in folder.iterdir()}
     os.chdir(here / "runs")  # data are found from anywhere
+    assert run("train", "--out", "quick") == 2
+    assert not capsys.readouterr().out  # nothing is said to be trained that is not
     assert run("train", "--resume", "--out", "quick") == 0
     told, again = out.splitlines()[4:], capsys.readouterr().out.splitlines()
+    assert again[0] == "The run in quick has ended: 3 glimpses, 3 epochs."
     rate, pictures, hint = (line for line in told if not line.startswith("Diagnosis: "))
     assert rate.startswith("Validation error ") and pictures.startswith("Pictures: ")
     hint = hint.replace(os.path.join("runs", "quick"), "quick")
@@ -207,7 +210,7 @@ def test_resume_takes_the_latest_run(here, capsys):
         os.utime(f"runs/{name}/last.npz", (now - age, now - age))
     capsys.readouterr()
     assert run("train", "--resume") == 0
-    assert capsys.readouterr().out.startswith(f"Training in {os.path.join('runs', 'b')}:")
+    assert capsys.readouterr().out.startswith(f"The run in {os.path.join('runs', 'b')} has ended:")
 
 
 @pytest.mark.parametrize(

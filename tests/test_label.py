@@ -91,7 +91,7 @@ def test_an_empty_page_is_said_to_be_empty(digits):
     """Only where there is an object is it brought to the middle without a word."""
     rng = np.random.default_rng(1)
     for x, said in (
-        (np.full((90, 80), 0.9), "nothing stands out"),
+        (np.full((90, 80), 0.9), "nothing stands out, so its label means nothing"),
         (scan(np.zeros((28, 28)), rng), "what little stands out is taken for the object, and brought to the middle"),
         (scan(digits.x_test[0], rng), "the object is brought to the middle"),
     ):
@@ -189,7 +189,7 @@ def test_show_takes_other_data(here, capsys):
 def test_errors_by_class_by_hand():
     labels, given = np.array([0] * 4 + [1] * 2 + [2]), np.array([0, 0, 1, 2, 0, 0, 2])
     lines = list(by_class(given, labels, np.array([2, 2, 0]), ("cat", "dog", "emu")))
-    assert lines[0] == "By class:" and lines[-1].startswith("Always saying emu,") and lines[-1].endswith("in 85.71%.")
+    assert lines[0] == "By class:" and lines[-1].startswith("Always saying emu,") and lines[-1].endswith("in 85.71 %.")
     assert lines[1].startswith("  cat       4 images  50.00 % [") and lines[1].endswith("mostly called dog")
     assert lines[2].startswith("  dog       2 images  100.00 % [") and lines[2].endswith("mostly called cat")
     assert lines[3].startswith("  emu       1 images  0.00 % [") and "called" not in lines[3]

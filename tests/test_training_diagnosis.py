@@ -30,7 +30,7 @@ BAD = {
     "the same place": ({"spread_images": 0.001}, "locations do not vary: those of different images are 0.001 of half"),
     "dead": ({"dead": 0.97}, "Of the core's units 97% are 0 .* learning_rate=0.0001"),
     "a keyhole": ({"coverage": 0.023, "val_error": 0.36}, r"glimpses together cover at most 2\.3% of it"),
-    "chance": ({"val_error": 0.89}, r"no better than .* the most frequent label, which is wrong in 90\.00%"),
+    "chance": ({"val_error": 0.89}, r"no better than .* the most frequent label, which is wrong in 90\.00 %"),
     "a class": ({"class_errors": [0.0, 1.0, None]}, r"Every image of class dog is wrong: .* class_weights=balanced"),
 }
 

@@ -647,7 +647,7 @@ effect("no-average", "double-rate", "momentum", "no-decay")
 # two agree; they are two numbers, and a paper should say which.
 #
 # **The epoch is chosen on validation images, the test set stays closed.** The best epoch so far is found by
-# [`record[measure] < best[measure]`](../minram/training/train.py#L187). Training never looks at the test set; it is
+# [`record[measure] < best[measure]`](../minram/training/train.py#L188). Training never looks at the test set; it is
 # opened by hand, once a run, by `minram evaluate RUN --split test`. To take the best test error of all epochs is to
 # report a maximum of many noisy numbers.
 #

@@ -29,5 +29,5 @@ def by_class(given: Array, labels: Array, training: Array, names: Sequence[str] 
     most = int(np.bincount(training).argmax())
     yield (
         f"Always saying {class_name(names, most)}, the most frequent class of training, would be wrong in "
-        f"{np.mean(labels != most):.2%}."
+        f"{100 * np.mean(labels != most):.2f} %."
     )

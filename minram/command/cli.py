@@ -127,7 +127,9 @@ def _parser():
     label.add_argument("model", metavar="RUN", help="a run folder, a .npz with parameters, or pretrained:NAME")
     label.add_argument("images", nargs="+", metavar="PICTURE", help="PNG or JPEG files")
     label.add_argument("--picture", type=_picture, metavar="PATH", help="draw where it looked; numbered if several")
-    page = add("page", "write one HTML file in which a run's agent can be touched", "minram page runs/quick")
+    page = add(
+        "page", "write one HTML file in which a run's agent of grey images can be touched", "minram page runs/quick"
+    )
     page.add_argument("model", nargs="?", metavar="RUN", help=run_help)
     page.add_argument("--out", metavar="DIR", help="where agent.html goes (default: RUN, or . for pretrained)")
 

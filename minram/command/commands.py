@@ -20,7 +20,7 @@ from minram.datasets.data import aligned
 from minram.errors import InputError, printable
 from minram.training.evaluate import percent, wilson
 from minram.training.models import MODELS
-from minram.training.origin import data_differ
+from minram.training.origin import data_differ, require_empty
 from minram.training.run import class_names, load_model, load_params, new_folder, newest
 
 DIVERGED = 3  # the exit code of a training whose numbers stopped being finite: with these settings they always do
@@ -50,7 +50,11 @@ def train_command(args: Namespace) -> int:
         check_fit(config, dataset)  # before there is a folder
     folder = folder or new_folder(args.recipe or "quick")
     looks = f"{config.glimpses} glimpses" if MODELS[config.model].looks else "the whole image at once"
-    say(f"Training in {printable(folder)}: {looks}, {config.epochs} epochs.")
+    if not args.resume:
+        require_empty(folder)
+    ended = args.resume and (folder / "result.json").exists()
+    what = "The run in {} has ended" if ended else "Training in {}"
+    say(f"{what.format(printable(folder))}: {looks}, {config.epochs} epochs.")
     reporter = Reporter(folder)
     try:
         result = train(config, folder, args.resume, reporter.report, dataset, workers=args.workers)
@@ -100,7 +104,9 @@ def _print_result(config, folder, result, dataset):
 
     n = result["n_val"]
     rate = percent(result["val_error"], wilson(round(result["val_error"] * n), n))
-    why = "the lowest" if "balanced_error" not in result else "with the lowest error averaged over classes"
+    why = "the lowest"
+    if "balanced_error" in result:
+        why = f"with the lowest error averaged over classes, {100 * result['balanced_error']:.2f} %"
     say(f"Validation error {rate} on {n:,} images, {why}, after epoch {result['epoch']} of {config.epochs}: kept.")
     for sentence in result["diagnosis"]:
         say(f"Diagnosis: {printable(sentence)}")
@@ -174,7 +180,8 @@ def recipes_command(args: Namespace) -> None:
 
     width = max(map(len, RECIPES))
     for name, entry in RECIPES.items():
-        what = f"{entry.text} (about {entry.minutes:.2g} min on one core, should reach {entry.error} %)"
+        whose = "validation" if name == "quick" else "the paper's"
+        what = f"{entry.text} (about {entry.minutes:.2g} min on one core; {whose} error: {entry.error} %)"
         print(wrapped(f"{name:{width}}  {what}", width + 2))
 
 

@@ -57,7 +57,7 @@ def adapted(x: Array, about: dict[str, Any]) -> tuple[Array, list[str]]:
             little = "what little stands out is taken for the object, and" if high - low < FAINT else "the object is"
             done.append(f"{little} brought to the middle")
         else:
-            done.append("nothing stands out")
+            done.append("nothing stands out, so its label means nothing")
     if x.shape[:2] != size:
         done.append(f"{x.shape[0]}x{x.shape[1]} pixels became {size[0]}x{size[1]}")
         x = resized(x, size)

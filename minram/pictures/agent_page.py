@@ -67,10 +67,14 @@ def agent_page(
     2 MB.
     """
     if images.ndim != 3:
-        raise InputError(f"the page shows grey images (n, H, W), but these are {images.shape}; draw them by `show`.")
+        raise InputError(
+            f"the page shows grey images (n, H, W), but these are {images.shape}; draw them with `minram show`."
+        )
     seen, wanted = len(params["glimpse.what.W"]), len(config.scales) * config.patch_size**2
     if seen != wanted:
-        raise InputError(f"the page shows a retina of {wanted} grey cells, but this model reads {seen}; use `show`.")
+        raise InputError(
+            f"the page shows a retina of {wanted} grey cells, but this model reads {seen}; draw it with `minram show`."
+        )
     if images.dtype != np.uint8:
         images = np.round(images * 255).astype(np.uint8)  # as the page stores them
     half, size = in_half(params), config.task_at().canvas or images.shape[1:]

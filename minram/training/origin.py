@@ -52,3 +52,13 @@ def data_differ(path: Path, meta: dict[str, Any], dataset: Dataset) -> str:
         f"{path} was trained on other data than these: their shapes or their checksum, which covers the test images "
         "too, are not those that were stored with it."
     )
+
+
+def require_empty(folder: Path) -> None:
+    """Raise InputError for a folder that holds a run already, or what is left of one."""
+    if (folder / "last.npz").exists():
+        raise InputError(f"{folder} holds a run already; go on with --resume, or choose another folder with --out.")
+    for name in ("best.npz", "result.json", "metrics.jsonl"):  # the new run would take them for its own, or empty them
+        path = folder / name
+        if path.exists() and path.stat().st_size > 0:
+            raise InputError(f"{folder} holds the {name} of another run; choose another folder with --out.")

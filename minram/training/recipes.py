@@ -16,7 +16,7 @@ class Recipe(NamedTuple):
     text: str
     settings: Settings
     minutes: float  # what it takes on one core of about 140 GFLOP/s
-    error: float  # what it should reach, in percent: the paper's figure (Mnih et al. 2014, tables 1 and 2)
+    error: float  # in percent: the paper's figure (Mnih et al. 2014, tables 1 and 2), and of quick its own
 
 
 # Where every agent's recipe begins, found on validation images. The paper gives neither its σ nor its learning rate.

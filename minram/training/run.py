@@ -23,7 +23,7 @@ from minram.training.config import STD, Config
 from minram.training.metrics import SUMS, check_metrics, mend_metrics, write_metrics
 from minram.training.models import MODELS
 from minram.training.optim import optimiser_state, pack, unpack
-from minram.training.origin import require_best, require_own, require_same
+from minram.training.origin import require_best, require_empty, require_own, require_same
 from minram.training.streams import PARAMETERS, stream
 
 
@@ -87,12 +87,7 @@ class Run(NamedTuple):
 
 def fresh(config: Config, folder: Path, dataset: Dataset, own: dict[str, str] | None = None) -> Run:
     """A new run in a folder. Raises InputError if there is one already, or what is left of one."""
-    if (folder / "last.npz").exists():
-        raise InputError(f"{folder} holds a run already; go on with --resume, or choose another folder with --out.")
-    for name in ("best.npz", "result.json", "metrics.jsonl"):  # the new run would take them for its own, or empty them
-        path = folder / name
-        if path.exists() and path.stat().st_size > 0:
-            raise InputError(f"{folder} holds the {name} of another run; choose another folder with --out.")
+    require_empty(folder)
     init, rng = MODELS[config.model].init, stream(config.seed, PARAMETERS)
     vector, params = pack(init(config, rng, dataset.n_classes, seen_shape(config, dataset)))
     run = Run(

@@ -125,7 +125,8 @@ def _go_on(run, config, folder, dataset, report, own, on_step, workers, go_on):
                 report(_finish_epoch(run, config, folder, dataset), True)
         if stop_requested():
             save_run(run, config, folder)
-            raise Stopped(f"Stopped and saved, {progress.step} steps after epoch {progress.epoch}. {go_on}")
+            steps = f"{progress.step} steps " if progress.step else ""
+            raise Stopped(f"Stopped and saved, {steps}after epoch {progress.epoch}. {go_on}")
 
 
 def _train_epoch(run, config, folder, dataset, report, maker, on_step, stop_requested):

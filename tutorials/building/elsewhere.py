@@ -4,10 +4,10 @@ from building.lessons import Cell
 
 SOURCE = """\
 # This notebook needs the package minram, and the files that lie beside it in the folder tutorials/ of its source.
-# After `pip install -e .` in a clone both are found from anywhere. Without a clone, run this once, here (with ! before
+# After `pip install -e .` in a clone both are found from anywhere. Without a clone, put the archive of its source
+# beside this notebook (minram-*.tar.gz, as `python -m build --sdist` makes it) and run this once, here (with ! before
 # each line) or in a terminal:
-#     pip install minram
-#     pip download --no-deps --no-binary minram minram
+#     pip install minram-*.tar.gz
 #     tar xzf minram-*.tar.gz
 import os
 import sys

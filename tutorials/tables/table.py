@@ -119,11 +119,11 @@ def main_table(rows):
 
 
 def front_page(rows):
-    """What the project's README says of the last row of each task, as far as it has run."""
+    """What the project's README says of the last row of each task, as far as it has run: a line each."""
     found = (s for s in rows if s.row.recipe in HEADLINES.values() and s.mean)
-    return "; ".join(
-        f"{s.row.task}, {s.row.text}, {100 * s.mean.mean:.2f} % ({brackets(s.mean)}; paper {s.row.paper:.2f}, "
-        f"{s.verdict}; {s.seeds})"
+    return "\n".join(
+        f"- {s.row.task}, {s.row.text}: {100 * s.mean.mean:.2f} % {brackets(s.mean)}, {s.seeds}; paper "
+        f"{s.row.paper:.2f}: {s.verdict.removeprefix('at or ')}"
         for s in found
     )
 
