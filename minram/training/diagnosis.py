@@ -104,8 +104,8 @@ def sentences(record: Record, config: Config, names: Sequence[str] = (), n_val: 
         )
     if error > majority - 2 * math.sqrt(majority * (1 - majority) / n_val):
         found.append(
-            f"It is no better than always saying the most frequent label, which is wrong in {100 * majority:.2f} %: train "
-            "for longer, with a smaller learning_rate, and look at what the retina sees (minram show)."
+            f"It is no better than always saying the most frequent label, which is wrong in {100 * majority:.2f} %: "
+            "train for longer, with a smaller learning_rate, and look at what the retina sees (minram show)."
         )
     wrong = [class_name(names, k) for k, e in enumerate(record.get("class_errors", [])) if e is not None and e >= 1]
     if wrong and error < majority:
