@@ -14,6 +14,7 @@ from minram.sensor import summed_area
 from minram.training.evaluate import evaluate
 from minram.training.metrics import read_metrics
 from minram.training.models import MODELS
+from minram.training.run import load_params
 from minram.training.train import train
 from tiny import CLUTTER, SHORT, dataset
 
@@ -127,6 +128,41 @@ class Short(Job):
     config = CONFIG.changed(seed=20)
 
 
+def weights_of(job, runs):
+    return load_params(runs / job.stem / "best.npz")[:2]
+
+
+def test_weights_are_those_of_the_result(tmp_path, monkeypatch):
+    """What is measured of a row's run later is not measured of another one."""
+    monkeypatch.setattr(record, "RESULTS", tmp_path / "results")
+    job, runs = Short("mnist-7", 20), tmp_path / "runs"
+    path = record.result_path(job)
+    train(Short.config, runs / job.stem, dataset=D)
+    params, config = weights_of(job, runs)
+    with pytest.raises(InputError, match="has no result yet"):
+        record.own_weights(job, runs)
+    path.parent.mkdir()
+    path.write_text(json.dumps({"digests": {"weights": record.ledger.weights_digest(params)}}))
+    found = record.own_weights(job, runs)
+    assert found[1] == config and all((found[0][name] == a).all() for name, a in params.items())
+    with pytest.raises(InputError, match="holds another run of mnist-7-s20"):  # of other settings
+        record.own_weights(Job("mnist-7", 20), runs)
+    path.write_text(json.dumps({"digests": {"weights": "0" * 16}}))
+    with pytest.raises(InputError, match="holds another run of mnist-7-s20"):
+        record.own_weights(job, runs)
+
+
+def test_another_scan_of_the_same_run_has_its_path_already(tmp_path, monkeypatch):
+    """So the run's weights are not needed again, and a scan that goes on has the path that it began with."""
+    monkeypatch.setattr(record, "RESULTS", tmp_path)
+    assert habit.known("quick", 20) is None
+    path = record.result_path(habit.scan_job("quick", 20, first_too=True))
+    path.parent.mkdir(parents=True)
+    path.write_text(json.dumps({"path": [[0.1, 0.2]], "ways": {"own path": 0.5}}))
+    scan, ways = habit.known("quick", 20)
+    assert scan.tolist() == [[0.1, 0.2]] and ways == {"own path": 0.5} and habit.known("quick", 21) is None
+
+
 def test_which_first_glimpse_a_scan_has():
     assert [habit.scan_job(name, 20).name for name in ("quick", "mnist-7")] == ["after-first", "fixed"]
     assert habit.scan_job("quick", 20, first_too=True).name == "fixed"
@@ -153,11 +189,12 @@ def test_a_habit_is_measured_once_and_paired_with_its_row(tmp_path, monkeypatch,
     with pytest.raises(InputError, match="holds no finished run; run the row first"):
         habit.run("mnist-7", 20, tmp_path / "runs")
     train(Short.config, tmp_path / "runs" / "mnist-7-s20", dataset=D)
+    monkeypatch.setattr(habit, "own_weights", weights_of)
     path = habit.run("mnist-7", 20, tmp_path / "runs", noise=kind.endswith("noise"))
     r = json.loads(path.read_text())
     assert np.shape(r["path"]) == (3, 2) and r["ways"]["own path"] in np.arange(11) / 10
     with habit.fixed_scan(np.array(r["path"]), first_drawn=kind.startswith("after")):
-        params = habit.load_params(tmp_path / "runs" / "scan" / "mnist-7" / f"{kind}-s20" / "best.npz")[0]
+        params = load_params(tmp_path / "runs" / "scan" / "mnist-7" / f"{kind}-s20" / "best.npz")[0]
         assert evaluate(params, Scan.config, D.x_val, D.y_val).error == r["val_error"]
     assert "mean" not in r and set(r["wrong"]) == {"validation"}
     before = path.read_text()
@@ -193,9 +230,10 @@ def test_the_sweep_evaluates_each_number_of_distractors_once(tmp_path, monkeypat
     assert sweep.with_distractors(CONFIG, 0).task == "translated"
     run = tmp_path / "runs" / "cluttered-100-8-s21"
     train(Short.config, run, dataset=D)
+    monkeypatch.setattr(sweep, "own_weights", weights_of)
     (path,) = sweep.sweep(tmp_path / "runs")
     lines = [json.loads(line) for line in path.read_text().splitlines()]
-    params = habit.load_params(run / "best.npz")[0]
+    params = load_params(run / "best.npz")[0]
     errors = [evaluate(params, sweep.with_distractors(CONFIG, n), D.x_val, D.y_val).error for n in range(4)]
     assert [(line["distractors"], line["val_error"]) for line in lines] == [*enumerate(errors)]
     before = path.read_text()

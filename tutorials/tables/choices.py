@@ -26,8 +26,7 @@ def ablation_table(results, recipe):
     ablated = ABLATED[recipe]
     runs = {name: runs_of(results, recipe, "ablations", name) for name in ablated.changes}
     differences = {name: _paired(r, runs["nothing"]) for name, r in runs.items() if name != "nothing"}
-    found = [name for name, d in differences.items() if d]
-    p = dict(zip(found, holm([differences[name].p for name in found])))
+    p = dict(zip(differences, _corrected(differences.values())))
     lines = [
         f"The recipe is `{recipe}`, with {code(ablated.shorter)}.",
         "",
@@ -35,12 +34,13 @@ def ablation_table(results, recipe):
         "|:--|:--|--:|--:|:-:|--:|",
     ]
     for name, (text, settings) in ablated.changes.items():
+        lost = diverged(results, recipe, "ablations", name)
         if not runs[name]:
-            lines.append(f"| {text} | {code(settings)} | no run yet | | | |")
+            lines.append(f"| {text} | {code(settings)} | {f'{lost} diverged' if lost else 'no run yet'} | | | |")
             continue
-        d = differences.get(name)
-        more = f"{_more(d)} | {p_value(p[name])}" if d else " | "
-        lines.append(f"| {text} | {code(settings)} | {_level(runs[name])} | {len(runs[name])} | {more} |")
+        seeds = f"{len(runs[name])}{f', and {lost} diverged' if lost else ''}"
+        change = _change(differences.get(name), p.get(name))
+        lines.append(f"| {text} | {code(settings)} | {_level(runs[name])} | {seeds} | {change} |")
     return lines
 
 
@@ -49,19 +49,19 @@ def ladder_table(results, recipe):
     texts = ["the paper's recipe", *(text for text, _ in ladder.RUNGS.values())]
     rungs = [_rung(results, recipe, i) for i in range(len(texts))]
     differences = [_paired(new, old) for old, new in itertools.pairwise(rungs)]
-    p = iter(holm([d.p for d in differences if d]))
+    p = _corrected(differences)
     lines = [
         "| rung | the rung before, with | rate | epochs | minutes | validation error, best epoch, % | seeds "
         "| change | p |",
         "|--:|:--|--:|--:|--:|--:|--:|:-:|--:|",
     ]
     for i, (text, runs, d) in enumerate(zip(texts, rungs, [None, *differences])):
-        lost = _diverged(results, recipe, i)
+        lost = diverged(results, recipe, "ladder", f"{i}-")
         if not runs:
             lines.append(f"| {i} | {text} | | | | {f'{lost} diverged' if lost else 'no run yet'} | | | |")
             continue
         settings, took = runs[0]["settings"], minutes(runs)
-        change = f"{_more(d)} | {p_value(next(p))}" if d else " | "
+        change = _change(d, p[i - 1])
         lines.append(
             f"| {i} | {text} | {settings['learning_rate']:g} | {settings['epochs']} | {took:.0f} | {_level(runs)} "
             f"| {len(runs)}{f', and {lost} diverged' if lost else ''} | {change} |"
@@ -69,10 +69,14 @@ def ladder_table(results, recipe):
     return lines
 
 
-def _diverged(results, recipe, rung):
-    """How many seeds of a rung diverged."""
-    found = [r for r in results.values() if "diverged" in r and (r["recipe"], r.get("kind")) == (recipe, "ladder")]
-    return sum(r["name"].startswith(f"{rung}-") and r["seed"] != ladder.TRIAL for r in found)
+def diverged(results, recipe, kind, name=""):
+    """How many seeds diverged, but for those that choose something."""
+    return sum("diverged" in r and r["seed"] != ladder.TRIAL for r in _all_of(results, recipe, kind, name))
+
+
+def _corrected(differences):
+    """Holm's p values of the differences of a table, of which those that are not there yet count as 1."""
+    return holm([d.p if d else 1.0 for d in differences])
 
 
 def _rung(results, recipe, rung):
@@ -80,12 +84,20 @@ def _rung(results, recipe, rung):
     return [r for r in found if r["seed"] != ladder.TRIAL]
 
 
-def _paired(runs, others):
-    """The paired difference of two sets of runs on validation images, over the seeds that both have, or None."""
+def _paired(runs, others, least=2):
+    """The paired difference of two sets of runs on validation images, over the seeds that both have, or None.
+
+    Of one seed it is none of choices, since images alone do not say what other seeds would have given.
+    """
     both = {r["seed"] for r in runs} & {r["seed"] for r in others}
-    if not both:
+    if len(both) < least:
         return None
     return paired(*(outcomes([r for r in found if r["seed"] in both], "validation") for found in (runs, others)))
+
+
+def _change(d, p):
+    """The two cells of a difference and its p value, empty without one."""
+    return f"{_more(d)} | {p_value(p)}" if d else " | "
 
 
 def _more(d):
@@ -125,8 +137,9 @@ def scans_table(results):
     for recipe in HABITS:
         found = {name: runs for name in SCANS if (runs := runs_of(results, recipe, "scan", name))}
         for name, runs in found.items():
-            d = _paired(runs, runs_of(results, recipe))
-            lines.append(f"| {recipe} | {' | '.join(SCANS[name])} | {len(runs)} | {_level(runs)} | {_more(d)} |")
+            d = _paired(runs, runs_of(results, recipe), least=1)
+            alone = ", images alone" if len(runs) == 1 else ""
+            lines.append(f"| {recipe} | {' | '.join(SCANS[name])} | {len(runs)} | {_level(runs)} | {_more(d)}{alone} |")
         if not found:
             lines.append(f"| {recipe} | | | no run yet | | |")
     return lines
@@ -157,12 +170,15 @@ def runs_of(results, recipe, kind="", name=""):
 
     A run that diverged is none of them.
     """
-    found = [
+    found = [r for r in _all_of(results, recipe, kind, name) if "diverged" not in r]
+    return sorted(found, key=lambda r: r["seed"])
+
+
+def _all_of(results, recipe, kind, name):
+    return [
         r
         for r in results.values()
         if (r["recipe"], r.get("kind", "")) == (recipe, kind)
         and (r.get("name", "") == name or (name.endswith("-") and r["name"].startswith(name)))
         and "ablation" not in r  # of the first protocol
-        and "diverged" not in r
     ]
-    return sorted(found, key=lambda r: r["seed"])

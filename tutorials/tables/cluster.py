@@ -28,7 +28,7 @@ def run_on(address, jobs, runs):
     from dask.distributed import Client, as_completed
 
     import ledger
-    from driver import prepare
+    from driver import prepare, say
     from minram.errors import InputError
     from minram.storage.writing import make_folder, write_bytes
     from record import finish, result_path
@@ -43,7 +43,7 @@ def run_on(address, jobs, runs):
             try:
                 frozen = prepare(job, folder)
             except InputError as error:
-                print(f"{job.stem}: {error}", flush=True)
+                say(f"{job.stem}: {error}")
                 worst = 2
                 continue
             if not result_path(job).exists():
@@ -59,8 +59,8 @@ def run_on(address, jobs, runs):
                 make_folder(folder)
                 for name in FILES:
                     write_bytes(folder / name, files[name])
-                print(f"{job.stem}: {finish(job, folder, frozen).name}", flush=True)
+                say(f"{job.stem}: {finish(job, folder, frozen).name}")
             except Exception as error:  # whatever a worker raises; the other runs go on
-                print(f"{job.stem}: {type(error).__name__}: {error}", flush=True)
+                say(f"{job.stem}: {type(error).__name__}: {error}")
                 worst = max(worst, 1)
     return worst

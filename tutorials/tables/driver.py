@@ -9,6 +9,7 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import ledger
+from minram.command import terminal
 from minram.command.commands import DIVERGED
 from minram.errors import InputError
 from minram.storage.writing import make_folder
@@ -52,7 +53,7 @@ def run(job, runs, workers=1, running=(), quiet=False):
             say(f"{job.stem}: has a result")
             return 0
         if not (folder / "result.json").exists() and (code := train(job, folder, workers, running, quiet)):
-            if code == DIVERGED and not job.tested:  # it would again; so it is what came out of these settings
+            if code == DIVERGED and job.kind:  # it would again; so it is what came out of these settings
                 say(f"{job.stem}: diverged, which {keep_diverged(job, folder).name} keeps")
                 return 0
             say(f"{job.stem}: ended with exit code {code}")
@@ -78,9 +79,9 @@ def train(job, folder, workers, running, quiet):
     return process.wait()
 
 
-def say(line):
-    """Print a line in one piece, since runs side by side print at the same time."""
-    print(f"{line}\n", end="", flush=True)
+def say(text):
+    """Print in one piece, since runs side by side print at the same time; go on where nobody reads any more."""
+    terminal.say(f"{text}\n", end="")
 
 
 def run_all(jobs, runs, side_by_side=1, workers=1):

@@ -18,7 +18,6 @@ import numpy as np
 
 from minram.agent import log_std, rollout
 from minram.datasets.tasks import fixed_batches
-from minram.errors import InputError
 from minram.sensor import summed_area
 from minram.storage.writing import write_text
 from minram.training.jobs import Job
@@ -27,7 +26,7 @@ from minram.training.recipes import recipe
 from minram.training.run import load_params
 from minram.training.train import train
 from paper import HEADLINES
-from record import data_of, digest, result_path, validated
+from record import data_of, digest, own_weights, result_path, validated
 
 SCAN = {
     "policy": "random",  # of which the path takes the place
@@ -135,16 +134,12 @@ def run(name, seed, runs, first_too=False, noise=False):
 
     Judged on validation images. Raises InputError where the row has not been run.
     """
-    job, reference = scan_job(name, seed, first_too, noise), Path(runs) / Job(name, seed).stem
+    job = scan_job(name, seed, first_too, noise)
     path, folder = result_path(job), Path(runs) / job.stem
     if path.exists():
         return path
-    if not (reference / "result.json").exists():
-        raise InputError(f"{reference} holds no finished run; run the row first.")
-    params, config, _ = load_params(reference / "best.npz")
-    d = data_of(config.data, config.n_val)
-    ways = {way: float(w.mean()) for way, w in off_the_path(params, config, d.x_val, d.y_val).items()}
-    scan = mean_path(params, config, d.x_train[: len(d.x_val)])
+    d = data_of(job.config.data, job.config.n_val)
+    scan, ways = known(name, seed) or _measured(Job(name, seed), runs, d)
     with fixed_scan(scan, job.name.startswith("after-first"), noise):
         result = train(job.config, folder, (folder / "last.npz").exists(), dataset=d, workers=1)
         params, _, about = load_params(folder / "best.npz")
@@ -154,3 +149,20 @@ def run(name, seed, runs, first_too=False, noise=False):
     write_text(path.with_suffix(".jsonl"), (folder / "metrics.jsonl").read_text())
     write_text(path, json.dumps(kept, indent=1) + "\n")
     return path
+
+
+def known(name, seed):
+    """The mean path of a row's run (T, 2), and its errors off it, where an earlier scan of the same run has them."""
+    for first_too in (False, True):
+        for noise in (False, True):
+            path = result_path(scan_job(name, seed, first_too, noise))
+            if path.exists():
+                kept = json.loads(path.read_bytes())
+                return np.array(kept["path"]), kept["ways"]
+    return None
+
+
+def _measured(job, runs, d):
+    params, config = own_weights(job, runs)
+    ways = {way: float(w.mean()) for way, w in off_the_path(params, config, d.x_val, d.y_val).items()}
+    return mean_path(params, config, d.x_train[: len(d.x_val)]), ways

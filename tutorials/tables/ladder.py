@@ -9,6 +9,7 @@ import math
 
 import numpy as np
 
+from cost import relative
 from minram.errors import InputError
 from minram.training.jobs import Job
 from minram.training.recipes import recipe
@@ -50,29 +51,31 @@ TRIAL = 10  # the seed of trainings that choose something
 # The 24 before, of mnist-7 alone, had a rate that fell as a cosine. With λ = 1, the first twelve, all means of their
 # policies left the image, or the training diverged; of the next twelve the best were those with small rates and λ.
 DRAWS = range(25, 37)
+DRAWN = {"mnist-7": 15}  # epochs of those that were drawn before costs had been measured
 RANGES = {"std": (0.03, 0.3), "learning_rate": (3e-4, 3e-2), "location_weight": (1e-3, 0.1)}
 RATES = (1 / 3, 1, 3)  # times the rate of the draw, or of our recipe
 
 
-def cost(config):
-    """About what an image takes in training, of one rollout in minibatches of 128: as measured with `minram bench`.
-
-    A rollout costs 0.7 beside what the image costs once, and minibatches of 20 cost 1.7 times as much.
-    """
-    return (0.3 + 0.7 * config.rollouts) * (1.7 if config.batch_size <= 20 else 1)
+def shortened(name, rung, changes, share):
+    """The changes of a rung, with as many epochs as take `share` of the processor time of our recipe."""
+    return changes | {"epochs": max(1, round(share * recipe(name).epochs / relative(name, rung)))}
 
 
-def shortened(name, changes, share):
-    """Those changes, with as many epochs as take `share` of the processor time of our recipe."""
-    ours = recipe(name)
-    epochs = share * ours.epochs * cost(ours) / cost(ours.changed(changes))
-    return changes | {"epochs": max(1, round(epochs))}
+def taken_over(rung):
+    """The settings that a rung has from our recipe."""
+    return {setting for _, settings in list(RUNGS.values())[:rung] for setting in settings}
 
 
 def paper_changes(name, taken=()):
     """What makes the paper's recipe of ours, without the settings that a rung has taken over."""
     ours = recipe(name)
     return {key: value for key, value in PAPER.items() if key not in taken and getattr(ours, key) != value}
+
+
+def measured(name):
+    """{rung: Config} of what is to be measured of a row: the whole ladder, or the paper's recipe and ours."""
+    rungs = range(len(RUNGS) + 1) if name in LADDERS else (0, len(RUNGS))
+    return {rung: recipe(name).changed(paper_changes(name, taken_over(rung))) for rung in rungs}
 
 
 # ---- the paper's recipe ----
@@ -85,7 +88,8 @@ def draws(name):
     found = []
     for i, values in zip(DRAWS, lows * (highs / lows) ** uniform):
         changes = paper_changes(name) | {key: float(f"{value:.3g}") for key, value in zip(RANGES, values)}
-        found.append(Job(name, TRIAL, shortened(name, changes, 1 / 8), f"{i:02d}", "draws"))
+        changes = changes | {"epochs": DRAWN[name]} if name in DRAWN else shortened(name, 0, changes, 1 / 8)
+        found.append(Job(name, TRIAL, changes, f"{i:02d}", "draws"))
     return found
 
 
@@ -109,7 +113,7 @@ def paper_job(name, seed, results=None):
     """The paper's recipe, with as much processor time as ours."""
     if name not in HEADLINES.values():
         raise InputError(f"the paper's recipe is run for {', '.join(HEADLINES.values())}, not for {name}.")
-    return Job(name, seed, shortened(name, paper_changes(name) | drawn(name, results), 1), kind="paper")
+    return Job(name, seed, shortened(name, 0, paper_changes(name) | drawn(name, results), 1), kind="paper")
 
 
 # ---- the ladder ----
@@ -117,12 +121,12 @@ def paper_job(name, seed, results=None):
 
 def rung_changes(name, rung, rate, results=None):
     """What differs from our recipe on a rung: 0 is the paper's, 8 ours; `rate` times the rate there."""
-    taken = {setting for _, settings in list(RUNGS.values())[:rung] for setting in settings}
+    taken = taken_over(rung)
     changes, choice = paper_changes(name, taken), drawn(name, results)
     changes |= {key: choice[key] for key in ("std", "location_weight") if key not in taken}
     base = choice["learning_rate"] if "optimiser" not in taken else recipe(name).learning_rate
     changes["learning_rate"] = float(f"{base * rate:.3g}")
-    return shortened(name, changes, 1 / 4)
+    return shortened(name, rung, changes, 1 / 4)
 
 
 def rung_job(name, rung, rate, seed, results=None):

@@ -165,6 +165,23 @@ def outcomes(runs, split="test"):
     return np.array([unpacked(r["wrong"][split], r[n]) for r in runs])
 
 
+def own_weights(job, runs):
+    """The parameters and the settings of a row's run, for what is measured of it later.
+
+    Raises InputError where the folder has no finished run of the job, or another one than the result's.
+    """
+    folder = Path(runs) / job.stem
+    if not (folder / "result.json").exists():
+        raise InputError(f"{folder} holds no finished run; run the row first.")
+    params, config, _ = load_params(folder / "best.npz")
+    if not result_path(job).exists():
+        raise InputError(f"{job.stem} has no result yet; run the row first.")
+    kept = json.loads(result_path(job).read_bytes())
+    if config != job.config or ledger.weights_digest(params) != kept["digests"]["weights"]:
+        raise InputError(f"{folder} holds another run of {job.stem} than the one of the result; look for that one.")
+    return params, config
+
+
 def versions():
     blas = np.show_config(mode="dicts")["Build Dependencies"]["blas"]
     return {

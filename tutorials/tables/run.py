@@ -13,11 +13,12 @@ from minram.training.process import one_thread
 if __name__ == "__main__":
     one_thread()  # results are compared, and they are tested here
 
+import cost
 import habit
 import ladder
 import ledger
 import sweep
-from driver import run_all
+from driver import run_all, say
 from minram.errors import InputError
 from minram.training.jobs import ABLATED, Job
 from minram.training.recipes import RECIPES
@@ -30,7 +31,7 @@ from table import rebuild
 from tuning import trial_job
 from verify import verify
 
-SEEDS = {"ablations": range(20, 25), "ladder": range(20, 23)}
+SEEDS = {"ablations": range(20, 25), "ladder": range(20, 25)}
 
 
 def row_job(name, seed):
@@ -77,6 +78,8 @@ def parser():
     ablation.add_argument("recipe", choices=ABLATED, metavar="RECIPE", help=" or ".join(ABLATED))
     known = "; ".join(f"{', '.join(ablated.changes)} ({name})" for name, ablated in ABLATED.items())
     ablation.add_argument("names", nargs="*", metavar="NAME", help=f"of {known}; default: all")
+    costs = commands.add_parser("cost", help="measure what an epoch of a row's rungs costs, before any of them runs")
+    costs.add_argument("recipe", choices=HEADLINES.values(), metavar="RECIPE", help=", ".join(HEADLINES.values()))
     for name, text, of in (
         ("draws", "twelve draws of σ, rate and λ for the paper's recipe", HEADLINES.values()),
         ("ladder", "climb from the paper's recipe to ours: rates first, then seeds", ladder.LADDERS),
@@ -106,7 +109,7 @@ def main(argv=None):
     try:
         return execute(args)
     except Stopped as stopped:  # the one training that is made in this process
-        print(stopped)
+        say(stopped)
         return 130
     except InputError as error:
         p.exit(2, f"{args.command}: {error}\n")
@@ -115,16 +118,21 @@ def main(argv=None):
 def execute(args):
     code = 0
     if args.command == "status":
-        print("\n".join(status()))
+        say("\n".join(status()))
+        return 0
+    if args.command == "cost":
+        line = cost.measure(args.recipe, ladder.measured(args.recipe))
+        for rung in line["seconds"]:
+            say(f"{args.recipe}, rung {rung}: {cost.relative(args.recipe, rung):.3f} of an epoch of ours")
         return 0
     if args.command == "freeze":
         for name in args.rows:
             line = ledger.freeze(name, row_job(name, 0).config)
-            print(f"{name} is frozen as {line['digest']} since {line['date'][:10]}; commit {ledger.FROZEN.name}")
+            say(f"{name} is frozen as {line['digest']} since {line['date'][:10]}; commit {ledger.FROZEN.name}")
         return 0
     if args.command == "verify":
         same, lines = verify(row_job(args.row, args.seed))
-        print("\n".join(lines))
+        say("\n".join(lines))
         return 0 if same else 1
     if args.command == "row":
         code = run_all([row_job(args.row, args.seed)], args.runs, workers=args.workers)
@@ -142,16 +150,16 @@ def execute(args):
         code = run_all(jobs, args.runs, args.jobs)
     elif args.command == "draws":
         code = run_all(ladder.draws(args.recipe), args.runs, args.jobs)
-        print(f"{args.recipe}: the best draw has {ladder.drawn(args.recipe)}")
+        say(f"{args.recipe}: the best draw has {ladder.drawn(args.recipe)}")
     elif args.command == "ladder":
         code = run_all(ladder.trials(args.recipe), args.runs, args.jobs)
         code = code or run_all(ladder.climbs(args.recipe, SEEDS["ladder"]), args.runs, args.jobs)
     elif args.command == "habit":
-        print(habit.run(args.recipe, args.seed, args.runs, args.first_too, args.noise).name)
+        say(habit.run(args.recipe, args.seed, args.runs, args.first_too, args.noise).name)
     elif args.command == "sweep":
         sweep.sweep(args.runs)
     elif args.command == "pretrain":
-        print(pretrain(args.name, args.runs).name)
+        say(pretrain(args.name, args.runs).name)
     rebuild()
     return code
 

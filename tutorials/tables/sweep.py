@@ -4,15 +4,15 @@ import json
 from pathlib import Path
 
 from ledger import weights_digest
+from minram.command.terminal import say
 from minram.errors import InputError
 from minram.pictures import style
 from minram.pictures.show import write_figure
 from minram.storage.writing import write_text
 from minram.training.evaluate import evaluate
 from minram.training.jobs import Job
-from minram.training.run import load_params
 from paper import HEADLINES, reported_seeds
-from record import HERE, data_of, result_path
+from record import HERE, data_of, own_weights, result_path
 
 ROW = HEADLINES["cluttered-100"]
 DISTRACTORS = range(21)
@@ -35,13 +35,13 @@ def sweep(runs):
         stem = Job(ROW, seed).stem
         path, folder = result_path(Job(ROW, seed, kind="sweep")).with_suffix(".jsonl"), Path(runs) / stem
         if not path.exists() and (folder / "result.json").exists():
-            params, config, _ = load_params(folder / "best.npz")
+            params, config = own_weights(Job(ROW, seed), runs)
             d = data_of(config.data, config.n_val)
             lines = []
             for n in DISTRACTORS:
                 error = evaluate(params, with_distractors(config, n), d.x_val, d.y_val).error
                 lines.append({"distractors": n, "val_error": error, "n_val": len(d.y_val)})
-                print(f"{stem}: {n} distractors, {100 * error:.2f} %", flush=True)
+                say(f"{stem}: {n} distractors, {100 * error:.2f} %")
             lines[0]["weights"] = weights_digest(params)
             path.parent.mkdir(parents=True, exist_ok=True)
             write_text(path, "".join(json.dumps(line) + "\n" for line in lines))

@@ -6,7 +6,17 @@ import numpy as np
 
 import ladder
 import ledger
-from choices import ablation_table, brackets, habit_table, ladder_table, minutes, p_value, runs_of, scans_table
+from choices import (
+    ablation_table,
+    brackets,
+    diverged,
+    habit_table,
+    ladder_table,
+    minutes,
+    p_value,
+    runs_of,
+    scans_table,
+)
 from figure import draw
 from intervals import against, holm, two_way
 from minram.errors import InputError
@@ -66,6 +76,7 @@ class Summary:
         self.runs = runs_of(results, row.recipe)
         self.v1 = runs_of(v1, row.recipe)
         self.paper = runs_of(results, row.recipe, "paper")
+        self.lost = diverged(results, row.recipe, "paper", "")  # of them
         self.wanted = len(reported_seeds(row.recipe))  # 0 of a network that sees the whole image
         self.mean = two_way(outcomes(self.runs)) if self.runs else None  # of error rates
         self.difference = self.mean and against(self.mean, row.paper / 100, N_PAPER)
@@ -146,7 +157,8 @@ def _counted(counts):
 
 def _line(s):
     was = f"{percent_mean(s.v1):.2f} ({len(s.v1)})" if s.v1 else ""
-    theirs = f"{percent_mean(s.paper):.2f} ({len(s.paper)})" if s.paper else ""
+    theirs = f"{percent_mean(s.paper):.2f} ({len(s.paper)}), {minutes(s.paper):.0f} minutes" if s.paper else ""
+    theirs += f"{', ' if s.paper else ''}{s.lost} diverged" if s.lost else ""
     if not s.wanted:
         low, high = (100 * x for x in s.v1[0]["mean"]["interval"])
         took = f"{minutes(s.v1):.0f}"
