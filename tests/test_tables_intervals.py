@@ -69,7 +69,7 @@ def test_paired_differences_of_nothing_are_rarely_significant(S):
 
 @pytest.mark.parametrize("S, low, high", [(3, 0.06, 0.2), (5, 0, 0.09)])
 def test_a_table_of_equal_rungs_is_rarely_significant_with_five_seeds(S, low, high):
-    """With three the tails of p are too thin for Holm's eight, as the page says. 300 tables: the error is 2 % at most."""
+    """With three the tails of p are too thin for Holm's eight, as the page says. 300 tables, an error of 2 %."""
     rng, tables, wrong = np.random.default_rng(4), 300, 0
     difficulty = rng.beta(0.08, 2, 5000)
     for _ in range(tables):

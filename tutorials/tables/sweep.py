@@ -3,7 +3,7 @@
 import json
 from pathlib import Path
 
-from ledger import weights_digest
+from ledger import read, weights_digest
 from minram.command.terminal import say
 from minram.errors import InputError
 from minram.pictures import style
@@ -66,3 +66,26 @@ def draw(paths, trained):
     ax.annotate("trained with", (trained, ax.get_ylim()[1]), (4, -10), textcoords="offset points")
     ax.set(xlabel="distractors", ylabel="validation error (%)", ylim=(0, None), xticks=range(0, 21, 4))
     return fig
+
+
+def stored():
+    """{seed: lines} of what has been measured."""
+    paths = {seed: result_path(Job(ROW, seed, kind="sweep")).with_suffix(".jsonl") for seed in reported_seeds(ROW)}
+    return {seed: read(path) for seed, path in paths.items() if path.exists()}
+
+
+def sweep_table():
+    """The figure and some of its numbers, as lines of the page."""
+    found = stored()
+    if not found:
+        return ["It has not been run yet."]
+    lines = ["![The validation error against the number of distractors](sweep.png)", ""]
+    lines += [
+        "| seed | " + " | ".join(str(n) for n in DISTRACTORS[::4]) + " |",
+        "|--:|" + "--:|" * len(DISTRACTORS[::4]),
+    ]
+    for seed, measured in found.items():
+        lines.append(
+            f"| {seed} | " + " | ".join(f"{100 * measured[n]['val_error']:.2f}" for n in DISTRACTORS[::4]) + " |"
+        )
+    return lines

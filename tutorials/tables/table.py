@@ -28,6 +28,7 @@ from minram.training.jobs import ABLATED
 from paper import CLAIMS, HEADLINES, ROWS, TASKS, reported_seeds
 from pretrained import DATA
 from record import HERE, load_results, load_v1, outcomes
+from sweep import sweep_table
 from tuning import draws_table, trials_table
 
 N_PAPER = 10_000  # test images behind the paper's figures
@@ -48,6 +49,7 @@ def rebuild(folder=HERE, results=None, data=DATA):
     tables |= {"trials": trials_table(results), "draws": draws_table(results)}
     tables |= {f"ablations-{recipe}": ablation_table(results, recipe) for recipe in ABLATED}
     tables |= {f"ladder-{recipe}": ladder_table(results, recipe) for recipe in ladder.LADDERS}
+    tables |= {"sweep": sweep_table()}
     for name, lines in tables.items():
         text = between(text, name, "\n".join(lines))
     write_text(path, text)
