@@ -238,4 +238,5 @@ def test_the_sweep_evaluates_each_number_of_distractors_once(tmp_path, monkeypat
     assert [(line["distractors"], line["val_error"]) for line in lines] == [*enumerate(errors)]
     before = path.read_text()
     assert sweep.sweep(tmp_path / "runs") == [path] and path.read_text() == before
+    assert sweep.sweep_table()[-1] == f"| 21 | {100 * errors[0]:.2f} |"  # every fourth of four
     assert (tmp_path / "sweep.png").stat().st_size < 100_000

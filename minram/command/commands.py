@@ -200,6 +200,7 @@ def gradcheck_command(args: Namespace) -> int:
     from minram.training.recipes import SMALL
 
     failed = 0
+    say("What an objective does not reach has the gradient 0, as it should.\n")
     full = args.full and network.report(Config(), n_classes=10, shape=(4, 28, 28), entries=4)
     for title, part in full or network.report(SMALL):
         say(f"{title}\n{part}\n")
