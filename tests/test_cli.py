@@ -1,7 +1,9 @@
+import json
 import os
 import re
 import select
 import shlex
+import shutil
 import signal
 import subprocess
 import sys
@@ -147,6 +149,23 @@ def test_wrong_input_is_one_sentence_and_exit_code_2(here, finished, capsys, wor
     error = capsys.readouterr().err
     assert sentence in error and error.startswith("minram") and error.count("\n") == 1
     assert sorted(here.rglob("*")) == before  # and nothing is left behind
+
+
+def test_a_second_look_at_the_test_set_is_known_to_be_one(here, finished, capsys):
+    def told(*words):
+        assert run("evaluate", *words, "--rollouts", "1") == 0
+        return capsys.readouterr().out
+
+    shutil.copytree(finished, here / "mine")
+    split = ("--split", "test")
+    assert "was opened" not in told("mine", *split) + told("mine") + told(here / "mine" / "best.npz")
+    assert told("mine", *split).startswith("The test set was opened 1 time before for this run, as looks.jsonl says; ")
+    assert told(here / "mine" / "best.npz", *split).startswith("The test set was opened 2 times before")
+    lines = [json.loads(line) for line in (here / "mine" / "looks.jsonl").read_text().splitlines()]
+    assert len(lines) == 3 and all(line["error"] == lines[0]["error"] and line["date"][:2] == "20" for line in lines)
+    (here / "mine" / "config.json").unlink()  # no run's folder
+    assert "was opened" not in told("mine", *split)
+    assert len((here / "mine" / "looks.jsonl").read_text().splitlines()) == 3
 
 
 def test_a_model_without_a_name_is_none(here, finished, capsys, monkeypatch):

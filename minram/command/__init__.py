@@ -8,6 +8,7 @@ by_class      the errors of each class, as lines
 function      checks a gradient of the user's own, by its name
 drawn         the commands that draw: show and page
 label         labels pictures of your own
+looks         the looks at a run's test set
 trace         one update, each array at the line that makes it
 bench         how long a training step takes, and where the time goes
 bench_report  prints that

@@ -14,6 +14,7 @@ from minram.command.bench_report import bench_command
 from minram.command.by_class import by_class
 from minram.command.drawn import model_file, page_command, show_command
 from minram.command.label import label_command
+from minram.command.looks import keep_look
 from minram.command.terminal import Reporter, progress, say
 from minram.command.text import wrapped
 from minram.datasets.data import aligned
@@ -155,6 +156,9 @@ def evaluate_command(args: Namespace) -> None:
     if differ:
         print(f"minram evaluate: {printable(differ)}", file=sys.stderr)
     given = single.probabilities[-1].argmax(axis=-1)
+    own = test and not (args.data or args.size)  # the run's own test set, as it is
+    if own and (said := keep_look(path, single.error)):
+        print(said)
     print(f"{len(labels):,} {args.split} images, error with its 95 % Wilson interval:")
     if not looks:
         print(f"  the whole image at once: {rate(single.wrong[-1])}")
