@@ -42,7 +42,7 @@ class Architecture(Protocol):
 
 
 def layers(config: Architecture, n_classes: int = 10, channels: int = 1) -> dict[str, tuple[int, int, float]]:
-    """The layers by name: (inputs, outputs, gain). Their number does not depend on the image size."""
+    """The layers by name: (inputs, outputs, gain). None depends on the image size."""
     retina = channels * len(config.scales) * config.patch_size**2
     core, relu = config.core_units, float(np.sqrt(2))
     found = {

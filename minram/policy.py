@@ -1,4 +1,4 @@
-"""The Gaussian policy of the location head: π(a | μ, σ) = N(a; μ, σ² I) in two dimensions.
+"""The Gaussian policy of the location head: π(a | μ, σ) = N(a; μ, diag(σ²)) in two dimensions.
 
     log π = −Σ_i [ (a_i − μ_i)² / (2σ_i²) + log σ_i + ½ log 2π ]
 

@@ -7,8 +7,9 @@ follows
 
 a mean over rows but a sum over time, because log p(τ) is a sum over time. In the paper only the last glimpse is
 rewarded, so that all G are that reward r. The optimiser descends, so the cotangents are those of −J. No derivative
-is taken of G and b. With both heads in `flow` the mean is exact for objective "reinforce", ∇E[drawn label right], and
-for "hybrid" with r = log p_y and λ = 1, ∇E[log p_y]; what `flow` stops is missing, and a batch's is then no gradient.
+is taken of G and b. With label and location in `flow`, the baseline not, λ = 1 and no border term the mean is exact
+for objective "reinforce", ∇E[drawn label right], and, with a label after the last glimpse alone, for "hybrid" with
+r = log p_y, ∇E[log p_y]; what `flow` stops is missing, and a batch's is then no gradient.
 """
 
 from collections.abc import Callable

@@ -1,12 +1,12 @@
 """The glimpse sensor ρ(x, l): a small retina that sees sharply in the middle and coarsely around it.
 
-A retina is k concentric squares of w × w cells; a cell of scale s is the mean of s × s pixels. With the
-summed-area table S[i, j], the sum of all pixels above row edge i and left of column edge j, that mean is
+A retina is k concentric squares of w × w cells; a cell of scale s is the mean of s × s pixels, less the background.
+With the summed-area table S[i, j], the sum of x − background above row edge i and left of column edge j, that is
 
     (S[i+s, j+s] − S[i, j+s] − S[i+s, j] + S[i, j]) / s²
 
 whatever s is. Pixel edges are numbered 0..H and 0..W. Outside the image S is constant, so an edge outside
-is moved to the border and the cells there see the background.
+is moved to the border and the cells there see the background, which is 0.
 """
 
 from collections.abc import Sequence

@@ -1,11 +1,14 @@
 """What several test files do: compare to rounding, plant a fault, and see whether a test fails."""
 
-import inspect
-import types
+import sys
 from functools import partial
+from pathlib import Path
 
 import numpy as np
 import pytest
+
+sys.path.insert(0, str(Path(__file__).resolve().parent.parent / "tutorials"))
+from planting import PARTS, swaps
 
 
 def close(actual, expected, scale, steps):
@@ -19,19 +22,12 @@ def close(actual, expected, scale, steps):
 def plant(monkeypatch, module, *changes):
     """Replace pieces (old, new) of a module's source, each of which must occur exactly once, until the test ends.
 
-    The functions keep their identity and only change their code, so every module that imported them has the
-    planted ones too.
+    The functions keep their identity, so every module that imported them has the planted ones too (`swaps` says which
+    are reached).
     """
-    source = inspect.getsource(module)
-    for old, new in changes:
-        assert source.count(old) == 1, f"{old!r} occurs {source.count(old)} times in {module.__name__}"
-        source = source.replace(old, new)
-    changed = types.ModuleType(module.__name__)
-    changed.__package__ = module.__package__
-    exec(compile(source, module.__file__, "exec"), changed.__dict__)
-    for name, function in vars(changed).items():
-        if isinstance(function, types.FunctionType) and function.__module__ == module.__name__:
-            monkeypatch.setattr(getattr(module, name), "__code__", function.__code__)
+    for function, new in swaps(module, *changes):
+        for part in PARTS:
+            monkeypatch.setattr(function, part, getattr(new, part))
 
 
 def fails(check):

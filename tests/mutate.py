@@ -187,7 +187,8 @@ def main() -> int:
         for mutant in sample:
             if time.monotonic() > end:
                 break
-            says = f"{mutant.file}:{mutant.line} {mutant.kind}: {mutant.before}  →  {mutant.after}"
+            where = f"{mutant.file}:{mutant.line} in {mutant.function or 'the file'}, {mutant.kind}"
+            says = f"{where}: {mutant.before}  →  {mutant.after}"
             if args.list or mutant.key in reasons:
                 print(f"equivalent {says}  ({reasons[mutant.key]})" if mutant.key in reasons else says, flush=True)
                 continue

@@ -9,7 +9,7 @@ from minram.gradcheck import check_gradient
 from minram.gradcheck.network import along, freeze
 from minram.ops import cross_entropy_forward
 from minram.policy import log_prob_forward
-from minram.reinforce import cotangents
+from minram.reinforce import REWARDS, cotangents
 from minram.training import train
 from minram.training.balance import balanced_cotangents, class_weights, default_reward
 from minram.training.classifiers import classifier_forward, classifier_gradients, init_classifier
@@ -38,7 +38,7 @@ def frozen(**changes):
     return freeze(config, r.random((10, 7, 9)), r.integers(0, 3, 10), 3)
 
 
-@pytest.mark.parametrize("reward", ["correct", "probability", "log_probability"])
+@pytest.mark.parametrize("reward", REWARDS)
 @pytest.mark.parametrize("steps", [{}, {"label_steps": "every"}, EVERY])
 def test_the_default_reward_is_that_of_the_estimator(reward, steps):
     f = frozen(reward=reward, **steps)

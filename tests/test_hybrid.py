@@ -14,7 +14,7 @@ from minram.agent import backward
 from minram.errors import InputError
 from minram.gradcheck import check_gradient
 from minram.gradcheck.network import along, freeze, scalars
-from minram.reinforce import advantages, batch_baseline, cotangents, draw, rollouts_baseline
+from minram.reinforce import REWARDS, advantages, batch_baseline, cotangents, draw, rollouts_baseline
 from minram.training.recipes import SMALL
 from tiny import EVERY
 
@@ -203,7 +203,9 @@ def test_rewards():
 def test_each_decision_is_judged_by_what_comes_after():
     """Rewards after each glimpse: the location of glimpse t + 1 answers for those from t + 1 on, not for r_t."""
     every = {"baseline": "learned", "glimpses": 4, **EVERY}
-    for reward, function in (("correct", None), ("probability", np.exp), ("log_probability", np.positive)):
+    functions = {"correct": None, "probability": np.exp, "log_probability": np.positive}  # of the log-probability
+    assert functions.keys() == REWARDS.keys()
+    for reward, function in functions.items():
         frozen = update(reward=reward, **every)
         t, labels = frozen.trajectory, frozen.labels
         logp = log_softmax(t.logits, axis=-1)  # (T, N, K)

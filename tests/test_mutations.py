@@ -15,6 +15,7 @@ import test_policy
 import test_sensor
 from helpers import fails, label, plant
 from minram import agent, core, glimpse, heads, ops, policy, reinforce, sensor
+from planting import planted
 
 LINEAR, CROSS_ENTROPY = partial(test_ops.test_linear, 7), partial(test_ops.test_cross_entropy, (3, 2))
 LOCATION, IMAGE = test_sensor.test_location_derivative, partial(test_sensor.test_image_adjoint, True)
@@ -152,3 +153,39 @@ def test_is_killed(module, old, new, check, monkeypatch):
 @pytest.mark.parametrize("check", dict.fromkeys(mutant[3] for mutant in MUTANTS), ids=label)
 def test_passes_unchanged(check):
     assert not fails(check)
+
+
+@pytest.mark.parametrize(
+    "module, change, seen",
+    [
+        (reinforce, ("np.exp(-loss)", "np.exp(-loss) * 7"), lambda: reinforce.REWARDS["probability"](0.0, True) == 7),
+        (reinforce, ("lambda G, head, M: head", "lambda G, head, M: -head"), lambda: learned() == -3),
+        (reinforce, ("progress: float = 1.0", "progress: float = 0.5"), lambda: half() == 0.5),
+    ],
+    ids=["a reward", "a baseline", "a default"],
+)
+def test_what_is_planted_is_reached(module, change, seen):
+    """Functions in a module's dicts, and what a function takes where nothing is given; and they heal."""
+    assert not seen()
+    with pytest.MonkeyPatch.context() as patch:
+        plant(patch, module, change)
+        assert seen()
+    assert not seen()
+    with planted(module.__name__.removeprefix("minram."), change):
+        assert seen()
+    assert not seen()
+
+
+def learned():
+    return reinforce.BASELINES["learned"](0, 3, 1)
+
+
+def half():
+    return reinforce.cotangents.__defaults__[1]
+
+
+def test_what_no_function_would_know_of_is_not_said_to_be_planted(monkeypatch):
+    with pytest.raises(AssertionError, match="change no function of minram.agent, so nothing would be planted"):
+        plant(
+            monkeypatch, agent, ('POLICIES = ("sampled", "mean", "random")', 'POLICIES = ("mean", "random", "sampled")')
+        )

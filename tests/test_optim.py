@@ -1,4 +1,5 @@
 import itertools
+from dataclasses import fields
 
 import numpy as np
 import pytest
@@ -41,6 +42,11 @@ def test_adam_is_its_definition():
         v = ((1 - 0.999) * 0.999**decay * gradients[: t + 1] ** 2).sum(axis=0) / (1 - 0.999 ** (t + 1))
         # 1 − 0.999ᵗ loses three digits for the first t, and so does v.
         close(path[t + 1], path[t] - rates[t] * m / (np.sqrt(v) + 1e-8), scale=10, steps=3000)
+
+
+def test_each_optimiser_has_its_tests_here():
+    kind = next(f.metadata["kind"] for f in fields(Config) if f.name == "optimiser")
+    assert set(kind.names) == {"adam", "sgd"}  # the lists of this file
 
 
 @pytest.mark.parametrize("optimiser", ["adam", "sgd"])

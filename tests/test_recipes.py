@@ -35,7 +35,7 @@ def today():
 def test_settings_and_recipes_are_what_they_were():
     kept, now = json.loads(PATH.read_text(encoding="utf-8")), today()
     for part in kept.keys() | now.keys():
-        assert kept[part] == now[part]
+        assert kept[part] == now[part], f"{part}: meant? Then write them again: python tests/test_recipes.py"
         assert list(kept[part]) == list(now[part])  # their order is that of the lists that are printed
 
 

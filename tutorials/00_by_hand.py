@@ -258,9 +258,9 @@ assert np.abs(loss - [np.log(2), -np.log(1 - q)]).max() <= 2 * ULP
 # it decided where to look? That is the **baseline**, read from $h_1$:
 # $b_1 = \frac34 \cdot (-\frac12) + \frac14 \cdot \frac12 + 1 = \frac34$. So the draw was better than expected by the
 # **advantage** $G_1 - b_1 = 1 - \frac34 = \frac14$, where $G_1$ is all that was earned after the decision.
-# [`right = cache.p.argmax(axis=-1) == labels`](../minram/reinforce.py#L131),
-# [`return reward[:0:-1].cumsum(axis=0)[::-1]`](../minram/reinforce.py#L55),
-# [`return np.broadcast_to(G - BASELINES[kind]`](../minram/reinforce.py#L95).
+# [`right = cache.p.argmax(axis=-1) == labels`](../minram/reinforce.py#L132),
+# [`return reward[:0:-1].cumsum(axis=0)[::-1]`](../minram/reinforce.py#L56),
+# [`return np.broadcast_to(G - BASELINES[kind]`](../minram/reinforce.py#L96).
 
 # %%
 check("baseline", [0.75])
@@ -286,11 +286,11 @@ assert update.outcome.error == 0 and update.outcome.baseline_error == 1 / 16  # 
 # $(a - \mu)/\sigma^2$ is $\partial \log \pi(a) / \partial \mu$, which is called the *score*, and points from the mean
 # to the draw; the draw was good, and going *down* along $\mathrm{d}\mu$ moves the mean towards it.
 #
-# [`dlogits = cross_entropy_backward(np.full_like`](../minram/reinforce.py#L161),
+# [`dlogits = cross_entropy_backward(np.full_like`](../minram/reinforce.py#L162),
 # [`return dloss[..., None] * (cache.p - onehot)`](../minram/ops.py#L115),
-# [`dmu, dlog_std = log_prob_backward(`](../minram/reinforce.py#L151),
+# [`dmu, dlog_std = log_prob_backward(`](../minram/reinforce.py#L152),
 # [`dmu = dlogp[..., None] * cache.z / cache.std`](../minram/policy.py#L41),
-# [`residual = trajectory.baseline - G`](../minram/reinforce.py#L162).
+# [`residual = trajectory.baseline - G`](../minram/reinforce.py#L163).
 
 # %%
 check("dmu", [0.25, -0.25])
@@ -617,7 +617,7 @@ assert density(too_far) < density(update.trajectory)
 # | the mean is sent *away* from $a_1$ | $\mathrm{d}\mu_1 = \frac34 (\frac32, -\frac14) \cdot 4 = (\frac92, -\frac34)$ |
 #
 # What is scored is the draw itself, $\frac54$, not the border where the sensor stopped (lesson 5):
-# [`_, score = log_prob_forward(trajectory.sample`](../minram/reinforce.py#L150). And see how large it is: thirteen
+# [`_, score = log_prob_forward(trajectory.sample`](../minram/reinforce.py#L151). And see how large it is: thirteen
 # times as long as the first draw's, and in $x$ alone eighteen times. A single draw says little; that is the variance
 # which lesson 7 is about.
 

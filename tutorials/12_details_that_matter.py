@@ -295,7 +295,7 @@ effect("curriculum")
 # sensor looks it is clipped,
 # [`np.clip(samples[t], -1, 1, out=loc[t + 1])`](../minram/agent.py#L145),
 # and what is scored is the sample itself:
-# [`_, score = log_prob_forward(trajectory.sample, trajectory.mu, trajectory.log_std)`](../minram/reinforce.py#L150).
+# [`_, score = log_prob_forward(trajectory.sample, trajectory.mu, trajectory.log_std)`](../minram/reinforce.py#L151).
 # The clipped location has another distribution, with lumps of probability on the border; scored as if it were
 # Gaussian, its score does not have mean zero. Lesson 5 computes the bias.
 #
@@ -330,7 +330,7 @@ assert gradients[0.5] < -0.998 and abs(gradients[1.0] + 0.5) < 1e-8 and abs(grad
 # That is not rare. With the paper's recipe, SGD and λ = 1, it happened in each of eleven draws of σ and rate that came
 # to their end ([tables](tables/README.md#where-it-differs-from-the-paper)). The setting `border_weight` adds the
 # gradient of ½ (distance to the image)² there, times λ, and nothing inside:
-# [`config.border_weight / N * (trajectory.mu - trajectory.mu.clip(-1, 1))`](../minram/reinforce.py#L152).
+# [`config.border_weight / N * (trajectory.mu - trajectory.mu.clip(-1, 1))`](../minram/reinforce.py#L153).
 # `quick` has it. Does it help? A small agent, on MNIST's first four digits, begun with μ = (2, 2) for everything, with
 # three seeds:
 
@@ -451,7 +451,7 @@ effect("small-std", "large-std", "annealed-std", "constant-std", "linear-locatio
 #
 # **Sum over time, mean over rows.** $\log p_\theta(\tau)$ is a sum over decisions; an average over rollouts estimates
 # the expectation. So the cotangent is divided by $N$ and not by $T$:
-# [`dmu, dlog_std = log_prob_backward(-location_weight / N * advantage, score)`](../minram/reinforce.py#L151).
+# [`dmu, dlog_std = log_prob_backward(-location_weight / N * advantage, score)`](../minram/reinforce.py#L152).
 #
 # **λ hardly matters, with Adam, where its gradient stays in the location head.** Many programs scale the REINFORCE term
 # by 0.01 or so. If its gradient goes into the shared core, that is a choice between two goals. If it stays in the
@@ -479,7 +479,7 @@ effect("small-location-term", "large-location-term")
 # %% [markdown]
 # **λ may fall in training.** It may be large at the start, when there is most to learn about where to look, and small
 # at the end:
-# [`weight = config.location_weight * config.final_location_weight**progress`](../minram/reinforce.py#L147).
+# [`weight = config.location_weight * config.final_location_weight**progress`](../minram/reinforce.py#L148).
 # Among clutter with eight glimpses σ falls to 0.3 of what it was, and λ to 0.1. An earlier version of this page gave a
 # reason: as σ falls, REINFORCE's noise grows. You have just seen that this need not be. And the runs do not support it.
 # With weight decay a constant λ ended 1.04 points higher, which is a tie; without it, 5.96 % against 5.86 %:
@@ -490,14 +490,14 @@ effect("constant-location-term", "no-decay", "neither")
 # %% [markdown]
 # **A baseline must not know the action it judges.** The mean of the batch that includes the row itself scales the
 # gradient by $1 - 1/N$; the mean of the others does not:
-# [`return (G.sum(axis=-1, keepdims=True) - G) / (G.shape[-1] - 1)`](../minram/reinforce.py#L63).
+# [`return (G.sum(axis=-1, keepdims=True) - G) / (G.shape[-1] - 1)`](../minram/reinforce.py#L64).
 # The learned baseline for the choice of $l_{t+1}$ is made from $h_t$, which has not seen it:
 # [`baseline, _ = heads.baseline_forward(params, _rows(h[:-1]))`](../minram/agent.py#L150).
 # Made from $h_{t+1}$ it would be biased, and look better. Lesson 7 computes by how much.
 #
 # **Several rollouts of an image.** The best judge of a rollout is another rollout of the same image, because what is
 # due to the image cancels:
-# [`return ((per_image.sum(axis=-1, keepdims=True) - per_image) / (rollouts - 1))`](../minram/reinforce.py#L72).
+# [`return ((per_image.sum(axis=-1, keepdims=True) - per_image) / (rollouts - 1))`](../minram/reinforce.py#L73).
 # Lesson 9 measures what share of the reward's variance that is. It costs $M$ times the work. On
 # MNIST the default spends that on more epochs instead; the recipes of the paper's tables take several rollouts.
 #
@@ -512,27 +512,27 @@ effect("constant-location-term", "no-decay", "neither")
 # **What came before a decision cannot judge it.** The paper rewards the last glimpse alone, so that every location of
 # a rollout is praised or blamed for the same number. With a reward after each glimpse, a location answers for what
 # came after it,
-# [`return reward[:0:-1].cumsum(axis=0)[::-1]`](../minram/reinforce.py#L55),
+# [`return reward[:0:-1].cumsum(axis=0)[::-1]`](../minram/reinforce.py#L56),
 # which leaves out rewards that it could not change. They would have mean zero in the gradient, and variance (lesson 7).
 #
 # **No silent broadcasting.** $(T-1, N)$ minus $(N,)$ is what is meant; $(N, 1)$ minus $(N,)$ would be an
 # $N \times N$ matrix, and its mean would still be a number. Advantages are broadcast once, to a named shape,
-# [`return np.broadcast_to(G - BASELINES[kind](G, head, rollouts), head.shape)`](../minram/reinforce.py#L95),
+# [`return np.broadcast_to(G - BASELINES[kind](G, head, rollouts), head.shape)`](../minram/reinforce.py#L96),
 # and what is made as rows of all steps is given its two axes back in the order in which they were joined:
 # [`baseline=baseline.reshape(T - 1, N)`](../minram/agent.py#L151).
 #
 # **When to ask for the label.** The cross-entropy is taken after the last glimpse, as in the paper, or at every step,
-# averaged: [`dlogits = cross_entropy_backward(np.full_like(loss, 1 / loss.size), cache)`](../minram/reinforce.py#L161).
+# averaged: [`dlogits = cross_entropy_backward(np.full_like(loss, 1 / loss.size), cache)`](../minram/reinforce.py#L162).
 # The second makes an agent that can be stopped early, and asks the core for something else: each prefix of the path has
 # to stand on its own. Among clutter the two together, a label and a reward at every step, are a tie with both at the
 # last step, with seed 0; with seed 1 they were 1.6 points better.
 #
 # **How much a right label is worth.** 1, as in the paper, or its probability, which also tells a narrow escape from a
-# safe one: [`"probability": lambda loss, right: np.exp(-loss),`](../minram/reinforce.py#L45).
+# safe one: [`"probability": lambda loss, right: np.exp(-loss),`](../minram/reinforce.py#L46).
 # With its logarithm, $\lambda = 1$ and both gradients in the core, the update is the gradient of one function, a bound
 # on the likelihood of the labels (Ba et al. 2015; lesson 8 has the map of what each choice optimises). But a logarithm
 # has no lowest value, and one confident mistake can outweigh the rest of the batch:
-# [`"log_probability": lambda loss, right: -loss,`](../minram/reinforce.py#L46).
+# [`"log_probability": lambda loss, right: -loss,`](../minram/reinforce.py#L47).
 # Among clutter the recipe's probability was ahead of both by more than five points, with one seed.
 
 # %%

@@ -11,7 +11,6 @@ LABELS = ("y", "labels", "label", "targets", "target", "lbls", "classes", "class
 CLASS_NAMES = ("class_names", "classnames", "target_names", "label_names", "names", "categories", "classes")
 
 _SPLIT = {word: split for split, words in SPLITS.items() for word in words}
-_WORD = re.compile(rf"({'|'.join(sorted(_SPLIT, key=len, reverse=True))})")
 
 
 def split_of(name: str) -> str:

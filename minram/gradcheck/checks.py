@@ -40,7 +40,7 @@ def check_gradient(
     noise: float | None = None,
     facts: Mapping[str, Any] = NO_FACTS,
 ) -> Report:
-    """Compare every entry, or `entries` random ones a parameter, with five-point differences.
+    """Compare every entry, or the largest and `entries` random ones a parameter, with five-point differences.
 
     |a − n| ≤ rtol · max(|a|, |n|, floor); steps are h = step · max(1, |θ|), or shorter if f bends or kinks.
     The floor is 10 (σ/h + ε max|a|) / rtol, as differences see nothing below σ/h, σ being the rounding error

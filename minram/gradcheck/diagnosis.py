@@ -1,7 +1,8 @@
 """What is wrong with a gradient? Named mistakes, each tried on the two arrays that should be equal.
 
 A mistake is named only if it explains every entry that was compared within rounding, and the evidence is said with
-it. Nothing is guessed: of mistakes that explain the same, each is named, and if none does, that is said.
+it. (A mask, a wrong axis, what is carried back and single precision are told by which entries or sums are wrong, or by
+how much, not by their values.) Of mistakes that explain the same, each is named, and if none does, that is said.
 """
 
 from collections.abc import Callable, Iterator

@@ -9,7 +9,7 @@ import numpy as np
 
 
 def is_floating(a: Any) -> bool:
-    """Does it have a cotangent? Arrays and scalars of real numbers do; integers, names and None do not."""
+    """Does it have a cotangent? Arrays and NumPy's scalars of real numbers do; integers, names and None do not."""
     return isinstance(a, np.ndarray | np.floating) and a.dtype.kind == "f"
 
 

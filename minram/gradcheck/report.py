@@ -15,9 +15,9 @@ from minram.gradcheck.evidence import Finding, Seen
 class Row(NamedTuple):
     """One parameter: the largest errors, and the entry with the largest relative one.
 
-    The verdict is "ok" or the fault: "wrong", "zero", "not zero", "kinks", "missing", "not a parameter",
-    or the gradient's unfit shape or dtype. Where there is a fault, seen are the two gradients, and findings what
-    the check itself has found out about it, such as a kink; `Report.diagnosis` says what the gradients show.
+    The verdict is "ok" or the fault: "wrong", "zero", "not zero", "kinks", "missing", "not an array", "not a
+    parameter", or the gradient's unfit shape or dtype. Where there is a fault, seen are the two gradients, and
+    findings what the check itself has found out about it, such as a kink; `Report.diagnosis` says what they show.
     """
 
     name: str

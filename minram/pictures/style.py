@@ -39,7 +39,6 @@ COLOURS = {
 }
 SCALES = (SKY, GREEN, YELLOW, PURPLE)  # outlines of the retina's squares, the finest first; then again
 IMAGE = "gray"  # black 0, white 1
-SIGNED = "RdBu_r"  # gradients: blue below 0, red above; give symmetric limits
 DENSITY = LinearSegmentedColormap.from_list("density", ["#FFFFFF", "#FBD9A5", "#E69F00", "#B5470A", "#4A1402"])
 BELIEF = LinearSegmentedColormap.from_list("belief", ["#F6F8FA", "#A9CFE6", BLUE, "#003556"])  # 0 to 1
 # Of the steps of a path: every colour is seen on black, on white and on grey.

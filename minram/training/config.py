@@ -37,7 +37,7 @@ class Config:
     """The settings of the data, the model, the estimator and the optimiser, with the paper's as a guide.
 
     Raises InputError for a value outside its range, for settings that contradict each other, and for one that is
-    not its default though it would have no effect.
+    not its default though its task or model does not read it.
     """
 
     # The data

@@ -20,9 +20,16 @@ def register(commands):
 
 
 def run(args):
+    faults = []
     for path in lessons():
-        rewrite(path, renumbered)
-        rewrite(path.with_suffix(".ipynb"), renumbered_notebook)
+        for file, change in ((path, renumbered), (path.with_suffix(".ipynb"), renumbered_notebook)):
+            try:
+                rewrite(file, change)
+            except InputError as error:  # the others are brought up to date all the same
+                again = f" If {path.name} is mended already: build.py {path.name[:2]}." if file != path else ""
+                faults.append(f"{file.name}: {error}{again}")
+    if faults:
+        raise InputError(" ".join(faults))
 
 
 def renumbered(text):

@@ -39,9 +39,11 @@ def _page(title, files):
 
 
 def _public(node):
-    return (
-        isinstance(node, ast.FunctionDef | ast.ClassDef) and not node.name.startswith("_") and ast.get_docstring(node)
-    )
+    """Has it an entry? Functions and classes with a docstring, and records, whose fields say what they are."""
+    if not isinstance(node, ast.FunctionDef | ast.ClassDef) or node.name.startswith("_"):
+        return False
+    record = isinstance(node, ast.ClassDef) and any(isinstance(child, ast.AnnAssign) for child in node.body)
+    return record or ast.get_docstring(node) is not None
 
 
 def _source(path, line=0):
@@ -57,10 +59,17 @@ def _file(path):
 
 def _entry(node, path, text, kind="function"):
     """A function, or a class with its fields and public methods, as directives of Sphinx."""
-    body = f"{_source(path, node.lineno)}\n\n{markdown(ast.get_docstring(node))}"
+    body = f"{_source(path, node.lineno)}\n\n{markdown(ast.get_docstring(node) or '')}"
     if isinstance(node, ast.FunctionDef):
+        marks = {ast.unparse(mark) for mark in node.decorator_list}
+        if "property" in marks:
+            kept = f":type: {ast.unparse(node.returns)}\n" if node.returns else ""
+            return f":::{{py:property}} {node.name}\n{kept}\n{body}\n:::\n"
+        options = ":classmethod:\n" if "classmethod" in marks else ""
+        if kind == "method" and "staticmethod" not in marks:
+            node.args.args = node.args.args[1:]  # self, or the class, which a caller does not give
         result = f" -> {ast.unparse(node.returns)}" if node.returns else ""
-        return f":::{{py:{kind}}} {node.name}({ast.unparse(node.args)}){result}\n\n{body}\n:::\n"
+        return f":::{{py:{kind}}} {node.name}({ast.unparse(node.args)}){result}\n{options}\n{body}\n:::\n"
     lines = text.split("\n")
     fields = [lines[child.lineno - 1].strip() for child in node.body if isinstance(child, ast.AnnAssign)]
     if fields:

@@ -115,6 +115,9 @@ def fold(cell):
         tags.append("remove-input")
     elif "solution" in tags:
         folded = "a solution"
+    elif "".join(cell["source"]).startswith("@exercise("):
+        folded = "an answer, and what it is told"
+        tags.append("hide-cell")
     elif "planted" in tags:
         folded = "the mistakes that the assertions have to catch"
     elif "hide-input" in tags:

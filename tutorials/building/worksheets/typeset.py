@@ -41,7 +41,7 @@ def rows(value, cell):
     return ", ".join("(" + ", ".join(f"[{cell(x)}]" for x in row) + ",)" for row in np.atleast_2d(value))
 
 
-def page(sheet, style, seed):
+def page(sheet, style):
     """One page: the body of a sheet in one of the STYLES."""
     lines = [
         f'#grid(columns: (1fr, auto), align: bottom, [#text(15pt, weight: "bold")[{sheet.number} · {sheet.title}]], '
@@ -67,10 +67,10 @@ def document(sheets_by_seed, style, paper, solutions=True):
     The digest of the text, without it, is among the PDF's keywords: so one sees whether a PDF is that of today.
     """
     pages = []
-    for seed, sheets in sheets_by_seed.items():
+    for sheets in sheets_by_seed.values():
         for sheet in sheets:
             styles = [style, "filled"] if solutions and style != "filled" else [style]
-            pages += [page(sheet, each, seed) for each in styles]
+            pages += [page(sheet, each) for each in styles]
     seeds = list(sheets_by_seed)
     numbers = f"{seeds[0]}" if len(seeds) == 1 else f"{seeds[0]} to {seeds[-1]}"
     body = "\n#pagebreak()\n".join(pages) + "\n"
