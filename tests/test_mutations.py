@@ -185,7 +185,7 @@ def half():
 
 
 def test_what_no_function_would_know_of_is_not_said_to_be_planted(monkeypatch):
-    with pytest.raises(AssertionError, match="change no function of minram.agent, so nothing would be planted"):
+    with pytest.raises(AssertionError, match="so nothing would be planted"):
         plant(
             monkeypatch, agent, ('POLICIES = ("sampled", "mean", "random")', 'POLICIES = ("mean", "random", "sampled")')
         )
