@@ -34,16 +34,16 @@ def _page(title, files):
         parts.append(f"{_source(path)}\n\n:::{{py:currentmodule}} {name}\n:::\n")
         files_of_room = (lambda stem, path=path: _file(path.parent / f"{stem}.py")) if room else None
         parts.append(markdown(ast.get_docstring(tree) or "", files_of_room))
-        parts += [_entry(node, path, text) for node in tree.body if _public(node)]
+        parts += [_entry(node, path, text) for node in tree.body if _public(node, path.parent.name == "minram")]
     return "\n".join(parts)
 
 
-def _public(node):
-    """Has it an entry? Functions and classes with a docstring, and records, whose fields say what they are."""
+def _public(node, records=False):
+    """Has it an entry? Functions and classes with a docstring; and `records`, whose fields say what they are."""
     if not isinstance(node, ast.FunctionDef | ast.ClassDef) or node.name.startswith("_"):
         return False
     record = isinstance(node, ast.ClassDef) and any(isinstance(child, ast.AnnAssign) for child in node.body)
-    return record or ast.get_docstring(node) is not None
+    return (records and record) or ast.get_docstring(node) is not None
 
 
 def _source(path, line=0):
