@@ -97,8 +97,8 @@ const sizes = [
   [60, 60],
   [100, 100],
 ].filter(([h, w]) => !ground && h >= digitSize.height && w >= digitSize.width); // around images it would be black
-const kinds = new Set([`${config.height}×${config.width}`, ...sizes.map(([h, w]) => `${h}×${w}`)]);
 const trained = `${config.height}×${config.width}`;
+const kinds = new Set([trained, ...sizes.map(([h, w]) => `${h}×${w}`)]);
 for (const text of kinds) page.get("size").append(new Option(text === trained ? `${text}, as trained` : text, text));
 
 click("[data-image]", ({ image }) => set({ image: Number(image) }));
